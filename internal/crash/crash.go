@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package crash turns a panic at the edge of a component into an error that a user can act on.
+// Packer itself would show "unexpected EOF".
+package crash
+
+import (
+	"fmt"
+	"log"
+	"runtime/debug"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/version"
+)
+
+// Recover is to be deferred at each entry point that Packer calls. The stack goes to Packer's log,
+// which PACKER_LOG=1 shows.
+func Recover(where string, err *error) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	*err = report(where, cause)
+}
+
+// Guard is fn with its panic as an error. A goroutine needs it: where it panics, [Recover] in the
+// entry point that started it sees nothing, and the plugin ends.
+func Guard(where string, fn func() error) func() error {
+	return func() (err error) {
+		defer Recover(where, &err)
+		return fn()
+	}
+}
+
+func report(where string, cause any) error {
+	log.Printf("[ERROR] %s: %v\n%s", where, cause, debug.Stack())
+	return fmt.Errorf("%s: bug in the chain plugin %s: %v\n\n"+
+		"Please report it at https://github.com/packer-chain/packer-plugin-chain/issues, with the "+
+		"output of PACKER_LOG=1 packer build", where, version.String(), cause)
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// MaxName is the longest name of an image or channel, in characters.
+const MaxName = 128
+
+var (
+	namePattern        = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+	fingerprintPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	gitSHAPattern      = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	amiPattern         = regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`)
+	regionPattern      = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+	sourcePattern      = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
+)
+
+// CheckImage checks the name of an image. It is a folder of the registry, so it is kept strict.
+func CheckImage(name string) error { return checkName(name) }
+
+// CheckChannel checks the name of a channel. Names that start with "git-" or "commit-" are the
+// registry's own.
+func CheckChannel(name string) error {
+	for _, own := range []string{"git-", "commit-"} {
+		if strings.HasPrefix(name, own) {
+			return fmt.Errorf("must not start with %q, got %q", own, name)
+		}
+	}
+	return checkName(name)
+}
+
+// CheckFingerprint checks that s is the lower-case hex of a SHA-256.
+func CheckFingerprint(s string) error {
+	if !fingerprintPattern.MatchString(s) {
+		return fmt.Errorf("must be 64 lower-case hex digits, got %.80q", s)
+	}
+	return nil
+}
+
+// CheckGitSHA checks that s is a whole git object id, SHA-1 or SHA-256, in lower-case hex.
+func CheckGitSHA(s string) error {
+	if !gitSHAPattern.MatchString(s) {
+		return fmt.Errorf("must be a whole git object id, 40 or 64 lower-case hex digits, got %.80q", s)
+	}
+	return nil
+}
+
+// CheckSource checks the name of a source, such as "amazon-ebs.arm64".
+func CheckSource(s string) error {
+	if !sourcePattern.MatchString(s) {
+		return fmt.Errorf("must be the type and name of a source, such as amazon-ebs.arm64, got %.80q", s)
+	}
+	return nil
+}
+
+// OneLine makes a text of a document fit for a message: printable, on one line, 200 characters at most.
+// A control sequence of a terminal would show the user something else.
+func OneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, text)
+	return fmt.Sprintf("%.200s", strings.Join(strings.Fields(text), " "))
+}
+
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("is required")
+	case len(name) > MaxName:
+		return fmt.Errorf("must have at most %d characters, got %d", MaxName, len(name))
+	case !namePattern.MatchString(name):
+		return fmt.Errorf("must be lower-case letters, digits, \".\", \"_\" and \"-\", and start with a letter or digit, got %q", name)
+	case strings.Contains(name, ".."):
+		return fmt.Errorf("must not contain \"..\", got %q", name)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package manifest
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestCheckImage(t *testing.T) {
+	for _, good := range []string{"a", "baseline-ubuntu", "app_1.2", "0", strings.Repeat("a", 128)} {
+		if err := CheckImage(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	bad := map[string]string{
+		"":                       "is required",
+		strings.Repeat("a", 129): "must have at most 128 characters, got 129",
+		"a..b":                   `must not contain "..", got "a..b"`,
+	}
+	for _, name := range []string{"..", ".", "-a", "A", "a/b", "/a", "a/", "a b", "a\x00", "a\n", "é", "e\u0301", "🙂", "_a"} {
+		bad[name] = "must be lower-case letters"
+	}
+	for name, want := range bad {
+		if err := CheckImage(name); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", name, err, want)
+		}
+	}
+}
+
+func TestCheckChannel(t *testing.T) {
+	if err := CheckChannel("production"); err != nil {
+		t.Error(err)
+	}
+	if err := CheckChannel("git-4f1c9e2"); err == nil || err.Error() != `must not start with "git-", got "git-4f1c9e2"` {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheckSource(t *testing.T) {
+	for source, ok := range map[string]bool{
+		"amazon-ebs.arm64": true, "docker.x_1": true, "arm64": false, "amazon-ebs.": false, "a.b.c": false, "a.b/c": false,
+	} {
+		if got := CheckSource(source) == nil; got != ok {
+			t.Errorf("%q: got %v", source, got)
+		}
+	}
+}
+
+// A revocation or an artifact id is whatever someone wrote: escape sequences used to reach the terminal.
+func TestOneLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"bad kernel":                  "bad kernel",
+		" a\n\tb  c\u2028d ":          "a b c d",
+		"\x1b[2Jgone\x00\u202e\u009b": "[2Jgone",
+		strings.Repeat("é", 300):      strings.Repeat("é", 200),
+	} {
+		if got := OneLine(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
