@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package s3store
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+)
+
+// Permanent conditions of a bucket or of the credentials.
+var (
+	// ErrAccessDenied means that the credentials do not allow it, or that the object is not there and
+	// the credentials do not allow to know.
+	ErrAccessDenied = errors.New("access denied")
+	// ErrCredentials means that there are no credentials, or none that the store accepts.
+	ErrCredentials = errors.New("no valid AWS credentials")
+	// ErrExpired means that the credentials were valid once.
+	ErrExpired = errors.New("the AWS credentials have expired")
+	// ErrNoBucket means that there is no bucket of that name.
+	ErrNoBucket = errors.New("bucket does not exist")
+	// ErrWrongRegion means that the bucket is in another region than the request went to.
+	ErrWrongRegion = errors.New("wrong region")
+	// ErrNoConditions means that the store refuses conditional writes.
+	ErrNoConditions = errors.New("the store lacks conditional writes")
+	// ErrConditionsIgnored means that the store takes conditional writes and ignores the condition.
+	ErrConditionsIgnored = errors.New("the store ignores the condition of a conditional write")
+	// ErrConditionsRacy means that the store took two writes under a condition that only one can meet.
+	ErrConditionsRacy = errors.New("the store does not keep conditions when several writes come at once")
+)
+
+var (
+	errRefused    = errors.New("the request was refused")
+	errUnexpected = errors.New("unexpected answer")
+	errUnsent     = errors.New("the request could not be sent")
+	errNoTag      = errors.New("the answer has no ETag")
+)
+
+const conditionAdvice = "Without conditional writes two builds that publish at once may lose a manifest. " +
+	"Use another store, or set conditional_writes = \"off\" where only one build publishes at a time."
+
+// kind is what a request does.
+type kind int
+
+const (
+	read kind = iota
+	// create writes an object that must not exist yet, with If-None-Match.
+	create
+	// swap writes an object that must not have changed, with If-Match.
+	swap
+	// overwrite writes without a condition.
+	overwrite
+)
+
+func (k kind) condition() string {
+	switch k {
+	case create:
+		return "If-None-Match"
+	case swap:
+		return "If-Match"
+	case read, overwrite:
+	}
+	return "no condition"
+}
+
+// request is what an answer has to be judged by.
+type request struct {
+	kind    kind
+	address string
+	// owner: the request said which account must own the bucket.
+	owner bool
+}
+
+// verdict is what an answer means, and what the user can do.
+type verdict struct {
+	means  error
+	advice string
+}
+
+// classify turns an error of the SDK into one of package store, or a permanent one.
+func (r request) classify(err error) error {
+	v := r.judge(factsOf(err))
+	verb := "write"
+	if r.kind == read {
+		verb = "read"
+	}
+	if v.advice != "" {
+		return fmt.Errorf("%s %s: %w: %w\n\n%s", verb, r.address, v.means, err, v.advice)
+	}
+	return fmt.Errorf("%s %s: %w: %w", verb, r.address, v.means, err)
+}
+
+// judge is the whole table: "Error responses" of the Amazon S3 API reference, "Conditional writes" of
+// its user guide, and what other stores were seen to answer.
+func (r request) judge(f facts) verdict {
+	switch {
+	case f.expired:
+		return verdict{ErrExpired, "Renew the credentials, then run it again."}
+	case f.credentials && f.passing:
+		return verdict{means: store.ErrTransient}
+	case f.credentials:
+		return verdict{ErrCredentials, "Check the profile, the role to assume and the AWS_… environment variables."}
+	case f.status == 0:
+		return r.judgeSilence(f)
+	case f.cut && r.wroteNothing(f.status):
+		return verdict{means: store.ErrTransient}
+	case f.code == "NoSuchBucket":
+		return verdict{ErrNoBucket, "Create the bucket, or check its name, the endpoint and use_path_style."}
+	case f.misdirected():
+		return verdict{ErrWrongRegion, f.regionAdvice()}
+	case f.skewed, f.throttled(), f.resend():
+		return verdict{means: store.ErrTransient}
+	case f.status == http.StatusNotImplemented || f.code == "NotImplemented":
+		if r.kind == create || r.kind == swap {
+			return verdict{ErrNoConditions, conditionAdvice}
+		}
+		return verdict{means: errUnexpected}
+	case f.badKey():
+		return verdict{ErrCredentials, "The store does not accept the access key: check the key and its secret."}
+	case f.status == http.StatusForbidden || f.status == http.StatusUnauthorized:
+		return verdict{ErrAccessDenied, r.accessAdvice()}
+	case r.kind == read:
+		return r.judgeRead(f)
+	}
+	return r.judgeWrite(f)
+}
+
+// wroteNothing tells whether a status alone says so. Then the request may be sent again, for the code.
+func (r request) wroteNothing(status int) bool {
+	switch status {
+	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestTimeout:
+		return r.kind == read
+	}
+	return r.kind == read || (status >= 400 && status < 500)
+}
+
+func (r request) judgeRead(f facts) verdict {
+	switch {
+	case f.status == http.StatusNotFound && (f.code == "NoSuchKey" || f.code == "NotFound"):
+		return verdict{means: store.ErrNotFound}
+	case f.status == http.StatusNotFound:
+		return verdict{errUnexpected, "Check that the endpoint is the one of an S3 store."}
+	case f.status < 300, f.status >= 500,
+		f.status == http.StatusConflict, f.status == http.StatusRequestTimeout:
+		return verdict{means: store.ErrTransient}
+	}
+	return verdict{means: errRefused}
+}
+
+func (r request) judgeWrite(f facts) verdict {
+	switch {
+	case f.status == http.StatusPreconditionFailed, f.status == http.StatusConflict:
+		return verdict{means: store.ErrConflict}
+	case f.status == http.StatusNotFound && r.kind == swap:
+		return verdict{means: store.ErrVanished}
+	case f.status == http.StatusNotFound:
+		return verdict{errUnexpected, "Check that the endpoint is the one of an S3 store."}
+	case f.status < 300, f.status >= 500, f.status == http.StatusRequestTimeout:
+		return verdict{means: store.ErrUnknown}
+	}
+	return verdict{means: errRefused}
+}
+
+// judgeSilence is for a request that got no answer.
+func (r request) judgeSilence(f facts) verdict {
+	switch {
+	case f.unreachable:
+		return verdict{errUnsent, "Check the endpoint, the region and the certificate of the store."}
+	case f.unsent && f.passing:
+		return verdict{means: store.ErrTransient}
+	case f.unsent:
+		return verdict{means: errUnsent}
+	case r.kind == read:
+		return verdict{means: store.ErrTransient}
+	}
+	return verdict{means: store.ErrUnknown}
+}
+
+func (r request) accessAdvice() string {
+	var advice string
+	switch r.kind {
+	case read:
+		advice = "The credentials need s3:GetObject on the object and s3:ListBucket on the bucket; " +
+			"without s3:ListBucket S3 answers \"access denied\" for an object that does not exist."
+	case swap:
+		advice = "The credentials need s3:PutObject on the object, and s3:GetObject as the write has a condition."
+	case create, overwrite:
+		advice = "The credentials need s3:PutObject on the object."
+	}
+	advice += " With a KMS key they also need kms:Decrypt and kms:GenerateDataKey on it."
+	if r.owner {
+		advice += " The bucket must belong to the account of expected_bucket_owner."
+	}
+	return advice
+}

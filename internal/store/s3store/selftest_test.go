@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package s3store
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
+)
+
+func methods(requests []recorded) []string {
+	var got []string
+	for _, r := range requests {
+		condition := strings.TrimSpace(r.header.Get("If-None-Match") + " " + r.header.Get("If-Match"))
+		path := strings.TrimPrefix(r.path, "/acme-images/chain/")
+		got = append(got, strings.TrimSpace(r.method+" "+path+" "+condition))
+	}
+	return got
+}
+
+var selfTestRequests = []string{
+	"PUT conditional-write-test.json *",
+	"PUT conditional-write-test.json *",
+	`PUT conditional-write-test.json "00000000000000000000000000000000"`,
+}
+
+func TestSelfTest_once(t *testing.T) {
+	requests, server := serve(t, fakeS3(t).ServeHTTP)
+	s := foreign(t, server, Options{})
+	for _, name := range []string{"a.json", "b.json"} {
+		if _, err := s.Put(t.Context(), name, []byte("{}"), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := append(append([]string{}, selfTestRequests...), "PUT a.json *", "PUT b.json *")
+	if diff := cmp.Diff(want, methods(requests.all())); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestSelfTest_whenNeeded(t *testing.T) {
+	open := map[string]func(*testing.T, string, Options) *Store{"amazon": amazon, "foreign": foreign}
+	tests := []struct {
+		in, mode string
+		want     bool
+	}{
+		{"amazon", "", false},
+		{"amazon", Auto, false},
+		{"amazon", Off, false},
+		{"amazon", Require, true},
+		{"foreign", "", true},
+		{"foreign", Auto, true},
+		{"foreign", Require, true},
+		{"foreign", "of", true},
+		{"foreign", Off, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.in+" "+tt.mode, func(t *testing.T) {
+			requests, server := serve(t, fakeS3(t).ServeHTTP)
+			s := open[tt.in](t, server, Options{ConditionalWrites: tt.mode})
+			if _, err := s.Put(t.Context(), key, []byte("{}"), ""); err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Contains(strings.Join(methods(requests.all()), "\n"), testKey)
+			if got != tt.want {
+				t.Errorf("tested %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// dropHeaders is a store that does not look at some conditions.
+func dropHeaders(next http.Handler, names ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range names {
+			r.Header.Del(name)
+		}
+		next.ServeHTTP(w, r)
+	}
+}
+
+// refuseHeaders is a store that does not know some conditions.
+func refuseHeaders(status int, next http.Handler, names ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range names {
+			if r.Header.Get(name) != "" {
+				fail(w, status, "NotImplemented")
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	}
+}
+
+func TestSelfTest_refuses(t *testing.T) {
+	const remedy = `conditional_writes = "off"`
+	tests := []struct {
+		name string
+		in   http.HandlerFunc
+		want error
+	}{
+		{"ignores both", dropHeaders(fakeS3(t), "If-Match", "If-None-Match"), ErrConditionsIgnored},
+		{"ignores If-Match", dropHeaders(fakeS3(t), "If-Match"), ErrConditionsIgnored},
+		{"ignores If-None-Match", dropHeaders(fakeS3(t), "If-None-Match"), ErrConditionsIgnored},
+		{"501", refuseHeaders(501, fakeS3(t), "If-Match", "If-None-Match"), ErrNoConditions},
+		{"501 to If-Match", refuseHeaders(501, fakeS3(t), "If-Match"), ErrNoConditions},
+		{"400", refuseHeaders(400, fakeS3(t), "If-Match", "If-None-Match"), ErrNoConditions},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			requests, server := serve(t, tt.in)
+			s := foreign(t, server, Options{})
+			for range 2 {
+				_, err := s.Put(t.Context(), key, []byte("{}"), "")
+				wantErr(t, err, tt.want)
+				if err != nil && (!strings.Contains(err.Error(), remedy) ||
+					!strings.Contains(err.Error(), "s3://acme-images/chain/conditional-write-test.json")) {
+					t.Errorf("the error lacks the remedy or the address: %v", err)
+				}
+			}
+			for _, got := range requests.all() {
+				if !strings.HasSuffix(got.path, testKey) {
+					t.Errorf("%s %s was sent to a store that cannot keep it", got.method, got.path)
+				}
+			}
+		})
+	}
+}
+
+// A fault that may pass is no verdict, and leaves no doubt about the object itself.
+func TestSelfTest_faultPasses(t *testing.T) {
+	for _, fault := range []http.HandlerFunc{
+		func(w http.ResponseWriter, _ *http.Request) { fail(w, 500, "InternalError") },
+		func(w http.ResponseWriter, _ *http.Request) { fail(w, 409, "ConditionalRequestConflict") },
+		hangUp,
+	} {
+		_, server := serve(t, inTurn(fault, fakeS3(t).ServeHTTP))
+		s := foreign(t, server, Options{})
+		_, err := s.Put(t.Context(), key, []byte("{}"), "")
+		wantErr(t, err, store.ErrTransient)
+		for _, wrong := range []error{store.ErrUnknown, store.ErrConflict} {
+			if errors.Is(err, wrong) {
+				t.Errorf("%v is also %v", err, wrong)
+			}
+		}
+		if _, err := s.Put(t.Context(), key, []byte("{}"), ""); err != nil {
+			t.Errorf("second write: %v", err)
+		}
+	}
+}
+
+func TestSelfTest_manyAtOnce(t *testing.T) {
+	requests, server := serve(t, fakeS3(t).ServeHTTP)
+	var all sync.WaitGroup
+	for range 8 {
+		s := foreign(t, server, Options{})
+		for _, name := range []string{"a.json", "b.json"} {
+			all.Go(func() {
+				if err := s.test.passed(t.Context(), s); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	if got, want := len(requests.all()), 8*len(selfTestRequests); got != want {
+		t.Errorf("%d requests, want %d: three for each store", got, want)
+	}
+}
+
+// TestSelfTest_races has a store that looks at the condition first and writes later. Only "require" finds
+// that out, because only it sends several writes at once.
+func TestSelfTest_races(t *testing.T) {
+	for mode, want := range map[string]error{Require: ErrConditionsRacy, Auto: nil} {
+		t.Run(mode, func(t *testing.T) {
+			requests, server := serve(t, s3server.Racy(fakeS3(t), 20*time.Millisecond).ServeHTTP)
+			s := foreign(t, server, Options{ConditionalWrites: mode})
+			_, err := s.Put(t.Context(), key, []byte("{}"), "")
+			if !errors.Is(err, want) || (want == nil && err != nil) {
+				t.Fatalf("got %v, want %v", err, want)
+			}
+			for _, got := range requests.all() {
+				if want != nil && strings.HasSuffix(got.path, key) {
+					t.Errorf("%s %s was sent to a store that cannot keep it", got.method, got.path)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+)
+
+// Lossy is a store whose writes land while their answers get lost, as they do when a connection breaks
+// at the wrong moment.
+type Lossy struct {
+	store.Store
+	// Lose tells whether to lose the answer to a write, which counts from 1.
+	Lose func(put int) bool
+
+	puts, lost atomic.Int64
+}
+
+// Put writes, and answers [store.ErrUnknown] where Lose says so.
+func (l *Lossy) Put(ctx context.Context, key string, body []byte, tag string) (string, error) {
+	put := int(l.puts.Add(1))
+	tag, err := l.Store.Put(ctx, key, body, tag)
+	if err == nil && l.Lose(put) {
+		l.lost.Add(1)
+		return "", fmt.Errorf("write %s: %w: the answer was lost", l.Address(key), store.ErrUnknown)
+	}
+	return tag, err
+}
+
+// Lost is the number of answers that were lost.
+func (l *Lossy) Lost() int { return int(l.lost.Load()) }

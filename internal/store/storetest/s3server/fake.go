@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package s3server is S3 for tests: a bucket in memory, versitygw as a real process, and handlers that
+// break a bucket on purpose, in front of either. It is no part of the plugin.
+package s3server
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+)
+
+// Fake is a bucket in memory, by gofakes3.
+func Fake(bucket string) (http.Handler, error) {
+	backend := s3mem.New()
+	if err := backend.CreateBucket(bucket); err != nil {
+		return nil, err
+	}
+	return &matchAbsent{next: gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0)).Server()}, nil
+}
+
+// matchAbsent answers If-Match on an absent object as Amazon does, by 404; gofakes3 says 412.
+type matchAbsent struct {
+	mu   sync.Mutex
+	next http.Handler
+}
+
+func (m *matchAbsent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPut {
+		m.next.ServeHTTP(w, r)
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r.Header.Get("If-Match") != "" {
+		head := httptest.NewRequest(http.MethodHead, r.URL.String(), nil)
+		answer := httptest.NewRecorder()
+		m.next.ServeHTTP(answer, head)
+		if answer.Code == http.StatusNotFound {
+			Fail(w, http.StatusNotFound, "NoSuchKey")
+			return
+		}
+	}
+	m.next.ServeHTTP(w, r)
+}
+
+// Fail answers with an error as S3 does; an empty code means an empty body.
+func Fail(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("X-Amz-Request-Id", "REQ123")
+	w.WriteHeader(status)
+	if code != "" {
+		_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>told so</Message></Error>")
+	}
+}
+
+// Proxy hands requests on to the server at a URL. It leaves the name of the host as it is: that is signed.
+func Proxy(to string) (http.Handler, error) {
+	target, err := url.Parse(to)
+	if err != nil {
+		return nil, err
+	}
+	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host
+	}}, nil
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package s3server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/acceptance/toolbox"
+)
+
+const (
+	// AccessKey is the one that [Versitygw] accepts.
+	AccessKey = "test"
+	// SecretKey belongs to [AccessKey].
+	SecretKey = "testtest"
+
+	startTimeout = 30 * time.Second
+)
+
+// ErrNoVersitygw means that versitygw is not installed.
+var ErrNoVersitygw = errors.New("no versitygw")
+
+// Gateway is a versitygw that runs. It keeps objects as files, and its conditional writes hold between
+// processes too.
+type Gateway struct {
+	// URL is where it answers.
+	URL string
+
+	cmd    *exec.Cmd
+	output bytes.Buffer
+	ended  chan error
+}
+
+// Versitygw starts a server with one empty bucket in a folder: the program in $VERSITYGW, on PATH or in
+// the cache. The error is [ErrNoVersitygw] where there is none.
+func Versitygw(ctx context.Context, dir, bucket string) (*Gateway, error) {
+	binary, err := find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, bucket), 0o755); err != nil {
+		return nil, err
+	}
+	address, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{URL: "http://" + address, ended: make(chan error, 1)}
+	g.cmd = exec.Command(binary, "--port", address, "--quiet", "--keep-alive", "posix", dir)
+	g.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKey, "ROOT_SECRET_KEY="+SecretKey)
+	g.cmd.Stdout, g.cmd.Stderr = &g.output, &g.output
+	if err := g.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { g.ended <- g.cmd.Wait() }()
+	if err := g.await(ctx); err != nil {
+		return nil, fmt.Errorf("start versitygw: %w: %s", err, g.Stop())
+	}
+	return g, nil
+}
+
+// Stop ends the server, and answers what it printed.
+func (g *Gateway) Stop() string {
+	_ = g.cmd.Process.Kill()
+	err := <-g.ended
+	g.ended <- err
+	return g.output.String()
+}
+
+// await returns when the server answers, whatever it says.
+func (g *Gateway) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.URL, nil)
+		if err != nil {
+			return err
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err == nil {
+			return answer.Body.Close()
+		}
+		select {
+		case err := <-g.ended:
+			g.ended <- err
+			return fmt.Errorf("it ended: %w", err)
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func find(ctx context.Context) (string, error) {
+	if path := os.Getenv("VERSITYGW"); path != "" {
+		return path, nil
+	}
+	if path, err := exec.LookPath("versitygw"); err == nil {
+		return path, nil
+	}
+	path, err := toolbox.Path(ctx, "versitygw")
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNoVersitygw, err)
+	}
+	return path, nil
+}
+
+func freePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Outcome is what is known of a write that failed.
+type Outcome string
+
+const (
+	// NotWritten means that the write was not there when the object was last read, or was never sent.
+	NotWritten Outcome = "not written"
+	// Unknown means that the write was sent, and that neither an answer came nor a read succeeded since.
+	Unknown Outcome = "unknown"
+)
+
+// UpdateError says how an Update ended that did not succeed.
+type UpdateError struct {
+	// Address is the full address of the object.
+	Address string
+	// Attempts counts the rounds of read, edit and write, from 1.
+	Attempts int
+	Elapsed  time.Duration
+	Outcome  Outcome
+	// Err is the last cause. It wraps the error of the context where that ended the Update.
+	Err error
+}
+
+// Error names the object, the outcome, the effort and the cause, and what to do where that is known.
+func (e *UpdateError) Error() string {
+	text := fmt.Sprintf("update %s: %s", e.Address, e.Outcome)
+	if e.Outcome == Unknown {
+		text = fmt.Sprintf("update %s: outcome unknown", e.Address)
+	}
+	if e.Attempts > 1 {
+		text += fmt.Sprintf(" after %d attempts in %s", e.Attempts, e.Elapsed.Round(100*time.Millisecond))
+	}
+	text += fmt.Sprintf(": %v", e.Err)
+	advice := e.advice()
+	switch {
+	case advice == "":
+		return text
+	case strings.Contains(text, "\n\n"):
+		return text + " " + advice
+	}
+	return text + "\n\n" + advice
+}
+
+// Unwrap answers the cause.
+func (e *UpdateError) Unwrap() error { return e.Err }
+
+func (e *UpdateError) advice() string {
+	switch {
+	case e.Outcome == Unknown:
+		return "The write may have landed or not. Run it again: a write that is there already is recognised."
+	case errors.Is(e.Err, ErrVanished):
+		return "Nothing was written. Find out who deletes it, such as a lifecycle rule or a clean-up job; " +
+			"then run it again, which creates it anew."
+	case errors.Is(e.Err, context.DeadlineExceeded) && errors.Is(e.Err, ErrConflict):
+		return "Other writers keep changing it. Run it again, or allow more time."
+	}
+	return ""
+}
