@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package registry
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/hostile"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
+)
+
+// TestHostile_manifests puts what is not ours where a manifest belongs: nothing takes it, and nothing
+// overwrites it.
+func TestHostile_manifests(t *testing.T) {
+	for _, doc := range hostile.Manifests(goodBody(t), image, fp1) {
+		t.Run(doc.Name, func(t *testing.T) {
+			mem, reg := planted(t, buildKey(image, fp1), doc.Body)
+			_, read := reg.Manifest(t.Context(), image, fp1)
+			_, publish := reg.Publish(t.Context(), []manifest.Entry{entry("run2", "app")}, facts(fp1))
+			withdraw := reg.Withdraw(t.Context(), image, fp1, []manifest.Entry{entry("run1", "app")})
+			wantRefused(t, doc, read, publish, withdraw)
+			wantUntouched(t, mem, buildKey(image, fp1), doc)
+		})
+	}
+}
+
+// TestHostile_refs is the same for a ref.
+func TestHostile_refs(t *testing.T) {
+	for _, doc := range hostile.Refs(image, "latest", fp1) {
+		t.Run(doc.Name, func(t *testing.T) {
+			key := refKey(image, "latest")
+			mem, reg := planted(t, key, doc.Body)
+			_, read := reg.Ref(t.Context(), image, "latest")
+			_, move := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1}, Always, "me")
+			back := reg.MoveBack(t.Context(), image, "latest", Moved{Moved: true, WriteID: "w1", Before: &Target{Fingerprint: fp1}})
+			wantRefused(t, doc, read, move, back)
+			wantUntouched(t, mem, key, doc)
+		})
+	}
+	if _, err := parseRef(hostile.Ref(image, "latest", fp1), image, "latest"); err != nil {
+		t.Errorf("the ref that they are made of is no good: %v", err)
+	}
+}
+
+// TestHostile_lastSeq has a seq that is valid, and whose successor is not. The body used to be replaced by
+// one that nobody could read again.
+func TestHostile_lastSeq(t *testing.T) {
+	last := `"seq": 9007199254740991`
+	t.Run("ref", func(t *testing.T) {
+		doc := hostile.Document{Body: hostile.Ref(image, "latest", fp1, `"seq": 1`, last)}
+		mem, reg := planted(t, refKey(image, "latest"), doc.Body)
+		_, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp2}, Always, "me")
+		wantRefused(t, doc, err)
+		wantUntouched(t, mem, refKey(image, "latest"), doc)
+	})
+	t.Run("manifest", func(t *testing.T) {
+		m, err := manifest.Parse(goodBody(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Chain.Seq = manifest.MaxSeq
+		body, err := manifest.Encode(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc := hostile.Document{Body: body}
+		mem, reg := planted(t, buildKey(image, fp1), body)
+		_, err = reg.Publish(t.Context(), []manifest.Entry{entry("run2", "app")}, facts(fp1))
+		wantRefused(t, doc, err)
+		wantUntouched(t, mem, buildKey(image, fp1), doc)
+	})
+}
+
+// TestHostile_facts publishes what could not be read again, such as the facts of a record that someone
+// wrote by hand.
+func TestHostile_facts(t *testing.T) {
+	mem := memstore.New()
+	bad := entry("run1", "app")
+	bad.Images[0].Region = "eu-west-1\n"
+	if _, err := New(mem).Publish(t.Context(), []manifest.Entry{bad}, facts(fp1)); err == nil {
+		t.Error("a manifest was published that cannot be read")
+	}
+	if _, err := mem.Get(t.Context(), buildKey(image, fp1)); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("it is there: %v", err)
+	}
+}
+
+// TestHostile_manyBuilds merges into a manifest of thousands of builds that is too large to be written
+// again, indented as it is then.
+func TestHostile_manyBuilds(t *testing.T) {
+	body, _ := hostile.ManyBuilds(goodBody(t), manifest.MaxSize/8)
+	_, reg := planted(t, buildKey(image, fp1), body)
+	stored, err := reg.Manifest(t.Context(), image, fp1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	again, err := reg.Publish(ctx, stored.Manifest.Builds, facts(fp1))
+	if err != nil || again.Manifest.Chain.Seq != 1 {
+		t.Errorf("%v: publishing again what is there is no change", err)
+	}
+	after, err := reg.Publish(ctx, []manifest.Entry{entry("run2", "app")}, facts(fp1))
+	if err == nil && len(after.Manifest.Unknown([]manifest.Entry{entry("run2", "app")})) > 0 {
+		t.Error("the new build is lost")
+	}
+	if now, err := reg.Manifest(ctx, image, fp1); err != nil || now.Manifest.Chain.Seq > 2 {
+		t.Errorf("%v: the manifest is damaged", err)
+	}
+}
+
+func goodBody(t *testing.T) []byte {
+	t.Helper()
+	stored, err := New(memstore.New()).Publish(t.Context(), []manifest.Entry{entry("run1", "app")}, facts(fp1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored.Body
+}
+
+func planted(t *testing.T, key string, body []byte) (store.Store, *Registry) {
+	t.Helper()
+	mem := memstore.New()
+	if _, err := mem.Put(t.Context(), key, body, ""); err != nil && !errors.Is(err, store.ErrTooLarge) {
+		t.Fatal(err)
+	} else if err != nil {
+		t.Skip("the store itself refuses it")
+	}
+	return mem, New(mem)
+}
+
+func wantRefused(t *testing.T, doc hostile.Document, errs ...error) {
+	t.Helper()
+	for i, err := range errs {
+		var newer *manifest.SchemaError
+		if errors.Is(err, manifest.ErrCorrupt) == doc.Newer || errors.As(err, &newer) != doc.Newer {
+			t.Errorf("%d: got %v", i, err)
+		}
+	}
+}
+
+func wantUntouched(t *testing.T, s store.Store, key string, doc hostile.Document) {
+	t.Helper()
+	object, err := s.Get(t.Context(), key)
+	if err != nil || string(object.Body) != string(doc.Body) {
+		t.Errorf("overwritten: %v\n%.300s", err, object.Body)
+	}
+}

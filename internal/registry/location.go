@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// bucketPattern follows "Bucket naming rules" of the Amazon S3 user guide.
+var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+// oneSlash is a URL with a slash too few. A single letter is a drive of Windows.
+var oneSlash = regexp.MustCompile(`^[a-z0-9]{2,}:/`)
+
+// maxPrefix keeps the longest key, prefix/image/builds/fingerprint.json, within the 1,024 bytes
+// that S3 allows.
+const maxPrefix = 512
+
+// Location says where a registry lies: in a bucket, or in a folder.
+type Location struct {
+	// Bucket and Prefix are set for s3://bucket/prefix. Prefix has no slash at either end.
+	Bucket, Prefix string
+	// Dir is set for a local folder, as an absolute path.
+	Dir string
+}
+
+// S3 tells whether the registry lies in a bucket.
+func (l Location) S3() bool { return l.Bucket != "" }
+
+// String is the location as a user would write it.
+func (l Location) String() string {
+	switch {
+	case !l.S3():
+		return l.Dir
+	case l.Prefix == "":
+		return "s3://" + l.Bucket
+	}
+	return "s3://" + l.Bucket + "/" + l.Prefix
+}
+
+// ParseLocation reads the registry option: "s3://bucket/prefix", "file:///folder", or the path of a
+// folder, relative to the working directory.
+func ParseLocation(s string) (Location, error) {
+	scheme, rest, isURL := strings.Cut(s, "://")
+	switch {
+	case s == "":
+		return Location{}, errors.New("is required")
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return Location{}, fmt.Errorf("must not hold control characters, got %q", shown(s))
+	case strings.HasPrefix(s, "arn:"):
+		return Location{}, fmt.Errorf("must be a URL such as s3://bucket/prefix, not an ARN, got %q", shown(s))
+	case !isURL && oneSlash.MatchString(s):
+		return Location{}, fmt.Errorf("must have two slashes behind the colon, as in s3://bucket/prefix, got %q", s)
+	case !isURL:
+		return parseDir(s)
+	case scheme == "file":
+		return parseFileURL(s)
+	case scheme == "s3":
+		return parseS3(s, rest)
+	}
+	return Location{}, fmt.Errorf("must be s3://bucket/prefix, file:///folder or a path, got %q", shown(s))
+}
+
+// shown is what an error may show of an address. A user, a password and a query are left out: some
+// write credentials there.
+func shown(s string) string {
+	scheme, rest, isURL := strings.Cut(s, "://")
+	if !isURL {
+		return s
+	}
+	if i := strings.LastIndex(rest, "@"); i >= 0 {
+		rest = "…" + rest[i:]
+	}
+	if i := strings.Index(rest, "?"); i >= 0 {
+		rest = rest[:i] + "?…"
+	}
+	return scheme + "://" + rest
+}
+
+// CheckLocation is the rule of the registry option.
+func CheckLocation(s string) error {
+	_, err := ParseLocation(s)
+	return err
+}
+
+func parseDir(s string) (Location, error) {
+	dir, err := filepath.Abs(s)
+	if err != nil {
+		return Location{}, fmt.Errorf("must be a path, got %q: %w", shown(s), err)
+	}
+	return Location{Dir: dir}, nil
+}
+
+func parseFileURL(s string) (Location, error) {
+	u, err := url.Parse(s)
+	if err != nil || (u.Host != "" && u.Host != "localhost") || u.RawQuery != "" || u.Fragment != "" {
+		return Location{}, fmt.Errorf("must be a URL with three slashes such as file:///folder, got %q", shown(s))
+	}
+	path := u.Path
+	// file:///C:/folder is C:/folder on Windows.
+	if len(path) > 2 && path[0] == '/' && path[2] == ':' {
+		path = path[1:]
+	}
+	if strings.ContainsFunc(path, unicode.IsControl) {
+		return Location{}, fmt.Errorf("must not hold control characters, got %q", shown(s))
+	}
+	if path == "" || path == "/" {
+		return Location{}, fmt.Errorf("must name a folder, got %q", shown(s))
+	}
+	return parseDir(filepath.FromSlash(path))
+}
+
+func parseS3(s, rest string) (Location, error) {
+	bucket, prefix, _ := strings.Cut(rest, "/")
+	prefix = strings.TrimSuffix(prefix, "/")
+	if !bucketPattern.MatchString(bucket) || strings.Contains(bucket, "..") {
+		return Location{}, fmt.Errorf("must name a bucket of 3 to 63 lower-case letters, digits, \".\" and \"-\", got %q", shown(s))
+	}
+	if len(prefix) > maxPrefix {
+		return Location{}, fmt.Errorf("must have a prefix of at most %d bytes, got %d", maxPrefix, len(prefix))
+	}
+	if strings.ContainsAny(prefix, "?#\\") {
+		return Location{}, fmt.Errorf("must not hold \"?\", \"#\" or \"\\\", got %q", shown(s))
+	}
+	if prefix == "" {
+		return Location{Bucket: bucket}, nil
+	}
+	for part := range strings.SplitSeq(prefix, "/") {
+		if part == "" || part == "." || part == ".." {
+			return Location{}, fmt.Errorf("must not hold \"//\", \".\" or \"..\" in its prefix, got %q", shown(s))
+		}
+	}
+	return Location{Bucket: bucket, Prefix: prefix}, nil
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
+)
+
+const (
+	image = "snowflake"
+	fp1   = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+	fp2   = "0000bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+)
+
+func facts(fingerprint string) manifest.Chain {
+	return manifest.Chain{Image: image, Fingerprint: fingerprint}
+}
+
+func entry(run, name string) manifest.Entry {
+	return manifest.Entry{
+		Name: name, BuilderType: "amazon-ebs", PackerRunUUID: run, ArtifactID: "eu-west-1:ami-" + run,
+		Images: []manifest.Image{{Provider: "aws", Region: "eu-west-1", ID: "ami-" + manifest.Digest([]byte(run))[:17]}},
+	}
+}
+
+func TestPublish_manySources(t *testing.T) {
+	reg := New(memstore.New())
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			if _, err := reg.Publish(t.Context(), []manifest.Entry{entry("run", fmt.Sprintf("source%d", i))}, facts(fp1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	stored, err := reg.Manifest(t.Context(), image, fp1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(stored.Manifest.Current()); got != 16 || stored.Manifest.Chain.Seq != 16 {
+		t.Errorf("got %d entries and seq %d, want 16 of each", got, stored.Manifest.Chain.Seq)
+	}
+}
+
+func TestPublish_isIdempotent(t *testing.T) {
+	reg := New(memstore.New())
+	first, err := reg.Publish(t.Context(), []manifest.Entry{entry("run", "app")}, facts(fp1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := reg.Publish(t.Context(), []manifest.Entry{entry("run", "app")}, facts(fp1))
+	if err != nil || again.SHA256 != first.SHA256 {
+		t.Errorf("the same entries were written again: %v", err)
+	}
+}
+
+func TestPublish_neverOverwritesWhatIsNotOurs(t *testing.T) {
+	for name, body := range map[string]string{
+		"damaged":             `{"builds":[`,
+		"another image":       strings.ReplaceAll(published(t, fp1), image, "other"),
+		"another fingerprint": published(t, fp2),
+		"newer schema":        strings.Replace(published(t, fp1), `"schema": 1`, `"schema": 9`, 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := memstore.New()
+			if _, err := s.Put(t.Context(), buildKey(image, fp1), []byte(body), ""); err != nil {
+				t.Fatal(err)
+			}
+			_, err := New(s).Publish(t.Context(), []manifest.Entry{entry("run", "app")}, facts(fp1))
+			if err == nil || !strings.Contains(err.Error(), fp1+".json: ") {
+				t.Errorf("the error must name the document: %v", err)
+			}
+			after, err := s.Get(t.Context(), buildKey(image, fp1))
+			if err != nil || string(after.Body) != body {
+				t.Errorf("it was overwritten: %v\n%s", err, after.Body)
+			}
+		})
+	}
+}
+
+func published(t *testing.T, fingerprint string) string {
+	t.Helper()
+	stored, err := New(memstore.New()).Publish(t.Context(), []manifest.Entry{entry("run", "app")}, facts(fingerprint))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(stored.Body)
+}
+
+func TestMove(t *testing.T) {
+	newer, older := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	tests := map[string]struct {
+		rule Rule
+		to   Target
+		want Moved
+		on   string
+	}{
+		"a newer commit moves a channel":        {NotBack, Target{Fingerprint: fp2, Commit: "c2", CommitTime: newer.Add(1)}, Moved{Moved: true}, fp2},
+		"the same commit moves a channel":       {NotBack, Target{Fingerprint: fp2, Commit: "c1", CommitTime: newer}, Moved{Moved: true}, fp2},
+		"an older commit does not":              {NotBack, Target{Fingerprint: fp2, Commit: "c0", CommitTime: older}, Moved{Stays: true}, fp1},
+		"an older commit moves a git ref":       {Always, Target{Fingerprint: fp2, Commit: "c0", CommitTime: older}, Moved{Moved: true}, fp2},
+		"nothing new is not written":            {NotBack, Target{Fingerprint: fp1, Commit: "c1", CommitTime: newer}, Moved{}, fp1},
+		"a newer commit of the same is written": {NotBack, Target{Fingerprint: fp1, Commit: "c3", CommitTime: newer.Add(1)}, Moved{Moved: true}, fp1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			reg := New(memstore.New())
+			if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1, Commit: "c1", CommitTime: newer}, NotBack, "ci"); err != nil {
+				t.Fatal(err)
+			}
+			got, err := reg.Move(t.Context(), image, "latest", tt.to, tt.rule, "ci")
+			if err != nil || got.Moved != tt.want.Moved || got.Stays != tt.want.Stays {
+				t.Errorf("got %+v %v, want %+v", got, err, tt.want)
+			}
+			ref, err := reg.Ref(t.Context(), image, "latest")
+			if err != nil || ref.Fingerprint != tt.on {
+				t.Errorf("on %+v %v, want %s", ref, err, tt.on)
+			}
+		})
+	}
+}
+
+func TestMove_history(t *testing.T) {
+	reg := New(memstore.New())
+	for i := range maxMoves + 5 {
+		to := Target{Fingerprint: fmt.Sprintf("%064d", i)}
+		if _, err := reg.Move(t.Context(), image, "latest", to, NotBack, "ci"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ref, err := reg.Ref(t.Context(), image, "latest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ref.Moves) != maxMoves || ref.Seq != maxMoves+5 || ref.Moves[0].Fingerprint != ref.Fingerprint {
+		t.Errorf("got %d moves, seq %d", len(ref.Moves), ref.Seq)
+	}
+}
+
+func TestMoveBack(t *testing.T) {
+	reg := New(memstore.New())
+	move := func(fingerprint string) Moved {
+		t.Helper()
+		moved, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fingerprint}, NotBack, "ci")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return moved
+	}
+	move(fp1)
+	second := move(fp2)
+	if err := reg.MoveBack(t.Context(), image, "latest", second); err != nil {
+		t.Fatal(err)
+	}
+	if ref, err := reg.Ref(t.Context(), image, "latest"); err != nil || ref.Fingerprint != fp1 || ref.Seq != 3 {
+		t.Errorf("got %+v %v", ref, err)
+	}
+	move(fp2)
+	if err := reg.MoveBack(t.Context(), image, "latest", second); err != nil {
+		t.Fatal(err)
+	}
+	if ref, err := reg.Ref(t.Context(), image, "latest"); err != nil || ref.Fingerprint != fp2 {
+		t.Errorf("took back what someone else moved: %+v %v", ref, err)
+	}
+}
+
+// Whoever reads a ref between a merge and the move of the ref sees a manifest newer than the ref says.
+func TestFollow(t *testing.T) {
+	s := memstore.New()
+	reg := New(s)
+	stored, err := reg.Publish(t.Context(), []manifest.Entry{entry("run1", "app")}, facts(fp1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := &Ref{Image: image, Name: "latest", Target: Target{
+		Fingerprint: fp1, ManifestSeq: 1, ManifestSHA256: stored.SHA256}}
+	if got, err := reg.Follow(t.Context(), ref); err != nil || got.SHA256 != stored.SHA256 {
+		t.Errorf("got %v", err)
+	}
+	tampered := *ref
+	tampered.ManifestSHA256 = strings.Repeat("0", 64)
+	if _, err := reg.Follow(t.Context(), &tampered); !errors.Is(err, manifest.ErrCorrupt) {
+		t.Errorf("another manifest with the same seq was believed: %v", err)
+	}
+	if _, err := reg.Publish(t.Context(), []manifest.Entry{entry("run2", "app")}, facts(fp1)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := reg.Follow(t.Context(), ref); err != nil || got.Manifest.Chain.Seq != 2 {
+		t.Errorf("a newer manifest must be taken: %v", err)
+	}
+	old := *ref
+	old.ManifestSeq = 9
+	if _, err := reg.Follow(t.Context(), &old); !errors.Is(err, manifest.ErrCorrupt) {
+		t.Errorf("a manifest that went back was believed: %v", err)
+	}
+	dangling := *ref
+	dangling.Fingerprint = fp2
+	if _, err := reg.Follow(t.Context(), &dangling); !errors.Is(err, manifest.ErrCorrupt) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWithdraw(t *testing.T) {
+	reg := New(memstore.New())
+	ours := []manifest.Entry{entry("run1", "app")}
+	if _, err := reg.Publish(t.Context(), ours, facts(fp1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := reg.Withdraw(t.Context(), image, fp1, ours); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := reg.Manifest(t.Context(), image, fp1)
+	if err != nil || stored.Manifest.Chain.Revoked == "" {
+		t.Errorf("got %+v %v", stored.Manifest, err)
+	}
+}
+
+// lossy loses the answer to every first write of a key, after it landed.
+type lossy struct {
+	store.Store
+	mu   sync.Mutex
+	lost map[string]bool
+}
+
+func (l *lossy) Put(ctx context.Context, key string, body []byte, etag string) (string, error) {
+	tag, err := l.Store.Put(ctx, key, body, etag)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && !l.lost[key] {
+		l.lost[key] = true
+		return "", fmt.Errorf("write %s: connection reset: %w", key, store.ErrUnknown)
+	}
+	return tag, err
+}
+
+func TestLostAnswers(t *testing.T) {
+	reg := New(&lossy{Store: memstore.New(), lost: map[string]bool{}})
+	stored, err := reg.Publish(t.Context(), []manifest.Entry{entry("run1", "app")}, facts(fp1))
+	if err != nil || len(stored.Manifest.Builds) != 1 || stored.Manifest.Chain.Seq != 1 {
+		t.Errorf("got %+v %v, want one entry, written once", stored.Manifest, err)
+	}
+	moved, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1}, NotBack, "ci")
+	if err != nil || !moved.Moved {
+		t.Errorf("got %+v %v", moved, err)
+	}
+	ref, err := reg.Ref(t.Context(), image, "latest")
+	if err != nil || ref.Seq != 1 || len(ref.Moves) != 1 {
+		t.Errorf("got %+v %v, want one move", ref, err)
+	}
+}
