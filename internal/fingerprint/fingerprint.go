@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package fingerprint says what the identity of an image is made of, and what differs between two.
+// It is pure: others find the parts.
+//
+// A fingerprint is the SHA-256 of a text with one line for each component, in order:
+//
+//	<bytes of name>:<name> <bytes of value>:<value>\n
+//
+// The counts make the text unambiguous. From the components in a manifest, a shell recomputes it:
+//
+//	jq -r '.chain.components[] | "\(.name|utf8bytelength):\(.name) \(.value|utf8bytelength):\(.value)"' |
+//	  sha256sum
+package fingerprint
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+)
+
+// Version is the version of the canonical text. It is a component of its own, so a new version
+// builds every image once more.
+const Version = 1
+
+// Names of components. Those with a name of their own behind them end in a space.
+const (
+	nameSchema   = "schema"
+	nameImage    = "image"
+	nameTemplate = "template"
+	prefixExtra  = "extra "
+	prefixInput  = "input "
+	prefixParent = "parent "
+	nameSalt     = "salt"
+	nameDirty    = "uncommitted changes"
+)
+
+// Parts are what an image is made from.
+type Parts struct {
+	// Image is the name of the image.
+	Image string
+	// TemplateSHA is the git object id of the image's folder.
+	TemplateSHA string
+	// Extra maps the paths outside of that folder, relative to the repository, to object ids.
+	Extra map[string]string
+	// Inputs are hashed together with their keys. That hides a value from whoever reads a manifest,
+	// but not a short one from whoever guesses.
+	Inputs map[string]string
+	// Parents are the images below, of which only name and identity count. Their order counts too.
+	Parents []manifest.Parent
+	// Salt, where set, makes a new identity of the same parts. It is hashed as well.
+	Salt string
+	// DirtyHash stands for the uncommitted files of all paths; empty when there are none.
+	DirtyHash string
+}
+
+// Compute answers the fingerprint, in lower-case hex, and what it is made of: schema, image,
+// template, extra paths and inputs by name, parents as given, and if set salt and uncommitted changes.
+func Compute(p Parts) (fingerprint string, components []manifest.Component) {
+	add := func(name, value string) {
+		components = append(components, manifest.Component{Name: name, Value: value})
+	}
+	add(nameSchema, strconv.Itoa(Version))
+	add(nameImage, text(p.Image))
+	add(nameTemplate, text(p.TemplateSHA))
+	for _, path := range slices.Sorted(maps.Keys(p.Extra)) {
+		add(prefixExtra+text(path), text(p.Extra[path]))
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.Inputs)) {
+		// With the key in the hash, two inputs of one value do not show that they are equal.
+		add(prefixInput+text(key), hexSum("input\x00"+key+"\x00"+p.Inputs[key]))
+	}
+	for _, parent := range p.Parents {
+		add(prefixParent+text(parent.Image), text(parent.Identity))
+	}
+	if p.Salt != "" {
+		add(nameSalt, hexSum("salt\x00"+p.Salt))
+	}
+	if p.DirtyHash != "" {
+		add(nameDirty, text(p.DirtyHash))
+	}
+	return hexSum(canonical(components)), components
+}
+
+func canonical(components []manifest.Component) string {
+	var b strings.Builder
+	counted := func(s string) {
+		b.WriteString(strconv.Itoa(len(s)))
+		b.WriteByte(':')
+		b.WriteString(s)
+	}
+	for _, c := range components {
+		counted(c.Name)
+		b.WriteByte(' ')
+		counted(c.Value)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// text makes a string that survives JSON, which replaces bytes that are not UTF-8: such a string
+// is quoted as in Go. So is one that starts with a quote, or the two could be the same.
+func text(s string) string {
+	if utf8.ValidString(s) && !strings.HasPrefix(s, `"`) {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+func hexSum(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+const (
+	// maxOutput is 64 MiB: some 400,000 dirty files.
+	maxOutput = 64 << 20
+	maxStderr = 64 << 10
+	// waitDelay is how long a child that git left behind may keep the pipes open.
+	waitDelay = 5 * time.Second
+)
+
+// command runs git in a folder.
+type command struct {
+	dir string
+}
+
+// answer is what git printed. Both may be set: git prints what it found before it fails.
+type answer struct {
+	out string
+	err error
+}
+
+// commandError is a git command that failed. Its text has no control characters.
+type commandError struct {
+	name   string
+	stderr string
+	err    error
+}
+
+func (e *commandError) Error() string {
+	if e.stderr == "" {
+		return fmt.Sprintf("git %s: %v", e.name, e.err)
+	}
+	return fmt.Sprintf("git %s: %s: %v", e.name, e.stderr, e.err)
+}
+
+func (e *commandError) Unwrap() error { return e.err }
+
+func (c command) run(ctx context.Context, args ...string) answer {
+	// A file system monitor may be out of date, and git would start one that outlives this process.
+	all := append([]string{"--no-optional-locks", "-c", "core.fsmonitor=false"}, args...)
+	cmd := exec.CommandContext(ctx, "git", all...)
+	cmd.Dir = c.dir
+	cmd.Env = environment(os.Environ())
+	cmd.WaitDelay = waitDelay
+	stdout, stderr := &limited{max: maxOutput, fail: true}, &limited{max: maxStderr}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if stdout.full {
+		err = errTooLong
+	}
+	if err != nil {
+		err = &commandError{name: args[0], stderr: message(stderr.buf.String()), err: err}
+	}
+	return answer{out: stdout.buf.String(), err: err}
+}
+
+var errTooLong = errors.New("answer is longer than 64 MiB")
+
+// limited keeps the first max bytes. What follows is dropped, or with fail ends the writer. The
+// buffer is not embedded: io.Copy would find its ReadFrom, which knows no limit.
+type limited struct {
+	buf  bytes.Buffer
+	max  int
+	fail bool
+	full bool
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	room := l.max - l.buf.Len()
+	if len(p) <= room {
+		return l.buf.Write(p)
+	}
+	l.buf.Write(p[:room])
+	l.full = l.fail
+	if l.fail {
+		return room, errTooLong
+	}
+	return len(p), nil
+}
+
+// dropped are the variables that would point git at another repository or change what a path
+// means. A git hook sets some of them. GIT_CONFIG_COUNT and its like stay: that is how CI systems
+// hand safe.directory to a container.
+var dropped = []string{
+	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
+	"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_SHALLOW_FILE",
+	"GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_NO_REPLACE_OBJECTS", "GIT_IMPLICIT_WORK_TREE",
+	"GIT_INTERNAL_SUPER_PREFIX", "GIT_ATTR_SOURCE", "GIT_CONFIG", "GIT_GLOB_PATHSPECS",
+	"GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_LITERAL_PATHSPECS", "GIT_OPTIONAL_LOCKS",
+	"GIT_TERMINAL_PROMPT", "LC_ALL", "LANGUAGE", "PWD",
+}
+
+func environment(env []string) []string {
+	kept := slices.DeleteFunc(slices.Clone(env), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains(dropped, strings.ToUpper(name))
+	})
+	return append(kept,
+		"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_LITERAL_PATHSPECS=1")
+}
+
+// message is what git complains about, on one line: its "fatal" and "error" lines, or all.
+func message(stderr string) string {
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	complaints := slices.DeleteFunc(slices.Clone(lines), func(l string) bool {
+		return !strings.HasPrefix(l, "fatal: ") && !strings.HasPrefix(l, "error: ")
+	})
+	if len(complaints) > 0 {
+		lines = complaints
+	}
+	return clip(strings.Join(lines, "; "))
+}
+
+// clip makes a foreign text fit to print.
+func clip(s string) string {
+	const most = 1000
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
+	if runes := []rune(s); len(runes) > most {
+		s = string(runes[:most]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package gitrepo
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// DirtyFiles are the dirty files of all objects together, sorted, each once.
+func (f Facts) DirtyFiles() []string {
+	var all []string
+	for _, o := range f.Objects {
+		all = append(all, o.Dirty...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// DirtyHash is one hash for all objects together: empty when all are clean, else hex SHA-256. The
+// order in which the paths were asked for does not matter.
+func (f Facts) DirtyHash() string {
+	var lines []string
+	for _, o := range f.Objects {
+		if o.DirtyHash != "" {
+			lines = append(lines, o.DirtyHash+" "+o.Path+"\x00")
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	slices.Sort(lines)
+	return hexSum(strings.Join(slices.Compact(lines), ""))
+}
+
+// readDirty fills in what differs from HEAD. A file under two objects is read once.
+func (f *Facts) readDirty(ctx context.Context, files []file) error {
+	if len(files) == 0 {
+		return nil
+	}
+	root, err := os.OpenRoot(f.Root)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", f.Root, err)
+	}
+	defer root.Close()
+	h := hasher{ctx: ctx, root: root}
+	lines := map[string]string{}
+	for _, file := range files {
+		if lines[file.path], err = h.line(file); err != nil {
+			return err
+		}
+	}
+	for i := range f.Objects {
+		o := &f.Objects[i]
+		var text strings.Builder
+		for _, file := range (workTree{files: files}).under(o.Path) {
+			o.Dirty = append(o.Dirty, file.path)
+			text.WriteString(lines[file.path])
+		}
+		if len(o.Dirty) > 0 {
+			o.DirtyHash = hexSum(text.String())
+		}
+	}
+	return nil
+}
+
+// hasher reads files of the work tree through an [os.Root], so that no symlink leads out of it.
+type hasher struct {
+	ctx  context.Context
+	root *os.Root
+}
+
+// line is "<kind> <sha256 of the content> <name>" and a NUL. Kinds are the modes of git.
+func (h hasher) line(f file) (string, error) {
+	kind, sum, err := "deleted", "-", error(nil)
+	if !f.gone {
+		kind, sum, err = h.content(f.path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		kind, sum, err = "deleted", "-", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read uncommitted file %q: %w", path.Join(h.root.Name(), f.path), err)
+	}
+	return kind + " " + sum + " " + f.path + "\x00", nil
+}
+
+func (h hasher) content(name string) (kind, sum string, err error) {
+	info, err := h.root.Lstat(name)
+	if err != nil {
+		return "", "", err
+	}
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		kind = "100644"
+		if mode.Perm()&0o100 != 0 {
+			kind = "100755"
+		}
+		sum, err = h.file(name)
+	case mode&fs.ModeSymlink != 0:
+		var to string
+		to, err = h.root.Readlink(name)
+		kind, sum = "120000", hexSum(to)
+	case mode.IsDir():
+		kind = "040000"
+		sum, err = h.folder(name)
+	default:
+		// To open a pipe or a device may block for ever, and git does not track them.
+		kind, sum = "other", "-"
+	}
+	return kind, sum, err
+}
+
+func (h hasher) file(name string) (string, error) {
+	f, err := h.root.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, reader{h.ctx, f}); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// folder hashes everything in a submodule or nested repository but its .git.
+func (h hasher) folder(name string) (string, error) {
+	dir, err := h.root.Open(name)
+	if err != nil {
+		return "", err
+	}
+	names, err := dir.Readdirnames(-1)
+	if err := errors.Join(err, dir.Close()); err != nil {
+		return "", err
+	}
+	slices.Sort(names)
+	var text strings.Builder
+	for _, n := range names {
+		if n == ".git" {
+			continue
+		}
+		line, err := h.line(file{path: path.Join(name, n)})
+		if err != nil {
+			return "", err
+		}
+		text.WriteString(line)
+	}
+	return hexSum(text.String()), nil
+}
+
+// reader stops when its context ends: an uncommitted file may be a whole disk image.
+type reader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
+
+func hexSum(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// must fails on any error.
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestInspect_dirty(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(t *testing.T, root string)
+		want   []string
+	}{
+		{"modified", func(t *testing.T, r string) { write(t, r, map[string]string{"base/f": "2"}) }, []string{"base/f"}},
+		{"staged", func(t *testing.T, r string) {
+			write(t, r, map[string]string{"base/f": "2"})
+			git(t, r, "add", "-A")
+		}, []string{"base/f"}},
+		{"staged, then as before", func(t *testing.T, r string) {
+			write(t, r, map[string]string{"base/f": "2"})
+			git(t, r, "add", "-A")
+			write(t, r, map[string]string{"base/f": "1"})
+		}, []string{"base/f"}},
+		{"deleted", func(t *testing.T, r string) { must(t, os.Remove(filepath.Join(r, "base/f"))) }, []string{"base/f"}},
+		{"deletion staged", func(t *testing.T, r string) { git(t, r, "rm", "-q", "base/f") }, []string{"base/f"}},
+		{"deletion staged, there again", func(t *testing.T, r string) {
+			git(t, r, "rm", "-q", "--cached", "base/f")
+		}, []string{"base/f"}},
+		{"untracked", func(t *testing.T, r string) {
+			write(t, r, map[string]string{"base/new": "", "base/deep/er": ""})
+		}, []string{"base/deep/er", "base/new"}},
+		{"renamed", func(t *testing.T, r string) { git(t, r, "mv", "base/f", "base/h") }, []string{"base/f", "base/h"}},
+		{"executable", func(t *testing.T, r string) {
+			must(t, os.Chmod(filepath.Join(r, "base/f"), 0o755))
+		}, []string{"base/f"}},
+		{"now a symlink", func(t *testing.T, r string) {
+			must(t, os.Remove(filepath.Join(r, "base/f")), os.Symlink("g", filepath.Join(r, "base/f")))
+		}, []string{"base/f"}},
+		{"folder now a symlink out", func(t *testing.T, r string) {
+			out := filepath.Join(r, "other")
+			must(t, os.RemoveAll(filepath.Join(r, "base/dir")), os.Symlink(out, filepath.Join(r, "base/dir")))
+		}, []string{"base/dir", "base/dir/f"}},
+		{"nested repository", func(t *testing.T, r string) {
+			write(t, r, map[string]string{"base/nest/x": "1"})
+			git(t, r, "init", "-q", "base/nest")
+		}, []string{"base/nest"}},
+		{"ignored", func(t *testing.T, r string) { write(t, r, map[string]string{"base/x.log": "1"}) }, nil},
+		{"elsewhere", func(t *testing.T, r string) { write(t, r, map[string]string{"other/f": "2", "top": ""}) }, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := newRepo(t, map[string]string{
+				"base/f": "1", "base/g": "1", "base/dir/f": "d", "other/f": "1", ".gitignore": "*.log",
+			})
+			tt.change(t, root)
+			f := inspect(t, filepath.Join(root, "base"))
+			if diff := cmp.Diff(tt.want, f.Objects[0].Dirty); diff != "" {
+				t.Error(diff)
+			}
+			if got := f.Objects[0].DirtyHash != "" && f.DirtyHash() != ""; got != (tt.want != nil) {
+				t.Errorf("hashes %q and %q", f.Objects[0].DirtyHash, f.DirtyHash())
+			}
+		})
+	}
+}
+
+// Each state of the files has a hash of its own, and the same state always the same.
+func TestInspect_dirtyHash(t *testing.T) {
+	root := newRepo(t, map[string]string{"base/f": "1", "base/g": "1"})
+	base := filepath.Join(root, "base")
+	fp := filepath.Join(base, "f")
+	seen := map[string]string{}
+	steps := []struct {
+		name string
+		do   func()
+		same string // an earlier step with the same files
+	}{
+		{"content 2", func() { write(t, base, map[string]string{"f": "2"}) }, ""},
+		{"staged", func() { git(t, root, "add", "-A") }, "content 2"},
+		{"content 3", func() { write(t, base, map[string]string{"f": "3"}) }, ""},
+		{"content 2 again", func() { write(t, base, map[string]string{"f": "2"}) }, "content 2"},
+		{"executable", func() { must(t, os.Chmod(fp, 0o755)) }, ""},
+		{"deleted", func() { must(t, os.Remove(fp)) }, ""},
+		{"empty", func() { write(t, base, map[string]string{"f": ""}) }, ""},
+		{"symlink", func() { must(t, os.Remove(fp), os.Symlink("g", fp)) }, ""},
+		{"symlink elsewhere", func() { must(t, os.Remove(fp), os.Symlink("/etc/hosts", fp)) }, ""},
+		{"file with that text", func() { must(t, os.Remove(fp)); write(t, base, map[string]string{"f": "g"}) }, ""},
+		{"new file", func() { write(t, base, map[string]string{"n": "1"}) }, ""},
+		{"new file, other name", func() { must(t, os.Rename(filepath.Join(base, "n"), filepath.Join(base, "m"))) }, ""},
+		{"nested", func() { write(t, base, map[string]string{"r/x": "1"}); git(t, root, "init", "-q", "base/r") }, ""},
+		{"nested changed", func() { write(t, base, map[string]string{"r/x": "2"}) }, ""},
+		{"nested .git changed", func() { write(t, base, map[string]string{"r/.git/x": "2"}) }, "nested changed"},
+	}
+	for _, s := range steps {
+		s.do()
+		hash := inspect(t, base).Objects[0].DirtyHash
+		for name, other := range seen {
+			if equal := hash == other; equal != (seen[s.same] == other) {
+				t.Errorf("%s and %s: equal is %v", s.name, name, equal)
+			}
+		}
+		seen[s.name] = hash
+	}
+}
+
+func TestFacts_DirtyHash(t *testing.T) {
+	root := newRepo(t, map[string]string{"base/f": "1", "x/f": "1", "clean/f": "1"})
+	write(t, root, map[string]string{"base/f": "2", "x/f": "2", "ignored-by-paths": ""})
+	at := func(p string) string { return filepath.Join(root, p) }
+	f := inspect(t, at("base"), at("x"), at("clean"))
+	if diff := cmp.Diff([]string{"base/f", "x/f"}, f.DirtyFiles()); diff != "" {
+		t.Error(diff)
+	}
+	if again := inspect(t, at("x"), at("clean"), at("base"), at("x")); again.DirtyHash() != f.DirtyHash() {
+		t.Error("the order of paths changes the hash")
+	}
+	if one := inspect(t, at("base")); one.DirtyHash() == f.DirtyHash() {
+		t.Error("a second dirty path does not change the hash")
+	}
+}
+
+// A path is not under another whose name it starts with.
+func TestInspect_dirtyPrefix(t *testing.T) {
+	root := newRepo(t, map[string]string{"base/f": "1", "base2/f": "1"})
+	write(t, root, map[string]string{"base2/f": "2"})
+	f := inspect(t, filepath.Join(root, "base"), filepath.Join(root, "base2"))
+	if f.Objects[0].Dirty != nil || f.Objects[0].DirtyHash != "" || len(f.Objects[1].Dirty) != 1 {
+		t.Errorf("got %+v", f.Objects)
+	}
+}
+
+func TestInspect_submodule(t *testing.T) {
+	lib := newRepo(t, map[string]string{"f": "1"})
+	root := newRepo(t, map[string]string{"base/f": "1"})
+	git(t, root, "submodule", "--quiet", "add", "--name", "lib", lib, "base/lib")
+	git(t, root, "config", "submodule.lib.ignore", "all")
+	commit(t, root)
+	sub := filepath.Join(root, "base", "lib")
+	f := inspect(t, filepath.Join(root, "base"), sub)
+	if want := git(t, lib, "rev-parse", "HEAD"); f.Objects[1].SHA != want || len(f.DirtyFiles()) != 0 {
+		t.Errorf("got %+v, want %s", f.Objects, want)
+	}
+	hashes := map[string]bool{}
+	for _, content := range []string{"2", "3"} {
+		write(t, sub, map[string]string{"new": content})
+		f = inspect(t, filepath.Join(root, "base"))
+		if diff := cmp.Diff([]string{"base/lib"}, f.DirtyFiles()); diff != "" {
+			t.Error(diff)
+		}
+		hashes[f.DirtyHash()] = true
+	}
+	if len(hashes) != 2 {
+		t.Error("a change in the submodule does not change the hash")
+	}
+	if got := inspect(t, sub); got.Root != sub || got.Objects[0].Path != "." {
+		t.Errorf("the submodule by itself: %+v", got)
+	}
+}
+
+func TestHasher_stops(t *testing.T) {
+	dir := tempDir(t)
+	write(t, dir, map[string]string{"f": "1"})
+	root, err := os.OpenRoot(dir)
+	must(t, err)
+	defer root.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := (hasher{ctx, root}).line(file{path: "f"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package gitrepo
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// FuzzAnswers reads the answers of git other than its status: what is taken holds object ids where it says
+// so, names that stay below the root, and a time that can be written.
+func FuzzAnswers(f *testing.F) {
+	id := strings.Repeat("4b825dc6", 5)
+	f.Add("true\nfalse\n/srv/repo\n" + id + "\n" + id + "\n" + id + "\n")
+	f.Add("true\nfalse\n/srv/repo\nHEAD\n")
+	f.Add("false\ntrue\n")
+	f.Add("100644 blob " + id + "\tbase/a b\x00040000 tree " + id + "\tbase\x00")
+	f.Add("100644 blob " + id + "\t../../etc\x00")
+	f.Add("1790000000 " + id + "\n")
+	f.Add("253402300800 " + id + "\n")
+	f.Add("-1 " + id + "\n")
+	f.Add("9223372036854775808 " + id + "\n")
+	f.Fuzz(func(t *testing.T, out string) {
+		if p, err := parsePlace(out); err == nil {
+			for _, id := range []string{p.head, p.tree, p.folder} {
+				if id != "" && !objectID.MatchString(id) {
+					t.Errorf("place of %q has the id %q", out, id)
+				}
+			}
+			if !p.outside && !filepath.IsAbs(p.root) {
+				t.Errorf("place of %q has the root %q", out, p.root)
+			}
+		}
+		ids := map[string]string{}
+		if parseTree(out, ids) == nil {
+			for name, id := range ids {
+				if !filepath.IsLocal(name) || !objectID.MatchString(id) {
+					t.Errorf("tree of %q holds %q at %q", out, id, name)
+				}
+			}
+		}
+		if when, commit, err := parseDate(out); err == nil {
+			if _, err := when.MarshalJSON(); err != nil || !objectID.MatchString(commit) {
+				t.Errorf("date of %q is %v of %q: %v", out, when, commit, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package gitrepo asks git what an image is built from: the object ids of its paths, the commit,
+// the branch, and the files that are not committed. It runs the git command, reads its answers
+// strictly, and never changes the repository. What follows from a dirty file is not decided here.
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Facts is what git says about the paths of one image, all of them at one commit.
+type Facts struct {
+	// Root is the absolute path of the work tree, free of symlinks.
+	Root string
+	// Commit is the full object id of HEAD.
+	Commit string
+	// CommitTime is the committer's time of Commit, in UTC.
+	CommitTime time.Time
+	// Branch is empty when HEAD is detached, as it is in most CI systems.
+	Branch string
+	// Objects has one entry for each path that was asked for, in that order.
+	Objects []Object
+}
+
+// Object is one path as it is committed, and what differs from that on disk.
+type Object struct {
+	// Path is relative to the root, with slashes; "." is the root itself.
+	Path string
+	// SHA is the object id of HEAD:Path: of a tree, of a blob, or of a submodule's commit.
+	SHA string
+	// Dirty are the files under Path that differ from HEAD, relative to the root and sorted:
+	// modified, staged, deleted, or new and not ignored. A submodule or a nested repository
+	// counts as one file.
+	Dirty []string
+	// DirtyHash is empty when Dirty is; else a hex SHA-256 over the dirty files as they are on disk:
+	// names, kinds with the executable bit, and contents. Ignored files have no part in it, except
+	// in submodules and nested repositories, of which everything but .git counts.
+	DirtyHash string
+}
+
+// maxTime is where a commit's time no longer fits RFC 3339: 9999-12-31T23:59:59Z.
+const maxTime = 253402300799
+
+var objectID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// emptyTrees are the ids of a tree without files, in SHA-1 and SHA-256 repositories.
+var emptyTrees = map[string]bool{
+	"4b825dc642cb6eb9a060e54bf8d69288fbee4904":                         true,
+	"6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321": true,
+}
+
+// Inspect asks git about paths: first the image's folder, then whatever else goes into the image.
+// Relative ones are relative to the working directory of the process; symlinks are followed. All
+// must lie in one work tree and be committed. What the user can repair comes as an [*Error].
+func Inspect(ctx context.Context, paths ...string) (Facts, error) {
+	return Inspector{}.Inspect(ctx, paths...)
+}
+
+// Inspector asks git, with a say in what counts as dirty.
+type Inspector struct {
+	// LeftBehind, where set, is asked about each untracked file, by its absolute path. Those that a
+	// build leaves behind are not dirty.
+	LeftBehind func(path string) bool
+}
+
+// Inspect is the function of that name.
+func (i Inspector) Inspect(ctx context.Context, paths ...string) (Facts, error) {
+	targets, err := resolve(paths)
+	if err != nil {
+		return Facts{}, err
+	}
+	base := targets[0]
+	got := ask(ctx, targets)
+	place, err := parsePlace(got.place.out)
+	if err := locationError(base, place, err, got.place.err); err != nil {
+		return Facts{}, err
+	}
+	root, err := filepath.EvalSymlinks(filepath.FromSlash(place.root))
+	if err != nil {
+		return Facts{}, fmt.Errorf("inspect %q: %w", base.name, err)
+	}
+	if err := locate(root, targets); err != nil {
+		return Facts{}, err
+	}
+	f := Facts{Root: root, Commit: place.head}
+	tree, err := f.readHead(base, place, got)
+	if err != nil {
+		return Facts{}, err
+	}
+	if err := f.readObjects(ctx, targets, place, tree); err != nil {
+		return Facts{}, err
+	}
+	if err := f.readDirty(ctx, i.inputs(root, tree.files)); err != nil {
+		return Facts{}, err
+	}
+	return f, nil
+}
+
+func (i Inspector) inputs(root string, files []file) []file {
+	if i.LeftBehind == nil {
+		return files
+	}
+	return slices.DeleteFunc(slices.Clone(files), func(f file) bool {
+		return f.untracked && i.LeftBehind(filepath.Join(root, filepath.FromSlash(f.path)))
+	})
+}
+
+// target is a path that was asked for.
+type target struct {
+	name string // absolute, as the user wrote it
+	real string // free of symlinks
+	rel  string // relative to the root, with slashes
+	dir  bool
+}
+
+// cwd is the folder to run git in: a file has no ".git" above it that git would look for.
+func (t target) cwd() string {
+	if t.dir {
+		return t.real
+	}
+	return filepath.Dir(t.real)
+}
+
+func resolve(paths []string) ([]target, error) {
+	if len(paths) == 0 {
+		return nil, errors.New("inspect git repository: no path given")
+	}
+	targets := make([]target, len(paths))
+	for i, p := range paths {
+		if p == "" {
+			return nil, newError(ErrNoPath, p)
+		}
+		name, err := filepath.Abs(p)
+		if err != nil {
+			return nil, fmt.Errorf("inspect %q: %w", p, err)
+		}
+		real, err := filepath.EvalSymlinks(name)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, newError(ErrNoPath, name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("inspect %q: %w", name, err)
+		}
+		info, err := os.Stat(real)
+		if err != nil {
+			return nil, fmt.Errorf("inspect %q: %w", name, err)
+		}
+		targets[i] = target{name: name, real: real, dir: info.IsDir()}
+	}
+	return targets, nil
+}
+
+// answers are what git said to three questions that need not wait for each other.
+type answers struct {
+	place, status, date answer
+}
+
+func ask(ctx context.Context, targets []target) answers {
+	g := command{dir: targets[0].cwd()}
+	status := []string{
+		"status", "--porcelain=v2", "-z", "--branch", "--untracked-files=all", "--no-renames",
+		"--ignore-submodules=none",
+		"--no-ahead-behind", // else git walks the history to count
+		"--",
+	}
+	for _, t := range targets {
+		status = append(status, t.real)
+	}
+	var got answers
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		got.place = g.run(ctx, "rev-parse", "--is-inside-work-tree", "--is-bare-repository",
+			"--show-toplevel", "HEAD", "HEAD^{tree}", "HEAD:./")
+	})
+	wg.Go(func() { got.status = g.run(ctx, status...) })
+	wg.Go(func() { got.date = g.run(ctx, "rev-list", "--timestamp", "--max-count=1", "HEAD", "--") })
+	wg.Wait()
+	return got
+}
+
+// locationError says why git knows no work tree here, or nil. Only after that is an answer about
+// HEAD worth reading.
+func locationError(base target, p place, parseErr, runErr error) error {
+	switch {
+	case runErr != nil && p.root == "" && !p.outside:
+		return explain(runErr, base.name, base.cwd())
+	case parseErr != nil:
+		return fmt.Errorf("inspect %q: git rev-parse: %w", base.name, parseErr)
+	case p.outside && p.bare:
+		return newError(ErrBare, base.name)
+	case p.outside:
+		return newError(ErrInsideGit, base.name)
+	}
+	return nil
+}
+
+// locate finds the place of every target in the work tree.
+func locate(root string, targets []target) error {
+	for i := range targets {
+		t := &targets[i]
+		rel, err := filepath.Rel(root, t.real)
+		if err != nil || !filepath.IsLocal(rel) {
+			return outside(t.name, root)
+		}
+		t.rel = filepath.ToSlash(rel)
+		dir := root
+		parts := strings.Split(rel, string(filepath.Separator))
+		for _, part := range parts[:len(parts)-1] {
+			dir = filepath.Join(dir, part)
+			if part == ".git" {
+				return newError(ErrInsideGit, t.name)
+			}
+			if hasGit(dir) {
+				return nested(t.name, dir)
+			}
+		}
+		if parts[len(parts)-1] == ".git" {
+			return newError(ErrInsideGit, t.name)
+		}
+	}
+	return nil
+}
+
+// hasGit reports whether a folder is the root of a repository, a linked work tree or a submodule.
+func hasGit(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, ".git"))
+	return err == nil
+}
+
+// readHead reads commit, time and branch, and makes sure that all answers are about one commit.
+func (f *Facts) readHead(base target, p place, got answers) (workTree, error) {
+	if got.status.err != nil {
+		return workTree{}, explain(got.status.err, base.name, base.cwd())
+	}
+	tree, err := parseStatus(got.status.out)
+	if err != nil {
+		return workTree{}, fmt.Errorf("inspect %q: git status: %w", base.name, err)
+	}
+	if tree.unborn {
+		return workTree{}, newError(ErrNoCommit, base.name)
+	}
+	// A folder that is not in HEAD fails too; readObjects finds a better text for that.
+	if missing := p.tree != "" && p.folder == ""; got.place.err != nil && !missing {
+		return workTree{}, explain(got.place.err, base.name, base.cwd())
+	}
+	if got.date.err != nil {
+		return workTree{}, explain(got.date.err, base.name, base.cwd())
+	}
+	when, commit, err := parseDate(got.date.out)
+	if err != nil {
+		return workTree{}, fmt.Errorf("inspect %q: git rev-list: %w", base.name, err)
+	}
+	if f.Commit != commit || f.Commit != tree.head {
+		return workTree{}, newError(ErrMoved, base.name)
+	}
+	f.CommitTime, f.Branch = when, tree.branch
+	return tree, nil
+}
+
+func parseDate(out string) (time.Time, string, error) {
+	seconds, commit, _ := strings.Cut(strings.TrimSuffix(out, "\n"), " ")
+	unix, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil || unix < 0 || unix > maxTime || !objectID.MatchString(commit) {
+		return time.Time{}, "", unexpected(out)
+	}
+	return time.Unix(unix, 0).UTC(), commit, nil
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package gitrepo
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// place is where a folder lies, as git sees it. Ids are empty where git knows none.
+type place struct {
+	outside bool // in a bare repository or inside of .git
+	bare    bool
+	root    string
+	head    string // commit
+	tree    string // of the root
+	folder  string // tree of the folder that git ran in
+}
+
+// parsePlace reads the answer to "rev-parse --is-inside-work-tree --is-bare-repository
+// --show-toplevel HEAD HEAD^{tree} HEAD:./". Where git cannot resolve a name it prints that name
+// as it is and stops; the lines before still hold.
+func parsePlace(out string) (place, error) {
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	if len(lines) < 2 || !isBool(lines[0]) || !isBool(lines[1]) {
+		return place{}, unexpected(out)
+	}
+	p := place{outside: lines[0] == "false", bare: lines[1] == "true"}
+	if p.outside {
+		return p, nil
+	}
+	if len(lines) < 3 || !filepath.IsAbs(filepath.FromSlash(lines[2])) {
+		return place{}, unexpected(out)
+	}
+	p.root = lines[2]
+	names := []string{"HEAD", "HEAD^{tree}", "HEAD:./"}
+	ids := []*string{&p.head, &p.tree, &p.folder}
+	for i, line := range lines[3:] {
+		if i < len(names) && objectID.MatchString(line) {
+			*ids[i] = line
+			continue
+		}
+		if i >= len(names) || line != names[i] || i+4 != len(lines) {
+			return place{}, unexpected(out)
+		}
+	}
+	return p, nil
+}
+
+func isBool(s string) bool { return s == "true" || s == "false" }
+
+// readObjects finds the object id of every target.
+func (f *Facts) readObjects(ctx context.Context, targets []target, p place, tree workTree) error {
+	ids := map[string]string{".": p.tree}
+	if targets[0].dir && targets[0].rel != "." {
+		ids[targets[0].rel] = p.folder
+	}
+	if err := f.listTree(ctx, targets, ids); err != nil {
+		return err
+	}
+	for _, t := range targets {
+		id := ids[t.rel]
+		switch {
+		case id != "" && !emptyTrees[id]:
+			f.Objects = append(f.Objects, Object{Path: t.rel, SHA: id})
+		case t.dir && t.rel != "." && hasGit(t.real):
+			return nested(t.name, t.real)
+		case len(tree.under(t.rel)) > 0:
+			return uncommitted(t.name, f.Root, t.rel)
+		default:
+			return newError(ErrNoFiles, t.name)
+		}
+	}
+	return nil
+}
+
+// listTree adds the ids that "rev-parse" did not answer. It is ls-tree because that takes names
+// as they are: "rev-parse HEAD:a..b" may be a range, and "cat-file" finds no submodule.
+func (f *Facts) listTree(ctx context.Context, targets []target, ids map[string]string) error {
+	// With -t a tree is listed also when another path lies inside of it.
+	args := []string{"ls-tree", "-z", "-t", "--full-tree", f.Commit, "--"}
+	options := len(args)
+	for _, t := range targets {
+		if _, known := ids[t.rel]; !known {
+			args = append(args, t.rel)
+		}
+	}
+	if len(args) == options {
+		return nil
+	}
+	base := targets[0]
+	got := command{dir: f.Root}.run(ctx, args...)
+	if got.err != nil {
+		return explain(got.err, base.name, f.Root)
+	}
+	if err := parseTree(got.out, ids); err != nil {
+		return fmt.Errorf("inspect %q: git ls-tree: %w", base.name, err)
+	}
+	return nil
+}
+
+var treeEntry = regexp.MustCompile(`^[0-7]{6} (?:blob|tree|commit) ([0-9a-f]+)$`)
+
+// parseTree reads "ls-tree -z" into a map from path to object id.
+func parseTree(out string, ids map[string]string) error {
+	for out != "" {
+		entry, rest, ended := strings.Cut(out, "\x00")
+		meta, name, named := strings.Cut(entry, "\t")
+		m := treeEntry.FindStringSubmatch(meta)
+		if !ended || !named || m == nil || !objectID.MatchString(m[1]) || !isPath(name) {
+			return unexpected(out)
+		}
+		ids[name] = m[1]
+		out = rest
+	}
+	return nil
+}
