@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package ami
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+)
+
+// Options change how a [Client] asks. The zero value is fine.
+type Options struct {
+	// Endpoint is the URL of an EC2-compatible service. Empty: that of AWS, or of AWS_ENDPOINT_URL.
+	Endpoint string
+	// MaxRetries is how often a look-up is tried again. 0: what the aws.Config says. Tagging goes by
+	// the deadline of its context instead.
+	MaxRetries int
+	// AttemptTimeout limits one request with its answer; the SDK itself waits for ever. 0: 30 seconds.
+	AttemptTimeout time.Duration
+	// Notify, where set, is told in words what is waited for: after 2 seconds, then about every 5.
+	// It may be called from several goroutines.
+	Notify func(string)
+}
+
+// ec2API is what this package needs of EC2 in one region. The fields are method values and not an
+// interface on purpose: an interface would make the linker keep all operations of *ec2.Client.
+type ec2API struct {
+	describeImages func(context.Context, *ec2.DescribeImagesInput, ...func(*ec2.Options)) (
+		*ec2.DescribeImagesOutput, error)
+	createTags func(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (
+		*ec2.CreateTagsOutput, error)
+}
+
+// Client asks EC2 in any number of regions. It is safe for use by several goroutines.
+type Client struct {
+	open   func(region string) ec2API
+	notify func(string)
+
+	now    func() time.Time
+	random func() float64
+	wait   func(context.Context, time.Duration) error
+
+	mu      sync.Mutex
+	regions map[string]ec2API
+}
+
+// New makes a client. It does no I/O; all regions share the credentials of cfg, and its own region
+// does not matter.
+func New(cfg aws.Config, opts Options) *Client {
+	if opts.AttemptTimeout <= 0 {
+		opts.AttemptTimeout = 30 * time.Second
+	}
+	if opts.Notify == nil {
+		opts.Notify = func(string) {}
+	}
+	return &Client{
+		open:    func(region string) ec2API { return open(cfg.Copy(), region, opts) },
+		notify:  opts.Notify,
+		now:     time.Now,
+		random:  rand.Float64,
+		wait:    wait,
+		regions: map[string]ec2API{},
+	}
+}
+
+func open(cfg aws.Config, region string, opts Options) ec2API {
+	cfg.Region = region
+	client := ec2.NewFromConfig(cfg, func(o *ec2.Options) {
+		if opts.Endpoint != "" {
+			o.BaseEndpoint = &opts.Endpoint
+		}
+		if opts.MaxRetries > 0 {
+			o.RetryMaxAttempts = opts.MaxRetries + 1
+		}
+		o.APIOptions = append(o.APIOptions, limitAttempt(opts.AttemptTimeout))
+	})
+	return ec2API{describeImages: client.DescribeImages, createTags: client.CreateTags}
+}
+
+func (c *Client) region(region string) (ec2API, error) {
+	if region == "" {
+		return ec2API{}, errors.New("region is required")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	api, ok := c.regions[region]
+	if !ok {
+		api = c.open(region)
+		c.regions[region] = api
+	}
+	return api, nil
+}
+
+// limitAttempt gives every attempt of a call its own deadline, inside the SDK's retries.
+func limitAttempt(limit time.Duration) func(*middleware.Stack) error {
+	return func(stack *middleware.Stack) error {
+		m := middleware.FinalizeMiddlewareFunc("ChainAttemptTimeout", func(
+			ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+		) (middleware.FinalizeOutput, middleware.Metadata, error) {
+			attempt, cancel := context.WithTimeout(ctx, limit)
+			defer cancel()
+			out, meta, err := next.HandleFinalize(attempt, in)
+			if err != nil && attempt.Err() != nil && ctx.Err() == nil {
+				err = &attemptError{limit}
+			}
+			return out, meta, err
+		})
+		return stack.Finalize.Insert(m, "Retry", middleware.After)
+	}
+}
+
+// attemptError replaces the cancellation that the SDK reports, because it never retries one.
+type attemptError struct{ limit time.Duration }
+
+func (e *attemptError) Error() string {
+	return fmt.Sprintf("no answer within %s", e.limit)
+}
+
+func (e *attemptError) RetryableError() bool { return true }
+
+// wait sleeps, and stops when ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// EachRegion runs fn once for each region, at most limit at a time, and waits for all. An error in
+// one region does not stop the others; the answer joins all errors in the order of regions. Regions
+// that were not begun when ctx ends are not run, and report that.
+func EachRegion(
+	ctx context.Context, regions []string, limit int, fn func(ctx context.Context, region string) error,
+) error {
+	errs := make([]error, len(regions))
+	slots := make(chan struct{}, max(limit, 1))
+	var running sync.WaitGroup
+	for i, region := range regions {
+		slots <- struct{}{}
+		if err := ctx.Err(); err != nil {
+			errs[i] = fmt.Errorf("%s: not done: %w", region, context.Cause(ctx))
+			<-slots
+			continue
+		}
+		running.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = crash.Guard(region, func() error { return fn(ctx, region) })()
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}

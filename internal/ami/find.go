@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package ami
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// pageSize is the most that EC2 gives at once, and filterValues the most values that a request's
+// filters may have (Amazon EC2 API Reference, "DescribeImages", and user guide, "List and filter").
+const (
+	pageSize     = 1000
+	filterValues = 200
+)
+
+// Query says which images [Client.ByTags] looks for.
+type Query struct {
+	// Owners are "self", "amazon", "aws-marketplace" or 12-digit account ids. Empty: "self".
+	Owners []string
+	// Tags must all be there with exactly these values. At least one is required.
+	Tags map[string]string
+	// Architecture is EC2's word, such as "arm64". Empty: any.
+	Architecture string
+}
+
+// ByID answers those of the images that are there and belong to one of owners, in any state, newest
+// first. Images that are gone are simply absent: [Client.Explain] says why. No owners means "self".
+func (c *Client) ByID(ctx context.Context, region string, ids, owners []string) ([]Image, error) {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	for _, id := range ids {
+		if !ValidID(id) {
+			return nil, fmt.Errorf("find %q in %s: not the id of an AMI", id, region)
+		}
+	}
+	var found []Image
+	for some := range slices.Chunk(ids, filterValues) {
+		// A filter, and not ImageIds: with those, one id that is gone fails the whole request.
+		images, err := c.pages(ctx, region, owners, filter("image-id", some...))
+		if err != nil {
+			return nil, fmt.Errorf("find %s in %s: %w", strings.Join(some, ", "), region, err)
+		}
+		found = append(found, images...)
+	}
+	return newestFirst(found), nil
+}
+
+// ByTags answers all images of a region that are available and match the query, newest first. EC2
+// shows tags to the owner's account only, so images shared by another account are never found.
+func (c *Client) ByTags(ctx context.Context, region string, q Query) ([]Image, error) {
+	if len(q.Tags) == 0 {
+		return nil, fmt.Errorf("find images by tag in %s: at least one tag is required", region)
+	}
+	filters := []types.Filter{filter("state", string(types.ImageStateAvailable))}
+	if q.Architecture != "" {
+		filters = append(filters, filter("architecture", q.Architecture))
+	}
+	var words []string
+	for _, key := range sortedKeys(q.Tags) {
+		filters = append(filters, filter("tag:"+key, anyBackslash(q.Tags[key])))
+		words = append(words, key+"="+q.Tags[key])
+	}
+	images, err := c.pages(ctx, region, q.Owners, filters...)
+	if err != nil {
+		return nil, fmt.Errorf("find images with %s in %s: %w", strings.Join(words, ", "), region, err)
+	}
+	images = slices.DeleteFunc(images, func(img Image) bool { return !q.matches(img) })
+	return newestFirst(images), nil
+}
+
+// anyBackslash makes a filter value that finds at least the images with that value. In a filter *
+// and ? are wildcards, which also find themselves, and \ escapes; [Query.matches] compares exactly.
+func anyBackslash(value string) string { return strings.ReplaceAll(value, `\`, "?") }
+
+func (q Query) matches(img Image) bool {
+	for key, want := range q.Tags {
+		if have, ok := img.Tags[key]; !ok || have != want {
+			return false
+		}
+	}
+	return img.State == string(types.ImageStateAvailable) &&
+		(q.Architecture == "" || q.Architecture == img.Architecture)
+}
+
+// Explain says why [Client.ByID] does not answer an image, or why it cannot be used: "is gone …",
+// "belongs to 123456789012, not to self", "is pending". It asks once, by id alone.
+func (c *Client) Explain(ctx context.Context, region, id string, owners []string) string {
+	images, err := c.byIDAlone(ctx, region, []string{id})
+	var gone *goneError
+	switch {
+	case errors.As(err, &gone) && gone.code == "InvalidAMIID.Malformed":
+		return "is not the id of an AMI"
+	case errors.As(err, &gone), err == nil && len(images) == 0:
+		return "is gone (deregistered, or never there), or hidden: another account does not share it " +
+			"with this one, or the Allowed AMIs setting of this account excludes it"
+	case err != nil:
+		return "could not be looked up: " + err.Error()
+	}
+	img := images[0]
+	if problem := Problem(img); problem != "" {
+		return problem
+	}
+	owners = orSelf(owners)
+	if slices.Contains(owners, img.Owner) || slices.Contains(owners, img.OwnerAlias) {
+		return "is there, and available"
+	}
+	return fmt.Sprintf("belongs to %s, not to %s", img.Owner, strings.Join(owners, " or "))
+}
+
+// byIDAlone asks for images of any owner. Its error is a *goneError when EC2 knows none of them.
+func (c *Client) byIDAlone(
+	ctx context.Context, region string, ids []string, opts ...func(*ec2.Options),
+) ([]Image, error) {
+	api, err := c.region(region)
+	if err != nil {
+		return nil, err
+	}
+	out, err := api.describeImages(ctx, &ec2.DescribeImagesInput{
+		ImageIds:          ids,
+		IncludeDeprecated: aws.Bool(true),
+		IncludeDisabled:   aws.Bool(true),
+	}, opts...)
+	if code := errorCode(err); isGone(code) {
+		return nil, &goneError{code: code, err: err}
+	}
+	if err != nil {
+		return nil, explain(err, region, describeAction)
+	}
+	return fromAll(region, out.Images), nil
+}
+
+// pages reads all pages of a search. Deprecated and disabled images are in it: a caller that does
+// not see them could not tell "disabled" from "gone".
+func (c *Client) pages(
+	ctx context.Context, region string, owners []string, filters ...types.Filter,
+) ([]Image, error) {
+	api, err := c.region(region)
+	if err != nil {
+		return nil, err
+	}
+	in := &ec2.DescribeImagesInput{
+		Filters:           filters,
+		Owners:            orSelf(owners),
+		IncludeDeprecated: aws.Bool(true),
+		IncludeDisabled:   aws.Bool(true),
+		MaxResults:        aws.Int32(pageSize),
+	}
+	var found []Image
+	for {
+		out, err := api.describeImages(ctx, in)
+		if err != nil {
+			return nil, explain(err, region, describeAction)
+		}
+		found = append(found, fromAll(region, out.Images)...)
+		next := aws.ToString(out.NextToken)
+		if next == "" {
+			return found, nil
+		}
+		if next == aws.ToString(in.NextToken) {
+			return nil, errors.New("EC2 answers the same page again and again")
+		}
+		in.NextToken = &next
+	}
+}
+
+func fromAll(region string, in []types.Image) []Image {
+	images := make([]Image, 0, len(in))
+	for _, img := range in {
+		images = append(images, fromEC2(region, img))
+	}
+	return images
+}
+
+func newestFirst(images []Image) []Image {
+	slices.SortFunc(images, func(a, b Image) int { return compare(b, a) })
+	return images
+}
+
+func orSelf(owners []string) []string {
+	if len(owners) == 0 {
+		return []string{"self"}
+	}
+	return owners
+}
+
+func filter(name string, values ...string) types.Filter {
+	return types.Filter{Name: &name, Values: values}
+}

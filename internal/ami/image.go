@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package ami finds, checks and tags Amazon machine images in their regions. It asks EC2 and says
+// what is there; which image to take, and what to do about one that is gone, is the caller's
+// decision. It creates no image and deletes none.
+package ami
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// RevokedTag is the key of the tag that revokes an image. Its value is the reason.
+const RevokedTag = "chain:revoked"
+
+// Image is an AMI as EC2 described it.
+type Image struct {
+	ID     string
+	Name   string
+	Region string
+	// Architecture is EC2's word, such as "x86_64" or "arm64".
+	Architecture string
+	// Owner is the 12-digit account id.
+	Owner string
+	// OwnerAlias is "amazon", "aws-backup-vault" or "aws-marketplace"; empty for other accounts.
+	OwnerAlias string
+	// State is EC2's word: "available", "pending", "failed", "disabled" and so on.
+	State       string
+	StateReason string
+	CreatedAt   time.Time
+	// DeprecatedAt is zero for an image that never gets deprecated.
+	DeprecatedAt time.Time
+	// Tags is never nil. EC2 shows the tags of an image to the owner's account only.
+	Tags map[string]string
+	// Snapshots are the ids of the snapshots behind the image's volumes, in the order of EC2.
+	Snapshots []string
+	Public    bool
+}
+
+func fromEC2(region string, in types.Image) Image {
+	img := Image{
+		ID:           aws.ToString(in.ImageId),
+		Name:         aws.ToString(in.Name),
+		Region:       region,
+		Architecture: string(in.Architecture),
+		Owner:        aws.ToString(in.OwnerId),
+		OwnerAlias:   aws.ToString(in.ImageOwnerAlias),
+		State:        string(in.State),
+		CreatedAt:    parseTime(in.CreationDate),
+		DeprecatedAt: parseTime(in.DeprecationTime),
+		Tags:         make(map[string]string, len(in.Tags)),
+		Public:       aws.ToBool(in.Public),
+	}
+	if in.StateReason != nil {
+		img.StateReason = cmp.Or(aws.ToString(in.StateReason.Message), aws.ToString(in.StateReason.Code))
+	}
+	for _, t := range in.Tags {
+		img.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	for _, m := range in.BlockDeviceMappings {
+		if m.Ebs != nil && aws.ToString(m.Ebs.SnapshotId) != "" {
+			img.Snapshots = append(img.Snapshots, *m.Ebs.SnapshotId)
+		}
+	}
+	return img
+}
+
+// parseTime reads a time as EC2 writes it. What it cannot read is the zero time, "not known".
+func parseTime(s *string) time.Time {
+	t, err := time.Parse(time.RFC3339, aws.ToString(s))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// Deprecated says whether the image is deprecated at that time.
+func (i Image) Deprecated(now time.Time) bool {
+	return !i.DeprecatedAt.IsZero() && !now.Before(i.DeprecatedAt)
+}
+
+// String is the full address of the image, for messages: "ami-0a1b2c3d in eu-west-1".
+func (i Image) String() string { return address(i.ID, i.Region) }
+
+func address(id, region string) string { return id + " in " + region }
+
+// compare orders images by time, and those of the same time by id, so that the order is total.
+func compare(a, b Image) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+}
+
+// Newest is the image that was created last; of several created at once, the one with the greatest
+// id. It answers false for no images.
+func Newest(images []Image) (Image, bool) {
+	if len(images) == 0 {
+		return Image{}, false
+	}
+	return slices.MaxFunc(images, compare), true
+}
+
+// Problem says in a few words why nothing can be started from the image, such as "is pending". It
+// is empty for an image that is available. Deprecated and revoked images are usable to EC2.
+func Problem(img Image) string {
+	switch types.ImageState(img.State) {
+	case types.ImageStateAvailable:
+		return ""
+	case types.ImageStateDeregistered:
+		return "is gone (deregistered)"
+	case types.ImageStateFailed, types.ImageStateError, types.ImageStateInvalid:
+		words := map[types.ImageState]string{
+			types.ImageStateFailed:  "has failed",
+			types.ImageStateError:   "is in state error",
+			types.ImageStateInvalid: "is invalid",
+		}[types.ImageState(img.State)]
+		if img.StateReason != "" {
+			words += ": " + img.StateReason
+		}
+		return words
+	case types.ImageStatePending, types.ImageStateDisabled:
+		return "is " + img.State
+	default:
+		return fmt.Sprintf("is in state %q, not available", img.State)
+	}
+}
+
+// RevokedReason answers the value of the tag [RevokedTag], and whether the image has that tag. Any
+// value revokes, also an empty one.
+func RevokedReason(img Image) (string, bool) {
+	reason, ok := img.Tags[RevokedTag]
+	return reason, ok
+}
+
+var idPattern = regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`)
+
+// ValidID says whether s has the form of an AMI id.
+func ValidID(s string) bool { return idPattern.MatchString(s) }

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package ami
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// ErrNotVisible means that EC2 took the tags and had not shown them yet when the time was over.
+// Nothing needs to be done again.
+var ErrNotVisible = errors.New("tags are written, but not visible yet")
+
+const (
+	// tagTimeout is the time for [Client.Tag] where its context sets none. AWS support has advised
+	// users of Packer to allow for up to 2.5 minutes until a new AMI can be tagged.
+	tagTimeout = 5 * time.Minute
+	// tagBatch is the most resources of one request (Amazon EC2 API Reference, "CreateTags").
+	tagBatch = 1000
+
+	firstDelay = 250 * time.Millisecond
+	maxDelay   = 5 * time.Second
+	quietTime  = 2 * time.Second
+	noteEvery  = 4 * time.Second // and the back-off of up to 5: about every 5
+)
+
+// Tag puts the tags on AMIs and snapshots of a region, and answers when they are visible on the
+// AMIs. Images that have them already are left alone; snapshots are neither looked at nor read back.
+// A new AMI may be unknown to EC2 for minutes and requests may be throttled, so it tries again
+// until ctx ends (or 5 minutes when ctx has no deadline), not a number of times. known are images that
+// were looked up just now, as by [Client.Await]: where these are all, they are not looked up again.
+func (c *Client) Tag(
+	ctx context.Context, region string, ids []string, tags map[string]string, known ...Image,
+) error {
+	if len(ids) == 0 || len(tags) == 0 {
+		return nil
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, tagTimeout)
+		defer cancel()
+	}
+	job := &tagging{client: c, region: region, tags: tags, known: known, begun: c.now()}
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		switch {
+		case ValidID(id):
+			job.images = append(job.images, id)
+		case strings.HasPrefix(id, "snap-"):
+			job.snapshots = append(job.snapshots, id)
+		default:
+			return fmt.Errorf("tag %q in %s: not the id of an AMI or a snapshot", id, region)
+		}
+	}
+	if err := job.run(ctx); err != nil {
+		all := append(slices.Clone(job.images), job.snapshots...)
+		return fmt.Errorf("tag %s in %s: %w", strings.Join(all, ", "), region, err)
+	}
+	return nil
+}
+
+// tagging is one call of [Client.Tag].
+type tagging struct {
+	client    *Client
+	region    string
+	tags      map[string]string
+	images    []string
+	snapshots []string
+	known     []Image
+
+	begun time.Time
+	noted time.Time
+}
+
+func (t *tagging) run(ctx context.Context) error {
+	api, err := t.client.region(t.region)
+	if err != nil {
+		return err
+	}
+	bare, seen := t.lackingOf(t.known), t.known
+	if len(t.known) < len(t.images) {
+		bare, seen, err = t.look(ctx)
+	}
+	if err != nil && !retryable(err) {
+		return err
+	}
+	for some := range slices.Chunk(slices.Concat(bare, t.snapshots), tagBatch) {
+		err := t.again(ctx, "EC2 to take the tags", func() error { return t.create(ctx, api, some) })
+		if err != nil {
+			return t.refusal(err, seen)
+		}
+	}
+	if len(bare) == 0 {
+		return nil
+	}
+	err = t.again(ctx, "the tags to be visible", func() error {
+		missing, _, err := t.look(ctx)
+		if err == nil && len(missing) > 0 {
+			return errNotYet
+		}
+		return err
+	})
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrNotVisible, err)
+	}
+	return err
+}
+
+// look reads the images. bare are those that lack one of the tags; an image that EC2 does not show
+// is among them.
+func (t *tagging) look(ctx context.Context) (bare []string, seen []Image, err error) {
+	if len(t.images) == 0 {
+		return nil, nil, nil
+	}
+	bare = t.images
+	seen, err = t.client.byIDAlone(ctx, t.region, t.images, noRetries)
+	if err != nil {
+		return bare, nil, err
+	}
+	return t.lackingOf(seen), seen, nil
+}
+
+// lackingOf are the images that lack one of the tags, as seen says; one that is not in it does.
+func (t *tagging) lackingOf(seen []Image) []string {
+	has := map[string]bool{}
+	for _, img := range seen {
+		has[img.ID] = len(lacking(img, t.tags)) == 0
+	}
+	return slices.DeleteFunc(slices.Clone(t.images), func(id string) bool { return has[id] })
+}
+
+// lacking are the keys whose tags an image does not have with these values, sorted.
+func lacking(img Image, tags map[string]string) []string {
+	var keys []string
+	for _, key := range sortedKeys(tags) {
+		if have, ok := img.Tags[key]; !ok || have != tags[key] {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func (t *tagging) create(ctx context.Context, api ec2API, ids []string) error {
+	in := &ec2.CreateTagsInput{Resources: ids}
+	for _, key := range sortedKeys(t.tags) {
+		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key), Value: aws.String(t.tags[key])})
+	}
+	_, err := api.createTags(ctx, in, noRetries)
+	return err
+}
+
+// noRetries turns off those of the SDK, which are counted and say nothing: again does neither.
+func noRetries(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
+
+// again runs fn until it succeeds, fails for good, or ctx ends. It waits with full jitter.
+func (t *tagging) again(ctx context.Context, what string, fn func() error) error {
+	var last error
+	for delay := firstDelay; ; delay = min(2*delay, maxDelay) {
+		err := fn()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() == nil && !retryable(err):
+			return err
+		case ctx.Err() == nil:
+			last = err
+			t.note(what, err)
+			pause := time.Duration(t.client.random() * float64(delay))
+			if t.client.wait(ctx, pause) == nil {
+				continue
+			}
+		case last == nil:
+			// A request that ctx cut off says less than the answer before it, if there was one.
+			last = err
+		}
+		took := t.client.now().Sub(t.begun).Round(time.Second)
+		return &timeoutError{took: took, last: last, cause: context.Cause(ctx)}
+	}
+}
+
+func (t *tagging) note(what string, err error) {
+	now := t.client.now()
+	if now.Sub(t.begun) < quietTime || now.Sub(t.noted) < noteEvery {
+		return
+	}
+	t.noted = now
+	of := t.images
+	if len(of) == 0 {
+		of = t.snapshots
+	}
+	t.client.notify(fmt.Sprintf("waiting for %s on %s in %s for %s: %s", what,
+		strings.Join(of, ", "), t.region, now.Sub(t.begun).Round(time.Second), briefly(err)))
+}
+
+// refusal turns an error of CreateTags into words. seen are the images as they were before.
+func (t *tagging) refusal(err error, seen []Image) error {
+	if errorCode(err) != "TagLimitExceeded" {
+		return explain(err, t.region, tagAction)
+	}
+	for _, img := range seen {
+		if keys := lacking(img, t.tags); len(keys) > 0 {
+			return fmt.Errorf("%w\n\nA resource can have %d tags. %s has %d already; of the new ones "+
+				"these are missing: %s. Remove some tags of the image, or publish fewer",
+				err, maxTags, img, len(img.Tags), strings.Join(keys, ", "))
+		}
+	}
+	return fmt.Errorf("%w\n\nA resource can have %d tags. These did not fit: %s", err, maxTags,
+		strings.Join(sortedKeys(t.tags), ", "))
+}
+
+func sortedKeys(tags map[string]string) []string { return slices.Sorted(maps.Keys(tags)) }
