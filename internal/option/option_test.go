@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package option
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestChecker(t *testing.T) {
+	short := func(s string) error {
+		if len(s) > 3 {
+			return errors.New("must be short")
+		}
+		return nil
+	}
+	var check Checker
+	check.That("a", "long text", short)
+	check.That("b", "<unknown>", short)
+	check.That("c", "", Required)
+	check.That("d", "x", OneOf("y", "z"))
+	check.That("e", "", Optional(Required))
+	check.List("f", []string{"x", "x", "long text", "<unknown>", "<unknown>"}, short)
+	check.Duration("g", -time.Second)
+	check.Duration("h", time.Hour)
+	check.AtMostOne(map[string]string{"i": "1", "k": "2", "l": ""})
+	want := []string{
+		"a must be short",
+		"c is required",
+		`d must be one of y, z, got "x"`,
+		`f must not repeat a value, got "x" twice`,
+		"f[2] must be short",
+		"g must be between 0s and ten years, got -1s",
+		"only one of i, k, l may be set, got i and k",
+	}
+	var got []string
+	for _, err := range check.Errors {
+		got = append(got, err.Error())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestKnown(t *testing.T) {
+	if err := Known(map[string][]string{"a": {"x"}, "b": nil}); err != nil {
+		t.Error(err)
+	}
+	err := Known(map[string][]string{"a": {"x"}, "b": {"y", "chain/<unknown>/z"}})
+	if err == nil || err.Error() != `b is "<unknown>": it refers to a value that is never set` {
+		t.Errorf("got %v", err)
+	}
+}
