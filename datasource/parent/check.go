@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package parent
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+)
+
+// The ways to find a parent.
+const (
+	wayManifest = "manifest"
+	wayRegistry = "registry"
+	wayTag      = "tag"
+	wayFallback = "fallback"
+)
+
+// architectures are those of EC2 (Amazon EC2 API Reference, "DescribeImages", filter "architecture").
+var architectures = []string{"x86_64", "arm64", "i386", "x86_64_mac", "arm64_mac"}
+
+const (
+	defaultGitSHATag = "chain:git-sha"
+	defaultChannel   = "latest"
+	selfOwned        = "self"
+)
+
+// prepare sets the defaults and answers everything that is wrong with the options.
+func (c *Config) prepare() []error {
+	if c.GitSHATag == "" {
+		c.GitSHATag = defaultGitSHATag
+	}
+	if c.OnMissing == "" {
+		c.OnMissing = "error"
+	}
+	if len(c.Owners) == 0 {
+		c.Owners = []string{selfOwned}
+	}
+	c.Architecture = ami.Architecture(c.Architecture)
+
+	errs := c.Prepare()
+	var check option.Checker
+	check.That("image", c.Image, manifest.CheckImage)
+	check.That("registry", c.Registry, option.Optional(registry.CheckLocation))
+	check.That("git_sha", c.GitSHA, option.Optional(manifest.CheckGitSHA))
+	check.That("fingerprint", c.Fingerprint, option.Optional(manifest.CheckFingerprint))
+	check.That("channel", c.Channel, option.Optional(manifest.CheckChannel))
+	check.That("architecture", c.Architecture, option.Optional(option.OneOf(architectures...)))
+	check.That("fallback_ami", c.FallbackAMI, option.Optional(ami.CheckID))
+	check.That("source", c.Source, option.Optional(manifest.CheckSource))
+	check.That("git_sha_tag", c.GitSHATag, ami.CheckTagKey)
+	check.That("on_missing", c.OnMissing, option.OneOf("error", "empty"))
+	check.List("regions", c.Regions, ami.CheckRegion)
+	check.List("owners", c.Owners, ami.CheckOwner)
+	check.List("resolve_by", c.ResolveBy, option.OneOf(wayManifest, wayRegistry, wayTag))
+	check.Duration("max_age", c.MaxAge)
+	check.AtMostOne(map[string]string{
+		"path": ifKnown(c.Path), "git_sha": ifKnown(c.GitSHA), "fingerprint": ifKnown(c.Fingerprint),
+		"channel": ifKnown(c.Channel)})
+	return append(append(errs, check.Errors...), c.checkWays()...)
+}
+
+// ifKnown is empty for a value that is not known yet: it may turn out to be empty.
+func ifKnown(value string) string {
+	if value == record.Unknown {
+		return ""
+	}
+	return value
+}
+
+func (c *Config) checkWays() []error {
+	var errs []error
+	configured := c.configured()
+	if len(configured) == 0 {
+		errs = append(errs, fmt.Errorf("registry is required, unless manifest, path, git_sha or fingerprint is set"))
+	}
+	needs := map[string]string{
+		wayManifest: "manifest", wayRegistry: "registry", wayTag: "path, git_sha or fingerprint"}
+	for _, way := range c.ResolveBy {
+		if option, known := needs[way]; known && !slices.Contains(configured, way) {
+			errs = append(errs, fmt.Errorf("resolve_by has %q, which needs %s", way, option))
+		}
+	}
+	if ifKnown(c.Channel) != "" && c.Manifest != "" {
+		errs = append(errs, errors.New("only one of channel and manifest may be set: a local file knows no channels"))
+	}
+	if ifKnown(c.Channel) != "" && c.Registry == "" {
+		errs = append(errs, fmt.Errorf("channel needs registry: tags know no channels"))
+	}
+	if ifKnown(c.FallbackAMI) != "" && c.OnMissing == "empty" {
+		errs = append(errs, fmt.Errorf("only one of fallback_ami and on_missing = \"empty\" may be set"))
+	}
+	return errs
+}
+
+// configured are the ways that the options make possible, in the default order.
+func (c *Config) configured() []string {
+	var ways []string
+	if c.Manifest != "" {
+		ways = append(ways, wayManifest)
+	}
+	if c.Registry != "" {
+		ways = append(ways, wayRegistry)
+	}
+	if c.Path != "" || c.GitSHA != "" || c.Fingerprint != "" {
+		ways = append(ways, wayTag)
+	}
+	return ways
+}
+
+// known refuses options whose value never became known; prepare lets them pass, because plain
+// "packer validate" runs no data sources.
+func (c *Config) known() error {
+	values := map[string][]string{
+		"image": {c.Image}, "registry": {c.Registry}, "path": {c.Path}, "git_sha": {c.GitSHA},
+		"fingerprint": {c.Fingerprint}, "channel": {c.Channel}, "manifest": {c.Manifest},
+		"architecture": {c.Architecture}, "git_sha_tag": {c.GitSHATag}, "source": {c.Source}, "fallback_ami": {c.FallbackAMI},
+		"regions": c.Regions, "owners": c.Owners, "resolve_by": c.ResolveBy, "on_missing": {c.OnMissing},
+	}
+	values["max_age"] = option.Duration(c.MaxAge)
+	return option.Known(values)
+}
+
+// describe says what is looked for, in words.
+func (c *Config) describe() string {
+	switch {
+	case c.Path != "":
+		return "path " + c.Path
+	case c.GitSHA != "":
+		return "git_sha " + c.GitSHA
+	case c.Fingerprint != "":
+		return "fingerprint " + c.Fingerprint
+	case c.Channel != "":
+		return "channel " + c.Channel
+	}
+	return "channel " + defaultChannel
+}
+
+func joinOwners(owners []string) string { return strings.Join(owners, " or ") }

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package parent
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+)
+
+const (
+	sha1 = "4f1c9e2a4f1c9e2a4f1c9e2a4f1c9e2a4f1c9e2a"
+	sha2 = "98aa01bb98aa01bb98aa01bb98aa01bb98aa01bb"
+)
+
+var (
+	print1 = strings.Repeat("1", 64)
+	print2 = strings.Repeat("2", 64)
+)
+
+// offline leaves nothing that a look-up could ask: no AWS, no git, no files of the user.
+func offline(t *testing.T) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"AWS_CA_BUNDLE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
+		"AWS_PROFILE": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "",
+		"PATH": "",
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+// fromHCL decodes a body as Packer does.
+func fromHCL(t *testing.T, body string) cty.Value {
+	t.Helper()
+	file, diags := hclparse.NewParser().ParseHCL([]byte(body), "test.pkr.hcl")
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	value, diags := hcldec.Decode(file.Body, (&Datasource{}).ConfigSpec(), nil)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	return value
+}
+
+// configure answers the errors of Configure, one text for each.
+func configure(t *testing.T, d *Datasource, body string) []string {
+	t.Helper()
+	return texts(d.Configure(fromHCL(t, body)))
+}
+
+func texts(err error) []string {
+	if err == nil {
+		return nil
+	}
+	var multi *packersdk.MultiError
+	if !errors.As(err, &multi) {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, err := range multi.Errors {
+		all = append(all, err.Error())
+	}
+	return all
+}
+
+func TestConfigure_errors(t *testing.T) {
+	offline(t)
+	const ok = "image = \"base\"\nregistry = \"s3://acme-images/chain\"\n"
+	tests := map[string]struct {
+		in   string
+		want []string
+	}{
+		"nothing":             {"", []string{"image is required", "registry is required, unless manifest, path, git_sha or fingerprint is set"}},
+		"good":                {ok, nil},
+		"image":               {"image = \"a/../b\"\nregistry = \"r\"", []string{`image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "a/../b"`}},
+		"image with two dots": {"image = \"a..b\"\nregistry = \"r\"", []string{`image must not contain "..", got "a..b"`}},
+		"registry":            {"image = \"base\"\nregistry = \"https://example.com/x\"", []string{`registry must be s3://bucket/prefix, file:///folder or a path, got "https://example.com/x"`}},
+		"two selectors":       {ok + "channel = \"production\"\nfingerprint = \"" + print1 + "\"", []string{"only one of channel, fingerprint, git_sha, path may be set, got channel and fingerprint"}},
+		"selectors":           {ok + "channel = \"git-x\"", []string{`channel must not start with "git-", got "git-x"`}},
+		"git_sha":             {ok + "git_sha = \"4f1c9e2\"", []string{`git_sha must be a whole git object id, 40 or 64 lower-case hex digits, got "4f1c9e2"`}},
+		"fingerprint":         {ok + "fingerprint = \"x\"", []string{`fingerprint must be 64 lower-case hex digits, got "x"`}},
+		"fallback_ami":        {ok + "fallback_ami = \"ubuntu\"", []string{`fallback_ami must be the id of an AMI, such as ami-0a1b2c3d4e5f60718, got "ubuntu"`}},
+		"fallback and empty":  {ok + "fallback_ami = \"ami-0a1b2c3d4e5f60718\"\non_missing = \"empty\"", []string{`only one of fallback_ami and on_missing = "empty" may be set`}},
+		"on_missing":          {ok + "on_missing = \"skip\"", []string{`on_missing must be one of error, empty, got "skip"`}},
+		"git_sha_tag":         {ok + "git_sha_tag = \"aws:sha\"", []string{`git_sha_tag must be the key of a tag: tag "aws:sha": keys that begin with "aws:" are reserved for AWS`}},
+		"architecture":        {ok + "architecture = \"amd46\"", []string{`architecture must be one of x86_64, arm64, i386, x86_64_mac, arm64_mac, got "amd46"`}},
+		"regions": {ok + "regions = [\"eu-west-1\", \"\", \"eu-west-1\"]", []string{
+			`regions[1] must be a region, such as eu-west-1, got ""`, `regions must not repeat a value, got "eu-west-1" twice`}},
+		"region": {ok + "region = \"Europe\"", []string{`region must be the name of a region such as eu-west-1, got "Europe"`}},
+		"owners": {ok + "owners = [\"self\", \"me\"]", []string{`owners[1] must be self, amazon, aws-marketplace or an account id of 12 digits, got "me"`}},
+		"resolve_by": {ok + "resolve_by = [\"tags\", \"tag\", \"manifest\"]", []string{
+			`resolve_by[0] must be one of manifest, registry, tag, got "tags"`,
+			`resolve_by has "tag", which needs path, git_sha or fingerprint`, `resolve_by has "manifest", which needs manifest`}},
+		"resolve_by registry": {"image = \"base\"\npath = \".\"\nresolve_by = [\"registry\"]", []string{`resolve_by has "registry", which needs registry`}},
+		"channel in a file":   {ok + "channel = \"latest\"\nmanifest = \"m.json\"", []string{"only one of channel and manifest may be set: a local file knows no channels"}},
+		"channel without":     {"image = \"base\"\nchannel = \"latest\"", []string{"registry is required, unless manifest, path, git_sha or fingerprint is set", "channel needs registry: tags know no channels"}},
+		"max_age":             {ok + "max_age = \"-1h\"", []string{"max_age must be between 0s and ten years, got -1h0m0s"}},
+		"max_age is no duration": {ok + "max_age = \"7d\"", []string{
+			`max_age must be a duration, such as "168h" or "90m"`}},
+		"all at once": {"image = \"Base\"\nregistry = \"s3://x\"\nowners = [\"\"]\non_missing = \"no\"\nregion = \"-\"", []string{
+			`region must be the name of a region such as eu-west-1, got "-"`,
+			`image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "Base"`,
+			`registry must name a bucket of 3 to 63 lower-case letters, digits, "." and "-", got "s3://x"`,
+			`on_missing must be one of error, empty, got "no"`,
+			`owners[0] must be self, amazon, aws-marketplace or an account id of 12 digits, got ""`}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, configure(t, &Datasource{}, tt.in)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestConfigure_defaults(t *testing.T) {
+	offline(t)
+	var d Datasource
+	// Packer configures a component more than once.
+	for range 2 {
+		if errs := configure(t, &d, "image = \"base\"\nregistry = \"r\"\narchitecture = \"amd64\""); errs != nil {
+			t.Fatal(errs)
+		}
+		want := Config{Image: "base", Registry: "r", Architecture: "x86_64", GitSHATag: "chain:git-sha",
+			OnMissing: "error", Owners: []string{"self"}}
+		got := Config{Image: d.config.Image, Registry: d.config.Registry, Architecture: d.config.Architecture,
+			GitSHATag: d.config.GitSHATag, OnMissing: d.config.OnMissing, Owners: d.config.Owners}
+		if !reflect.DeepEqual(want, got) || d.config.Enabled.False() {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
+// TestConfigure_unknown goes over the options as they are generated, so that a new one is not forgotten:
+// the value that Packer hands over for what it does not know yet passes, and is refused in Execute.
+// Those of AWS are refused when AWS is asked, which is awsaccess's to test.
+func TestConfigure_unknown(t *testing.T) {
+	offline(t)
+	access := reflect.TypeFor[awsaccess.FlatConfig]()
+	flat := reflect.TypeFor[FlatConfig]()
+	for i := range flat.NumField() {
+		field := flat.Field(i)
+		unknown := map[string]any{
+			"*string": record.Unknown, "[]string": []any{record.Unknown}, "map[string]string": map[string]any{"key": record.Unknown},
+		}[field.Type.String()]
+		if _, isAccess := access.FieldByName(field.Name); isAccess || unknown == nil {
+			continue
+		}
+		name := field.Tag.Get("cty")
+		t.Run(name, func(t *testing.T) {
+			var d Datasource
+			if errs := texts(d.Configure(map[string]any{"image": "base", "registry": t.TempDir(), name: unknown})); errs != nil {
+				t.Fatalf("refused too early: %q", errs)
+			}
+			_, err := d.Execute()
+			if err == nil || !strings.Contains(err.Error(), name+` is "<unknown>": it refers to a value that is never set`) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestConfigure_allUnknown has every option unknown at once: selectors that exclude each other may turn
+// out to be empty.
+func TestConfigure_allUnknown(t *testing.T) {
+	offline(t)
+	raw := map[string]any{"on_missing": "empty"}
+	for _, name := range []string{"image", "registry", "path", "git_sha", "fingerprint", "channel", "manifest", "fallback_ami", "max_age"} {
+		raw[name] = record.Unknown
+	}
+	if errs := texts((&Datasource{}).Configure(raw)); errs != nil {
+		t.Error(errs)
+	}
+}
+
+// TestConfigure_selectorUnknown has one selector unknown beside another: only one of them will be set.
+func TestConfigure_selectorUnknown(t *testing.T) {
+	offline(t)
+	for _, unknown := range []string{"path", "git_sha", "fingerprint", "channel"} {
+		raw := map[string]any{"image": "base", "registry": "r", "channel": "production", unknown: record.Unknown}
+		if unknown == "channel" {
+			raw["git_sha"] = sha1
+		}
+		if errs := texts((&Datasource{}).Configure(raw)); errs != nil {
+			t.Errorf("%s: %q", unknown, errs)
+		}
+	}
+}
+
+// TestExecute_disabled asks nobody, whatever the options are.
+func TestExecute_disabled(t *testing.T) {
+	offline(t)
+	var d Datasource
+	if errs := configure(t, &d, "image = \"base\"\nregistry = \"s3://acme-images/chain\"\nenabled = false"); errs != nil {
+		t.Fatal(errs)
+	}
+	value, err := d.Execute()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"amis", "tags", "ancestors"} {
+		if got := value.GetAttr(name); got.IsNull() || got.LengthInt() != 0 {
+			t.Errorf("%s is %#v, want an empty one: length() of null is an error in HCL", name, got)
+		}
+	}
+	if value.GetAttr("found").True() || value.GetAttr("ref").AsString() != "" {
+		t.Errorf("got %#v", value)
+	}
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package parent is the data source "chain": it resolves the image that another one stands on, and
+// checks that it is there and ours before it hands it on.
+package parent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/hashicorp/packer-plugin-sdk/hcl2helper"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
+)
+
+// timeout is how long a look-up may take altogether. Packer gives a data source no context; a
+// terminal gives Ctrl-C to the plugin too.
+const timeout = 5 * time.Minute
+
+var _ packersdk.Datasource = (*Datasource)(nil)
+
+// Datasource is the data source "chain".
+type Datasource struct {
+	config Config
+}
+
+// ConfigSpec says which options there are.
+func (d *Datasource) ConfigSpec() hcldec.ObjectSpec { return d.config.FlatMapstructure().HCL2Spec() }
+
+// Configure checks the options, all at once. It does no I/O.
+func (d *Datasource) Configure(raws ...any) (err error) {
+	defer crash.Recover(`data "chain"`, &err)
+	if err := option.Decode(&d.config, raws...); err != nil {
+		return err
+	}
+	if errs := d.config.prepare(); len(errs) > 0 {
+		return &packersdk.MultiError{Errors: errs}
+	}
+	return nil
+}
+
+// OutputSpec says which outputs there are.
+func (d *Datasource) OutputSpec() hcldec.ObjectSpec {
+	return (&DatasourceOutput{}).FlatMapstructure().HCL2Spec()
+}
+
+// Execute resolves the parent.
+func (d *Datasource) Execute() (value cty.Value, err error) {
+	defer crash.Recover(`data "chain"`, &err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	out, err := d.resolve(ctx)
+	if err != nil {
+		return cty.NullVal(cty.EmptyObject), fmt.Errorf("resolve parent %s: %w", d.config.Image, err)
+	}
+	return hcl2helper.HCL2ValueFromConfig(out, d.OutputSpec()), nil
+}
+
+func (d *Datasource) resolve(ctx context.Context) (DatasourceOutput, error) {
+	if d.config.Enabled.False() {
+		return emptyOutput(), nil
+	}
+	if err := d.config.known(); err != nil {
+		return DatasourceOutput{}, err
+	}
+	r := &resolver{config: d.config, now: time.Now}
+	parent, err := r.resolve(ctx)
+	if err != nil {
+		return DatasourceOutput{}, err
+	}
+	if parent == nil {
+		return emptyOutput(), nil
+	}
+	if err := parent.acceptable(d.config, r.now()); err != nil {
+		return DatasourceOutput{}, err
+	}
+	return parent.output(d.config.Image)
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package parent
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+)
+
+const (
+	ami1 = "ami-0a1b2c3d4e5f60718"
+	ami2 = "ami-0c2d3e4f5a6b70819"
+)
+
+var now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+func image(id, region string, age time.Duration, tags map[string]string) ami.Image {
+	return ami.Image{ID: id, Region: region, Architecture: "x86_64", State: "available", CreatedAt: now.Add(-age), Tags: tags}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestAcceptable(t *testing.T) {
+	const (
+		uri    = "s3://acme-images/chain/base/builds/1.json"
+		revoke = "\n\nBuild the parent again, or set allow_revoked = true."
+	)
+	one := func(i ami.Image) map[string]ami.Image { return map[string]ami.Image{i.Region: i} }
+	young := image(ami1, "eu-west-1", time.Hour, nil)
+	revoked := image(ami1, "eu-west-1", time.Hour, map[string]string{ami.RevokedTag: "CVE\nin  the kernel"})
+	noReason := image(ami1, "eu-west-1", time.Hour, map[string]string{ami.RevokedTag: ""})
+	deprecated, later, undated := young, young, young
+	deprecated.DeprecatedAt, later.DeprecatedAt = now, now.Add(time.Second)
+	undated.CreatedAt = time.Time{}
+	two := map[string]ami.Image{"eu-west-1": young, "us-east-1": image(ami2, "us-east-1", 5*time.Hour, nil)}
+
+	tests := map[string]struct {
+		found found
+		in    Config
+		want  string
+	}{
+		"good":              {found{uri: uri, amis: one(young)}, Config{MaxAge: 2 * time.Hour}, ""},
+		"revoked manifest":  {found{uri: uri, revoked: "bad\nkernel"}, Config{}, "it is revoked: bad kernel (" + uri + ")" + revoke},
+		"revoked, allowed":  {found{uri: uri, revoked: "bad", amis: one(revoked)}, Config{AllowRevoked: true}, ""},
+		"revoked by tag":    {found{way: wayTag, amis: one(revoked)}, Config{}, ami1 + " in eu-west-1 is revoked: CVE in the kernel (found by tag)" + revoke},
+		"revoked, no words": {found{uri: uri, amis: one(noReason)}, Config{}, ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},
+		"deprecated": {found{uri: uri, amis: one(deprecated)}, Config{},
+			ami1 + " in eu-west-1 is deprecated since 2026-06-01T12:00:00Z (" + uri + ")\n\nBuild the parent again, or set allow_deprecated = true."},
+		"deprecated, allowed": {found{uri: uri, amis: one(deprecated)}, Config{AllowDeprecated: true}, ""},
+		"not deprecated yet":  {found{uri: uri, amis: one(later)}, Config{}, ""},
+		"too old": {found{uri: uri, amis: one(young)}, Config{MaxAge: 30 * time.Minute},
+			"it is 1h0m0s old, older than max_age 30m0s (" + uri + ")\n\nBuild the parent again, or raise max_age."},
+		"the oldest region counts": {found{uri: uri, amis: two}, Config{MaxAge: 2 * time.Hour},
+			"it is 5h0m0s old, older than max_age 2h0m0s (" + uri + ")\n\nBuild the parent again, or raise max_age."},
+		"no AMI, too old": {found{uri: uri, createdAt: now.Add(-3 * time.Hour)}, Config{MaxAge: 2 * time.Hour},
+			"it is 3h0m0s old, older than max_age 2h0m0s (" + uri + ")\n\nBuild the parent again, or raise max_age."},
+		"no AMI, young": {found{uri: uri, createdAt: now.Add(-time.Hour)}, Config{MaxAge: 2 * time.Hour}, ""},
+		"of no known age": {found{uri: uri, amis: one(undated)}, Config{MaxAge: 2 * time.Hour},
+			"nothing says how old it is (" + uri + ")\n\nBuild the parent again, or remove max_age."},
+		"the first region by name is named": {found{uri: uri, amis: map[string]ami.Image{"us-east-1": revoked, "eu-west-1": noReason}}, Config{},
+			ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},
+		"fallback is what the user named": {found{way: wayFallback, amis: one(revoked)}, Config{MaxAge: 1}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			// The order of a map is random: the same error must come each time.
+			for range 20 {
+				if diff := cmp.Diff(tt.want, text(tt.found.acceptable(tt.in, now))); diff != "" {
+					t.Fatal(diff)
+				}
+			}
+		})
+	}
+}
+
+func TestChoose(t *testing.T) {
+	arm := image(ami2, "eu-west-1", 0, nil)
+	arm.Architecture = "arm64"
+	tests := map[string]struct {
+		in      []ami.Image
+		want    string
+		wantErr string
+	}{
+		"none":            {},
+		"one":             {in: []ami.Image{image(ami1, "eu-west-1", 0, nil)}, want: ami1},
+		"newest":          {in: []ami.Image{image(ami1, "eu-west-1", time.Hour, nil), image(ami2, "eu-west-1", 2*time.Hour, nil)}, want: ami1},
+		"of the same age": {in: []ami.Image{image(ami2, "eu-west-1", 0, nil), image(ami1, "eu-west-1", 0, nil)}, want: ami2},
+		"two architectures": {in: []ami.Image{arm, image(ami1, "eu-west-1", 0, nil)},
+			wantErr: "found AMIs for several architectures in eu-west-1: " + ami1 + " x86_64, " + ami2 + " arm64\n\nSet architecture."},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := (&resolver{}).choose("eu-west-1", tt.in)
+			if got.ID != tt.want || text(err) != tt.wantErr {
+				t.Errorf("got %q, %q", got.ID, text(err))
+			}
+		})
+	}
+}
+
+func TestOtherThan(t *testing.T) {
+	chain := manifest.Chain{Image: "base", Fingerprint: print1, Git: manifest.Git{Name: sha1}}
+	nameless := chain
+	nameless.Git.Name = ""
+	tests := map[string]struct {
+		config  Config
+		gitName string
+		in      *manifest.Chain
+		want    string
+	}{
+		"Packer's own file":    {Config{Image: "base", Fingerprint: print2}, sha2, nil, ""},
+		"the one asked for":    {Config{Image: "base", Fingerprint: print1}, sha1, &chain, ""},
+		"of a channel":         {Config{Image: "base"}, "", &chain, ""},
+		"of another image":     {Config{Image: "app"}, "", &chain, "is of image base"},
+		"other fingerprint":    {Config{Image: "base", Fingerprint: print2}, "", &chain, "is of fingerprint " + print1},
+		"other files":          {Config{Image: "base"}, sha2, &chain, "was built from " + sha1 + ", not from " + sha2},
+		"files without a name": {Config{Image: "base"}, sha2, &nameless, "was built from uncommitted files, not from " + sha2},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := &resolver{config: tt.config, gitName: tt.gitName}
+			if got := r.otherThan(tt.in); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestIDsByRegion(t *testing.T) {
+	in := map[string]string{
+		"eu-west-1": ami1, "us-east-1/amazon-ebs.arm64": ami2, "us-east-1/amazon-ebs.amd64": "nonsense", "ap-south-1": ami1, "": ami1,
+	}
+	want := map[string][]string{"eu-west-1": {ami1}, "us-east-1": {ami2}}
+	if diff := cmp.Diff(want, idsByRegion(in, []string{"eu-west-1", "us-east-1"})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestConfigured(t *testing.T) {
+	tests := map[string]struct {
+		in   Config
+		want []string
+	}{
+		"nothing":            {Config{}, nil},
+		"registry":           {Config{Registry: "r", Channel: "production"}, []string{"registry"}},
+		"all":                {Config{Registry: "r", Manifest: "m", Path: "p"}, []string{"manifest", "registry", "tag"}},
+		"tag by git_sha":     {Config{GitSHA: sha1}, []string{"tag"}},
+		"tag by fingerprint": {Config{Fingerprint: print1}, []string{"tag"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, tt.in.configured()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestFromImage reads tags that anyone who may tag has written.
+func TestFromImage(t *testing.T) {
+	tests := map[string]struct {
+		in   map[string]string
+		want found
+	}{
+		"none":                 {nil, found{}},
+		"good":                 {map[string]string{ami.TagFingerprint: print1, "SHA": sha1, ami.TagCommit: sha2}, found{fingerprint: print1, gitSHA: sha1, commit: sha2}},
+		"of uncommitted files": {map[string]string{"SHA": sha1 + "-dirty-0123456789ab"}, found{gitSHA: sha1}},
+		"garbage":              {map[string]string{ami.TagFingerprint: "../../" + print1, "SHA": "\x1b[31m", ami.TagCommit: "HEAD"}, found{}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := fromImage("", image(ami1, "eu-west-1", 0, tt.in), "SHA")
+			if diff := cmp.Diff(tt.want, *got, cmp.AllowUnexported(found{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestOutput(t *testing.T) {
+	f := &found{
+		way: wayRegistry, uri: "s3://b/m.json", sha256: print2, fingerprint: print1, ancestors: []string{"debian"}, region: "eu-west-1",
+		amis: map[string]ami.Image{"eu-west-1": image(ami1, "eu-west-1", 0, nil), "us-east-1": image(ami2, "us-east-1", 0, nil)},
+	}
+	out, err := f.output("base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	amis := map[string]string{"eu-west-1": ami1, "us-east-1": ami2}
+	if out.ID != ami1 || out.Region != "eu-west-1" || !cmp.Equal(out.AMIs, amis) || out.Tags == nil || !out.Found {
+		t.Errorf("got %+v", out)
+	}
+	parent, err := record.DecodeParent(out.Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := manifest.Parent{Image: "base", FoundBy: "registry", Fingerprint: print1, Identity: ami1, AMI: ami1, Region: "eu-west-1", AMIs: amis,
+		ManifestURI: "s3://b/m.json", ManifestSHA256: print2, Ancestors: []string{"debian"}}
+	if diff := cmp.Diff(want, parent); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNotFound(t *testing.T) {
+	r := &resolver{config: Config{Image: "base", Registry: "r", GitSHA: sha1}}
+	want := "not found (git_sha " + sha1 + ")\n\n  registry  r is not there\n  tag       none\n\nBuild and publish base first. " +
+		"Tags can be seen by the account that owns the AMI only: across accounts use registry or manifest. " +
+		`For the first build of a chain set on_missing = "empty" or fallback_ami.`
+	if diff := cmp.Diff(want, r.notFound([]string{"  registry  r is not there", "  tag       none"}).Error()); diff != "" {
+		t.Error(diff)
+	}
+	for _, c := range []struct {
+		in   Config
+		want string
+	}{
+		{Config{Path: "../base"}, "path ../base"}, {Config{Fingerprint: print1}, "fingerprint " + print1},
+		{Config{Channel: "production"}, "channel production"}, {Config{}, "channel latest"},
+	} {
+		if got := c.in.describe(); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
+// TestMissing keeps apart what is certainly not there from everything else.
+func TestMissing(t *testing.T) {
+	var none *missing
+	if !errors.As(missingf("%s is not there", "x"), &none) || errors.As(errors.New("access denied"), &none) {
+		t.Error("missing is not told from other errors")
+	}
+	if got := joinOwners(strings.Split("self amazon", " ")); got != "self or amazon" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package parent
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+)
+
+// fileBuild is a build of an image that is a file, which needs no AWS.
+func fileBuild(source string) manifest.Entry {
+	return manifest.Entry{
+		Name: source, BuilderType: "file", PackerRunUUID: "run", ArtifactID: "File", BuildTime: now.Unix(),
+		Files: []manifest.File{{Name: source, Size: 5, SHA256: print2}},
+	}
+}
+
+func chain(fingerprint string) manifest.Chain {
+	return manifest.Chain{Image: "base", Fingerprint: fingerprint, Git: manifest.Git{SHA: sha1, Name: sha1}}
+}
+
+// published is a registry in a folder, with one image in the channel "latest".
+func published(t *testing.T, facts manifest.Chain) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	reg, err := connect.Registry(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := reg.Publish(t.Context(), []manifest.Entry{fileBuild("image")}, facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := registry.Target{Fingerprint: facts.Fingerprint, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
+	if _, err := reg.Move(t.Context(), facts.Image, "latest", to, registry.Always, "test"); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func encode(t *testing.T, m manifest.Manifest) string {
+	t.Helper()
+	body, err := manifest.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// ours is a local copy of a manifest.
+func ours(t *testing.T, change func(*manifest.Manifest)) string {
+	t.Helper()
+	facts := chain(print1)
+	m, _ := manifest.Merge(nil, []manifest.Entry{fileBuild("image")}, facts, now, "write")
+	if change != nil {
+		change(m)
+	}
+	return encode(t, *m)
+}
+
+// TestExecute_manifest looks at local files of every kind. The registry is empty.
+func TestExecute_manifest(t *testing.T) {
+	offline(t)
+	tests := map[string]struct {
+		body string
+		want string // a part of the error; empty: found
+	}{
+		"ours":        {body: ours(t, nil)},
+		"Packer's":    {body: `{"builds":[{"name":"x","builder_type":"file","artifact_id":"File","packer_run_uuid":"u"}],"last_run_uuid":"u"}`},
+		"other image": {ours(t, func(m *manifest.Manifest) { m.Chain.Image = "app" }), "is of image app"},
+		"Packer's of no run": {`{"builds":[{"name":"x","builder_type":"file","artifact_id":"File","packer_run_uuid":"u"}],"last_run_uuid":"v"}`,
+			"names no build of its last run"},
+		"ours, of other sources": {ours(t, func(m *manifest.Manifest) { m.Chain.Sources = []string{"amazon-ebs.app"} }),
+			"names no build of its last run, or of the sources that it wants"},
+		"cut short":    {ours(t, nil)[:40], "corrupt: it is cut short"},
+		"not JSON":     {"image\n", "corrupt: not a JSON object"},
+		"empty":        {"", "corrupt: not a JSON object"},
+		"no builds":    {`{"builds":[]}`, "corrupt: it holds no builds"},
+		"newer schema": {ours(t, func(m *manifest.Manifest) { m.Chain.Schema = 2 }), "unsupported schema version 2, this plugin reads 1\n\nUpgrade the chain plugin."},
+		"huge":         {strings.Repeat(" ", manifest.MaxSize) + ours(t, nil), "not a manifest: a file of at most 1048576 bytes is expected"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "manifest.json")
+			if err := os.WriteFile(path, []byte(tt.body), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			wantExecute(t, "manifest = \""+path+"\"", path, tt.want)
+		})
+	}
+	t.Run("not there", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "none.json")
+		wantExecute(t, "manifest = \""+path+"\"", path, "  manifest  "+path+" is not there")
+	})
+	t.Run("folder", func(t *testing.T) {
+		dir := t.TempDir()
+		wantExecute(t, "manifest = \""+dir+"\"", dir, "not a manifest")
+	})
+	t.Run("device", func(t *testing.T) {
+		wantExecute(t, "manifest = \""+filepath.ToSlash(os.DevNull)+"\"", os.DevNull, "not a manifest")
+	})
+}
+
+// wantExecute resolves the parent "base". The answer is from the file, or the error names it.
+func wantExecute(t *testing.T, options, address, wantErr string) {
+	t.Helper()
+	var d Datasource
+	if errs := configure(t, &d, "image = \"base\"\n"+options); errs != nil {
+		t.Fatal(errs)
+	}
+	value, err := d.Execute()
+	switch {
+	case wantErr == "" && err != nil:
+		t.Fatal(err)
+	case wantErr == "" && (value.GetAttr("id").AsString() != "File" || value.GetAttr("manifest_uri").AsString() != address):
+		t.Errorf("got %#v", value)
+	case wantErr != "" && (err == nil || !strings.HasPrefix(err.Error(), "resolve parent base: ") || !strings.Contains(err.Error(), wantErr)):
+		t.Errorf("got %v, want %q in it", err, wantErr)
+	case wantErr != "" && !strings.Contains(err.Error(), address):
+		t.Errorf("%v does not name %s", err, address)
+	}
+}
+
+func TestExecute_registry(t *testing.T) {
+	offline(t)
+	revoked := chain(print1)
+	revoked.Revoked = "bad kernel"
+	partly := chain(print1)
+	partly.Sources = []string{"amazon-ebs.app"}
+	dir := published(t, chain(print1))
+	at := func(dir, fingerprint string) string { return filepath.Join(dir, "base", "builds", fingerprint+".json") }
+
+	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "")
+	wantExecute(t, `registry = "file://`+dir+"\"\nfingerprint = \""+print1+`"`, at(dir, print1), "")
+	wantExecute(t, `registry = "`+dir+"\"\nfingerprint = \""+print2+"\"\nresolve_by = [\"registry\"]", at(dir, print2), at(dir, print2)+" is not there")
+	wantExecute(t, `registry = "`+dir+"\"\nchannel = \"production\"", "base/refs/production.json", "not found (channel production)")
+
+	dir = published(t, revoked)
+	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "it is revoked: bad kernel")
+	dir = published(t, partly)
+	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "is not complete: amazon-ebs.app is not built")
+}
+
+// TestExecute_damaged is never taken for missing: on_missing = "empty" would build on nothing.
+func TestExecute_damaged(t *testing.T) {
+	offline(t)
+	const lenient = "\non_missing = \"empty\""
+	ref := func(dir string) string { return filepath.Join(dir, "base", "refs", "latest.json") }
+	build := func(dir string) string { return filepath.Join(dir, "base", "builds", print1+".json") }
+	tests := map[string]struct {
+		damage func(t *testing.T, dir string)
+		at     func(dir string) string
+		want   string
+	}{
+		"ref cut short":   {func(t *testing.T, dir string) { cut(t, ref(dir)) }, ref, "corrupt: it is cut short"},
+		"build cut short": {func(t *testing.T, dir string) { cut(t, build(dir)) }, build, "corrupt: it is cut short"},
+		"build gone":      {func(t *testing.T, dir string) { check(t, os.Remove(build(dir))) }, build, "corrupt: ref latest points at it, but it is not there"},
+		"build changed behind the ref": {func(t *testing.T, dir string) {
+			body, err := os.ReadFile(build(dir))
+			check(t, err)
+			check(t, os.WriteFile(build(dir), append(body, '\n'), 0o644))
+		}, build, "it is not the manifest that ref latest points at"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := published(t, chain(print1))
+			tt.damage(t, dir)
+			wantExecute(t, `registry = "`+dir+`"`+lenient, tt.at(dir), tt.want)
+		})
+	}
+	t.Run("registry is a file", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "registry")
+		check(t, os.WriteFile(file, nil, 0o644))
+		wantExecute(t, `registry = "`+file+`"`+lenient, ref(file), "not a directory")
+	})
+}
+
+func cut(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	check(t, err)
+	check(t, os.Truncate(path, info.Size()/2))
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestExecute_missing answers nothing, and no error.
+func TestExecute_missing(t *testing.T) {
+	offline(t)
+	var d Datasource
+	if errs := configure(t, &d, "image = \"base\"\nregistry = \""+t.TempDir()+"\"\non_missing = \"empty\""); errs != nil {
+		t.Fatal(errs)
+	}
+	value, err := d.Execute()
+	if err != nil || value.GetAttr("found").True() || value.GetAttr("amis").IsNull() {
+		t.Errorf("got %#v, %v", value, err)
+	}
+}
