@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package build
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+)
+
+const (
+	ami1 = "ami-0a1b2c3d4e5f60718"
+	ami2 = "ami-0c2d3e4f5a6b70819"
+)
+
+var now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+func built(source, region, id string) manifest.Entry {
+	return manifest.Entry{
+		Name: source, BuilderType: "amazon-ebs", PackerRunUUID: "run", ArtifactID: region + ":" + id,
+		BuildTime: now.Add(-24 * time.Hour).Unix(),
+		Images:    []manifest.Image{{Provider: "aws", Region: region, ID: id}},
+	}
+}
+
+func there(state string, tags map[string]string) ami.Image {
+	return ami.Image{ID: ami1, Region: "eu-west-1", State: state, Tags: tags}
+}
+
+func existing(entries ...manifest.Entry) *manifest.Manifest {
+	return &manifest.Manifest{Builds: entries, Chain: &manifest.Chain{Image: "app"}}
+}
+
+func TestDecide(t *testing.T) {
+	one := existing(built("app", "eu-west-1", ami1))
+	good := map[string]ami.Image{ami1: there("available", nil)}
+	revoked := existing(built("app", "eu-west-1", ami1))
+	revoked.Chain.Revoked = "bad\nkernel"
+	eu := []string{"eu-west-1"}
+	old := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "4f1c9e2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Name: "parent base", Value: ami1}}
+	now2 := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "98aa01bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}, {Name: "parent base", Value: ami2}}
+
+	tests := map[string]struct {
+		config Config
+		id     identity
+		seen   seen
+		want   verdict
+	}{
+		"nothing there": {
+			config: Config{Image: "app"},
+			want:   verdict{needed: true, reason: "first build of app"},
+		},
+		"changed": {
+			id:   identity{components: now2},
+			seen: seen{newest: &manifest.Chain{Components: old}},
+			want: verdict{needed: true, reason: "template: 4f1c9e2 -> 98aa01b; parent base: " + ami1 + " -> " + ami2},
+		},
+		"there": {
+			seen: seen{manifest: one, regions: eu, images: good},
+			want: verdict{reason: "unchanged"},
+		},
+		"forced": {
+			config: Config{Force: true},
+			seen:   seen{manifest: one, regions: eu, images: good},
+			want:   verdict{needed: true, reason: "forced"},
+		},
+		"in another region only": {
+			seen: seen{manifest: one, regions: []string{"eu-west-1", "us-east-1"}, images: good},
+			want: verdict{needed: true, reason: "missing in us-east-1", missingRegions: []string{"us-east-1"}},
+		},
+		"gone, or of another owner": {
+			seen: seen{manifest: one, regions: eu},
+			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: eu},
+		},
+		"pending": {
+			seen: seen{manifest: one, regions: eu, images: map[string]ami.Image{ami1: there("pending", nil)}},
+			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is pending", missingRegions: eu},
+		},
+		"disabled": {
+			seen: seen{manifest: one, regions: eu, images: map[string]ami.Image{ami1: there("disabled", nil)}},
+			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is disabled", missingRegions: eu},
+		},
+		"revoked in the manifest": {
+			seen: seen{manifest: revoked, regions: eu, images: good},
+			want: verdict{needed: true, reason: "revoked: bad kernel"},
+		},
+		"revoked by tag": {
+			seen: seen{manifest: one, regions: eu, images: map[string]ami.Image{
+				ami1: there("available", map[string]string{ami.RevokedTag: "CVE"})}},
+			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is revoked: CVE", missingRegions: eu},
+		},
+		"one of two sources": {
+			config: Config{Builds: []string{"amazon-ebs.app", "amazon-ebs.arm64"}},
+			seen:   seen{manifest: one, regions: eu, images: good},
+			want:   verdict{needed: true, reason: "not complete: amazon-ebs.arm64 is not built"},
+		},
+		"older than a week allows": {
+			config: Config{MaxAge: 12 * time.Hour},
+			seen:   seen{manifest: one, regions: eu, images: good},
+			want:   verdict{needed: true, reason: "older than 12h"},
+		},
+		"young enough": {
+			config: Config{MaxAge: 168 * time.Hour},
+			seen:   seen{manifest: one, regions: eu, images: good},
+			want:   verdict{reason: "unchanged"},
+		},
+		"built and not published": {
+			seen: seen{manifest: one, regions: eu, images: good, unpublished: true},
+			want: verdict{reason: reasonUnpublished},
+		},
+		"no AMI at all": {
+			seen: seen{manifest: existing(manifest.Entry{Name: "f", BuilderType: "file", BuildTime: now.Unix()})},
+			want: verdict{reason: "unchanged"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := decide(tt.config, tt.id, tt.seen, now)
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestShortDuration(t *testing.T) {
+	for want, in := range map[string]time.Duration{
+		"168h": 168 * time.Hour, "1h30m": 90 * time.Minute, "10m": 10 * time.Minute, "45s": 45 * time.Second, "1h0m5s": time.Hour + 5*time.Second,
+	} {
+		if got := shortDuration(in); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
