@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Packer-plugin-chain turns Packer into the pipeline for chained machine images.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/hashicorp/packer-plugin-sdk/plugin"
+	sdkversion "github.com/hashicorp/packer-plugin-sdk/version"
+
+	"github.com/packer-chain/packer-plugin-chain/builder/unchanged"
+	"github.com/packer-chain/packer-plugin-chain/datasource/build"
+	"github.com/packer-chain/packer-plugin-chain/datasource/parent"
+	"github.com/packer-chain/packer-plugin-chain/internal/version"
+	"github.com/packer-chain/packer-plugin-chain/postprocessor/publish"
+)
+
+func main() {
+	set := plugin.NewSet()
+	set.SetVersion(sdkversion.NewPluginVersion(version.Version, version.VersionPrerelease, ""))
+	set.RegisterDatasource(plugin.DEFAULT_NAME, new(parent.Datasource))
+	set.RegisterDatasource("build", new(build.Datasource))
+	set.RegisterBuilder(plugin.DEFAULT_NAME, new(unchanged.Builder))
+	set.RegisterPostProcessor(plugin.DEFAULT_NAME, new(publish.PostProcessor))
+	if err := set.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

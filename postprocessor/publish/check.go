@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package publish
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+)
+
+const (
+	keep = "keep"
+	fail = "fail"
+
+	defaultTimeout = 5 * time.Minute
+	defaultChannel = "latest"
+
+	// ownPrefix begins the keys of the plugin's own tags, ownTags is how many there can be.
+	ownPrefix = "chain:"
+	ownTags   = 8
+	maxTags   = 50
+
+	maxLabels      = 100
+	maxLabelLength = 1024
+)
+
+// prepare sets the defaults and answers everything that is wrong with the options.
+func (c *Config) prepare() []error {
+	if c.OnFailure == "" {
+		c.OnFailure = keep
+	}
+	if c.Channels == nil {
+		c.Channels = []string{defaultChannel}
+	}
+	if c.PublishTimeout == 0 {
+		c.PublishTimeout = defaultTimeout
+	}
+	errs := c.Prepare()
+	var check option.Checker
+	check.That("on_failure", c.OnFailure, option.OneOf(keep, fail))
+	check.List("channels", c.Channels, manifest.CheckChannel)
+	check.Duration("publish_timeout", c.PublishTimeout)
+	if err := checkBuild(c.Build); err != nil {
+		errs = append(errs, err)
+	}
+	errs = append(errs, check.Errors...)
+	errs = append(errs, checkTags(c.Tags)...)
+	return append(errs, checkLabels(c.Labels)...)
+}
+
+func checkBuild(text string) error {
+	switch text {
+	case "":
+		return errors.New("build is required\n\nSet build = data.chain-build.NAME.record.")
+	case record.Unknown:
+		return nil
+	}
+	_, err := record.Decode(text)
+	return err
+}
+
+func checkTags(tags map[string]string) []error {
+	var errs []error
+	for _, broken := range ami.CheckTags(tags) {
+		errs = append(errs, fmt.Errorf("tags: %s", broken))
+	}
+	if len(tags) > maxTags-ownTags && len(tags) <= maxTags {
+		errs = append(errs, fmt.Errorf("tags: there are %d; with the %d of the plugin an AMI may have %d",
+			len(tags), ownTags, maxTags))
+	}
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		if strings.HasPrefix(key, ownPrefix) {
+			errs = append(errs, fmt.Errorf("tags: keys that begin with %q are the plugin's own, got %q", ownPrefix, key))
+		}
+	}
+	return errs
+}
+
+func checkLabels(labels map[string]string) []error {
+	var errs []error
+	if len(labels) > maxLabels {
+		errs = append(errs, fmt.Errorf("labels: there are %d, the limit is %d", len(labels), maxLabels))
+	}
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		if key == "" || len(key)+len(labels[key]) > maxLabelLength {
+			errs = append(errs, fmt.Errorf("labels: %.60q must have a key, and at most %d bytes with its value", key, maxLabelLength))
+		}
+	}
+	return errs
+}
+
+// known refuses options whose value never became known.
+func (c *Config) known() error {
+	values := map[string][]string{
+		"channels": c.Channels, "output": {c.Output}, "on_failure": {c.OnFailure},
+		"tags": slices.Collect(maps.Values(c.Tags)), "labels": slices.Collect(maps.Values(c.Labels)),
+	}
+	values["publish_timeout"] = option.Duration(c.PublishTimeout)
+	return option.Known(values)
+}

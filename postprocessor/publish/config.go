@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MPL-2.0
+
+//go:generate packer-sdc struct-markdown
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config
+
+package publish
+
+import (
+	"time"
+
+	"github.com/hashicorp/packer-plugin-sdk/common"
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+)
+
+// The `chain` post-processor publishes the image: it tags the AMIs and their snapshots in every
+// region, writes the manifest to the registry, moves the refs, and leaves a copy of the manifest in
+// a local file. Any builder may be published; only AMIs are tagged. The artifact is handed on as it
+// came, so other post-processors can follow.
+type Config struct {
+	common.PackerConfig `mapstructure:",squash"`
+	awsaccess.Config    `mapstructure:",squash"`
+	// The `record` output of the `chain-build` data source. It says which image this is, and where
+	// its registry is.
+	Build string `mapstructure:"build" required:"true"`
+	// More tags for the AMIs and snapshots, at most 42. Keys that begin with `chain:` are the plugin's
+	// own.
+	Tags map[string]string `mapstructure:"tags"`
+	// Tag the snapshots behind the AMIs too. Default: true.
+	TagSnapshots config.Trilean `mapstructure:"tag_snapshots"`
+	// The channels that are to point at this image. A channel stays where it is when a newer commit
+	// moved it there, when the image holds uncommitted files, and while it lacks one of its sources.
+	// Default: `["latest"]`; `[]` moves none.
+	Channels []string `mapstructure:"channels"`
+	// Free keys and values for the manifest, at most 100. They are stored as they are: no secrets.
+	Labels map[string]string `mapstructure:"labels"`
+	// The local copy of the manifest. Default: the `local_manifest` of the `chain-build` data source,
+	// which is `manifest-<image>.json` in the folder of the image.
+	Output string `mapstructure:"output"`
+	// What to do when publishing fails: `keep` (default) says in red what is missing and how to finish,
+	// and lets the build succeed, so that Packer keeps the AMI; `fail` takes back what was published and
+	// fails the build. Packer then deregisters the AMI, unless another post-processor succeeded.
+	OnFailure string `mapstructure:"on_failure"`
+	// How long publishing may take, as a duration. Until then throttling, conflicts and lost answers
+	// are tried again, however often. Default: `"5m"`.
+	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
+}

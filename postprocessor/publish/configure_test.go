@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package publish
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+)
+
+// offline leaves no AWS to ask, whatever the environment is.
+func offline(t *testing.T) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"AWS_CA_BUNDLE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
+		"AWS_PROFILE": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "",
+		"PATH": "", "CI": "", "GITHUB_ACTIONS": "", "GITLAB_CI": "", "JENKINS_URL": "", "PACKER_RUN_UUID": "run",
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+// fromHCL decodes a body as Packer does.
+func fromHCL(t *testing.T, body string) cty.Value {
+	t.Helper()
+	file, diags := hclparse.NewParser().ParseHCL([]byte(body), "test.pkr.hcl")
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	value, diags := hcldec.Decode(file.Body, (&PostProcessor{}).ConfigSpec(), nil)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	return value
+}
+
+// packerSays is what Packer adds to the options.
+func packerSays(builderType string) map[string]any {
+	return map[string]any{"packer_build_name": "image", "packer_builder_type": builderType, "packer_core_version": "1.16.0"}
+}
+
+// texts are the errors of Configure, one by one.
+func texts(err error) []string {
+	if err == nil {
+		return nil
+	}
+	var multi *packersdk.MultiError
+	if !errors.As(err, &multi) {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, err := range multi.Errors {
+		all = append(all, err.Error())
+	}
+	return all
+}
+
+// numbered is a map in HCL with n elements.
+func numbered(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "key%03d = \"v\"\n", i)
+	}
+	return "{\n" + b.String() + "}"
+}
+
+func TestConfigure_errors(t *testing.T) {
+	offline(t)
+	const remedy = "\n\nSet build = data.chain-build.NAME.record."
+	ok := "build = \"<unknown>\"\n"
+	tests := map[string]struct {
+		in   string
+		want []string
+	}{
+		"nothing":         {"", []string{"build is required" + remedy}},
+		"good":            {ok, nil},
+		"build":           {`build = "ami-0a1b2c3d4e5f60718"`, []string{`build is not a record of data "chain-build": corrupt: not a JSON object` + remedy}},
+		"on_failure":      {ok + `on_failure = "ignore"`, []string{`on_failure must be one of keep, fail, got "ignore"`}},
+		"channels":        {ok + `channels = ["latest", "", "latest", "git-x"]`, []string{"channels[1] is required", `channels must not repeat a value, got "latest" twice`, `channels[3] must not start with "git-", got "git-x"`}},
+		"publish_timeout": {ok + `publish_timeout = "-5m"`, []string{"publish_timeout must be between 0s and ten years, got -5m0s"}},
+		"tags of AWS":     {ok + `tags = { "aws:x" = "secret" }`, []string{`tags: tag "aws:x": keys that begin with "aws:" are reserved for AWS`}},
+		"our tags":        {ok + `tags = { "chain:image" = "secret" }`, []string{`tags: keys that begin with "chain:" are the plugin's own, got "chain:image"`}},
+		"long tags": {ok + `tags = { "` + strings.Repeat("k", 128) + `" = "", v = "` + strings.Repeat("v", 256) + `" }`, []string{
+			`tags: tag "` + strings.Repeat("k", 128) + `": the key has 128 characters, 127 are allowed`,
+			`tags: tag "v": the value has 256 characters, 255 are allowed`}},
+		"42 tags":     {ok + "tags = " + numbered(42), nil},
+		"43 tags":     {ok + "tags = " + numbered(43), []string{"tags: there are 43; with the 8 of the plugin an AMI may have 50"}},
+		"51 tags":     {ok + "tags = " + numbered(51), []string{"tags: there are 51 tags, EC2 allows 50"}},
+		"labels":      {ok + "labels = " + numbered(101), []string{"labels: there are 101, the limit is 100"}},
+		"long labels": {ok + `labels = { a = "` + strings.Repeat("v", 1024) + `" }`, []string{`labels: "a" must have a key, and at most 1024 bytes with its value`}},
+		"all at once": {"region = \"-\"\non_failure = \"x\"\nchannels = [\"A\"]\ntags = { \"\" = \"\" }\nlabels = { \"\" = \"\" }", []string{
+			`region must be the name of a region such as eu-west-1, got "-"`, "build is required" + remedy,
+			`on_failure must be one of keep, fail, got "x"`,
+			`channels[0] must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "A"`,
+			"tags: a tag has an empty key", `labels: "" must have a key, and at most 1024 bytes with its value`}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, texts((&PostProcessor{}).Configure(packerSays("file"), fromHCL(t, tt.in)))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestConfigure_channels tells a list that is empty from one that is not set, before the build and after.
+func TestConfigure_channels(t *testing.T) {
+	offline(t)
+	for in, want := range map[string][]string{
+		"": {"latest"}, "channels = null": {"latest"}, "channels = []": {}, `channels = ["production"]`: {"production"},
+	} {
+		var p PostProcessor
+		for range 2 {
+			if errs := texts(p.Configure(packerSays("file"), fromHCL(t, "build = \"<unknown>\"\n"+in))); errs != nil {
+				t.Fatal(errs)
+			}
+			if diff := cmp.Diff(want, p.config.Channels); diff != "" {
+				t.Errorf("%q: %s", in, diff)
+			}
+			if p.config.OnFailure != "keep" || p.config.PublishTimeout != defaultTimeout || p.config.TagSnapshots.False() {
+				t.Errorf("got %+v", p.config)
+			}
+		}
+	}
+}
+
+// TestConfigure_unknown goes over the options as they are generated, so that a new one is not forgotten:
+// the value that Packer hands over for what it does not know yet passes, and is refused in PostProcess.
+// Those of AWS are refused when AWS is asked, which is awsaccess's to test.
+func TestConfigure_unknown(t *testing.T) {
+	offline(t)
+	access, flat := reflect.TypeFor[awsaccess.FlatConfig](), reflect.TypeFor[FlatConfig]()
+	good, err := newRecord(t.TempDir()).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range flat.NumField() {
+		field := flat.Field(i)
+		name := field.Tag.Get("cty")
+		unknown := map[string]any{
+			"*string": record.Unknown, "[]string": []any{record.Unknown}, "map[string]string": map[string]any{"key": record.Unknown},
+		}[field.Type.String()]
+		if _, isAccess := access.FieldByName(field.Name); isAccess || unknown == nil || strings.HasPrefix(name, "packer_") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			var p PostProcessor
+			raw := map[string]any{"build": good}
+			raw[name] = unknown
+			if errs := texts(p.Configure(packerSays("file"), raw)); errs != nil {
+				t.Fatalf("refused too early: %q", errs)
+			}
+			want := name + ` is "<unknown>": it refers to a value that is never set`
+			if name == "build" {
+				want = "build is not known"
+			}
+			_, _, _, err := p.PostProcess(t.Context(), &screen{}, &artifact{})
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

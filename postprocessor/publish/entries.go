@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package publish
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
+	"github.com/mitchellh/mapstructure"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+)
+
+// builderType is what Packer calls the builder of this plugin.
+const builderType = "chain"
+
+// handedOn tells whether the artifact is an image that existed before the build.
+func (p *PostProcessor) handedOn() bool { return p.config.PackerBuilderType == builderType }
+
+// entries are what the manifest says of the artifact.
+func (p *PostProcessor) entries(
+	ctx context.Context, ui packersdk.Ui, rec record.Record, source packersdk.Artifact,
+) ([]manifest.Entry, error) {
+	if p.handedOn() {
+		if len(rec.Entries) == 0 {
+			return nil, errors.New("the record names no image that exists")
+		}
+		return rec.Entries, nil
+	}
+	files, err := hashFiles(ctx, ui, source.Files())
+	if err != nil {
+		return nil, err
+	}
+	return []manifest.Entry{{
+		Name: p.config.PackerBuildName, BuilderType: p.config.PackerBuilderType, BuilderID: source.BuilderId(),
+		BuildTime: time.Now().Unix(), ArtifactID: source.Id(), Files: files,
+		PackerRunUUID: os.Getenv("PACKER_RUN_UUID"), Images: images(source),
+	}}, nil
+}
+
+// images reads the machine images of an artifact: from the state that every builder fills that is
+// ready for a registry of images, else from the id, as the Amazon plugin writes it. Everything in
+// there is untrusted; what is no image is left out.
+func images(source packersdk.Artifact) []manifest.Image {
+	found := fromState(source.State(registryimage.ArtifactStateURI))
+	if len(found) == 0 {
+		found = ami.FromArtifactID(source.Id())
+	}
+	slices.SortFunc(found, func(a, b manifest.Image) int {
+		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.ID, b.ID))
+	})
+	return found
+}
+
+// fromState reads one image or a list of them. Over RPC they arrive as maps.
+func fromState(state any) []manifest.Image {
+	var decoded []registryimage.Image
+	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: &decoded, WeaklyTypedInput: true})
+	if err != nil || state == nil {
+		return nil
+	}
+	// An element that is no image fails, and leaves the others as they are.
+	_ = decoder.Decode(state)
+	var found []manifest.Image
+	for _, image := range decoded {
+		isAMI := ami.ValidID(image.ImageID) && ami.CheckRegion(image.ProviderRegion) == nil
+		if image.ImageID == "" || (image.ProviderName == manifest.ProviderAWS && !isAMI) {
+			continue
+		}
+		found = append(found, manifest.Image{
+			Provider: image.ProviderName, Region: image.ProviderRegion, ID: image.ImageID, SourceID: image.SourceImageID})
+	}
+	return found
+}
+
+// hashFiles records the files of an artifact. One that is gone already, as some builders list them,
+// is recorded by name.
+func hashFiles(ctx context.Context, ui packersdk.Ui, names []string) ([]manifest.File, error) {
+	var files []manifest.File
+	for _, name := range names {
+		file := manifest.File{Name: name}
+		info, err := os.Stat(name)
+		switch {
+		case errors.Is(err, os.ErrNotExist) || (err == nil && !info.Mode().IsRegular()):
+		case err != nil:
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		default:
+			if info.Size() > 1<<30 {
+				ui.Say(fmt.Sprintf("reading %s (%d MiB) for its SHA-256", name, info.Size()>>20))
+			}
+			if file.Size, file.SHA256, err = hashFile(ctx, name); err != nil {
+				return nil, fmt.Errorf("read %s: %w", name, err)
+			}
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+func hashFile(ctx context.Context, name string) (size int64, sum string, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, "", err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	size, err = io.Copy(hash, readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return f.Read(p)
+	}))
+	return size, hex.EncodeToString(hash.Sum(nil)), err
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package publish
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+)
+
+const (
+	ami1 = "ami-0a1b2c3d4e5f60718"
+	ami2 = "ami-0c2d3e4f5a6b70819"
+	sha1 = "4f1c9e2a4f1c9e2a4f1c9e2a4f1c9e2a4f1c9e2a"
+)
+
+var (
+	print1 = strings.Repeat("1", 64)
+	now    = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+)
+
+// screen is a Ui that remembers what it shows. What it is not made for panics.
+type screen struct {
+	packersdk.Ui
+	mu        sync.Mutex
+	said, red []string
+}
+
+func (s *screen) Say(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = append(s.said, text)
+}
+
+func (s *screen) Error(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.red = append(s.red, text)
+}
+
+// artifact is one of a builder without AWS. Its zero value is that of source "null".
+type artifact struct {
+	id    string
+	files []string
+	state map[string]any
+	// broken is a method that panics.
+	broken string
+}
+
+func (a *artifact) check(method string) {
+	if a.broken == method {
+		panic("the artifact has no " + method)
+	}
+}
+
+func (a *artifact) BuilderId() string     { a.check("BuilderId"); return "acme.file" }
+func (a *artifact) Files() []string       { a.check("Files"); return a.files }
+func (a *artifact) Id() string            { a.check("Id"); return a.id }
+func (a *artifact) String() string        { a.check("String"); return a.id }
+func (a *artifact) State(name string) any { a.check("State"); return a.state[name] }
+func (a *artifact) Destroy() error        { panic("the post-processor destroys the image") }
+
+// newRecord is that of data "chain-build" for an image that has to be built.
+func newRecord(dir string) record.Record {
+	return record.Record{
+		Registry: dir, Image: "app", Fingerprint: print1, Needed: true, Reason: "first build of app",
+		Git:  manifest.Git{SHA: sha1, Name: sha1, Commit: sha1, CommitTime: now},
+		Tags: map[string]string{"chain:image": "app"},
+	}
+}
+
+// configured is a post-processor for a record. Its options are HCL.
+func configured(t *testing.T, builderType string, rec record.Record, options string) *PostProcessor {
+	t.Helper()
+	build, err := rec.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p PostProcessor
+	if err := p.Configure(packerSays(builderType), fromHCL(t, "build = <<EOT\n"+build+"EOT\n"+options)); err != nil {
+		t.Fatal(err)
+	}
+	return &p
+}
+
+// folder is an empty registry; the working directory of the test is beside it.
+func folder(t *testing.T) string {
+	t.Helper()
+	offline(t)
+	t.Chdir(t.TempDir())
+	return filepath.Join(t.TempDir(), "registry")
+}
+
+func open(t *testing.T, dir string) *registry.Registry {
+	t.Helper()
+	reg, err := connect.Registry(t.Context(), dir, nil)
+	check(t, err)
+	return reg
+}
+
+// stored is the manifest in the registry; nil where there is none.
+func stored(t *testing.T, dir string) *manifest.Manifest {
+	t.Helper()
+	got, err := open(t, dir).Manifest(t.Context(), "app", print1)
+	if err != nil {
+		return nil
+	}
+	return got.Manifest
+}
+
+// points tells whether a ref is there and points at the build.
+func points(t *testing.T, dir, name string) bool {
+	t.Helper()
+	ref, err := open(t, dir).Ref(t.Context(), "app", name)
+	return err == nil && ref.Fingerprint == print1
+}
+
+// copied is the local copy.
+func copied(t *testing.T, path string) *manifest.Manifest {
+	t.Helper()
+	body, err := os.ReadFile(path)
+	check(t, err)
+	m, err := manifest.Parse(body)
+	check(t, err)
+	return m
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

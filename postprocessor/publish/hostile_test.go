@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package publish
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/hostile"
+)
+
+// TestHostile publishes where someone else's documents lie. The image is kept, the text says what is
+// published, and none of the documents is overwritten.
+func TestHostile(t *testing.T) {
+	dir := folder(t)
+	processed(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+	build := filepath.Join("builds", print1+".json")
+	good, err := os.ReadFile(filepath.Join(dir, "app", build))
+	check(t, err)
+	for _, doc := range hostile.Manifests(good, "app", print1) {
+		t.Run("manifest, "+doc.Name, func(t *testing.T) {
+			wantHostile(t, doc, build, "The manifest is not published.", "The image is kept: ")
+		})
+	}
+	for _, doc := range hostile.Refs("app", "latest", print1) {
+		t.Run("ref, "+doc.Name, func(t *testing.T) {
+			wantHostile(t, doc, filepath.Join("refs", "latest.json"), "The manifest is published (", "the refs or the local copy are not complete")
+		})
+	}
+	for _, doc := range hostile.Manifests(good, "app", print1) {
+		t.Run("local copy, "+doc.Name, func(t *testing.T) {
+			dir := folder(t)
+			check(t, os.WriteFile("manifest-app.json", doc.Body, 0o644))
+			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+			check(t, err)
+			if text := strings.Join(ui.red, "\n"); replaceable[doc.Name] != (text == "") {
+				t.Errorf("in red: %s", text)
+			}
+			if after, _ := os.ReadFile("manifest-app.json"); (string(after) == string(doc.Body)) == replaceable[doc.Name] {
+				t.Errorf("replaced, or not: %.200s", after)
+			}
+		})
+	}
+}
+
+// replaceable are the documents that are fine as the copy that an earlier run left of another image.
+var replaceable = map[string]bool{"of another image": true, "of another fingerprint": true}
+
+func wantHostile(t *testing.T, doc hostile.Document, name string, want ...string) {
+	t.Helper()
+	dir := folder(t)
+	path := filepath.Join(dir, "app", name)
+	check(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	check(t, os.WriteFile(path, doc.Body, 0o644))
+	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+	check(t, err)
+	text := strings.Join(ui.red, "\n")
+	for _, part := range append(want, path) {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not in: %s", part, text)
+		}
+	}
+	if len(text) > 3000 || strings.ContainsRune(text, 0) || strings.Contains(text, "bug in the chain plugin") {
+		t.Errorf("the text is not fit to be shown: %.3000q", text)
+	}
+	if after, _ := os.ReadFile(path); string(after) != string(doc.Body) {
+		t.Errorf("%s was overwritten", path)
+	}
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package publish
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/localcopy"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+)
+
+// output is the file of the local copy.
+func (j *publication) output() (string, error) {
+	return absolute("output", cmp.Or(j.config.Output, j.found()))
+}
+
+// found is the file where the next run looks for what this one could not publish.
+func (j *publication) found() string {
+	return cmp.Or(j.rec.LocalManifest, j.config.Output, "manifest-"+j.rec.Image+".json")
+}
+
+func absolute(option, name string) (string, error) {
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return "", fmt.Errorf("%s %q: %w", option, name, err)
+	}
+	return path, nil
+}
+
+// writeLocal writes the local copy of the manifest, as it lies in the registry.
+func (j *publication) writeLocal(ctx context.Context) error {
+	path, err := j.output()
+	if err != nil {
+		return err
+	}
+	err = localcopy.Replace(ctx, path, func(have *manifest.Manifest) ([]byte, error) {
+		ours := have.Belongs(j.rec.Image, j.rec.Fingerprint) == nil
+		if ours && j.saysMore(have) {
+			return nil, nil
+		}
+		if !ours {
+			j.warnOfLost(have)
+		}
+		return j.stored.Body, nil
+	})
+	if err == nil {
+		j.ui.Say("local copy: " + path)
+	}
+	return err
+}
+
+// saysMore tells whether the local copy is to stay. The sources of one build run side by side: the one
+// that comes last here may have read an older manifest than the one before it, and one that failed has
+// left here what is still to be published.
+func (j *publication) saysMore(have *manifest.Manifest) bool {
+	if have.Chain.Published == nil {
+		return have.Chain.Seq > j.stored.Manifest.Chain.Seq
+	}
+	return len(localcopy.Unpublished(j.stored.Manifest, have)) > 0
+}
+
+// writeUnpublished writes a local copy that says that the image is not in the registry. The next run
+// finds it and publishes the image, instead of building it again.
+func (j *publication) writeUnpublished(ctx context.Context) (string, error) {
+	path, err := absolute("local_manifest", j.found())
+	if err != nil {
+		return "", err
+	}
+	return path, localcopy.Replace(ctx, path, func(have *manifest.Manifest) ([]byte, error) {
+		if have.Belongs(j.rec.Image, j.rec.Fingerprint) != nil {
+			have = nil
+		}
+		merged, changed := manifest.Merge(have, j.entries, j.facts(), j.now().UTC().Truncate(time.Second), "unpublished")
+		if !changed {
+			merged = have
+		}
+		published := false
+		merged.Chain.Published = &published
+		return manifest.Encode(merged)
+	})
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package publish
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+)
+
+// TestLocal_foreign refuses to replace what the plugin did not write: output may name the wrong file.
+func TestLocal_foreign(t *testing.T) {
+	for name, tt := range map[string]struct{ body, want string }{
+		"Packer's own": {`{"builds":[{"name":"x"}],"last_run_uuid":"u"}`, "it was not written by the chain plugin"},
+		"anything":     {"root:x:0:0", "corrupt: not a JSON object"},
+		"huge":         {strings.Repeat(" ", manifest.MaxSize+1), "not a manifest: a file of at most 1048576 bytes is expected"},
+		"newer":        {`{"builds":[{"name":"x"}],"chain":{"schema":2}}`, "unsupported schema version 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t)
+			path := filepath.Join(t.TempDir(), "file")
+			check(t, os.WriteFile(path, []byte(tt.body), 0o600))
+			ui, err := process(t, configured(t, "file", newRecord(dir), `output = "`+path+`"`), &artifact{id: "File"})
+			if err != nil || len(ui.red) != 1 || !strings.HasPrefix(ui.red[0], "The image is published, but the local copy could not be written: replace "+path+": ") ||
+				!strings.Contains(ui.red[0], tt.want) || !strings.Contains(ui.red[0], "Remove the file, or set output to another") {
+				t.Errorf("got %v, %q", err, ui.red)
+			}
+			if body, _ := os.ReadFile(path); string(body) != tt.body {
+				t.Error("the file is replaced")
+			}
+		})
+	}
+	t.Run("device", func(t *testing.T) {
+		dir := folder(t)
+		ui, err := process(t, configured(t, "file", newRecord(dir), `output = "`+filepath.ToSlash(os.DevNull)+`"`), &artifact{id: "File"})
+		if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "not a manifest: a file of at most") {
+			t.Errorf("got %v, %q", err, ui.red)
+		}
+	})
+}
+
+func TestLocal_output(t *testing.T) {
+	dir := folder(t)
+	processed(t, configured(t, "file", newRecord(dir), `output = "out/of/app.json"`), &artifact{id: "File"})
+	if copied(t, "out/of/app.json").Chain.Published != nil {
+		t.Error("it says that it is not published")
+	}
+	info, err := os.Stat("out/of/app.json")
+	if err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("got %v, %v: others must be able to read it", info, err)
+	}
+	left, err := os.ReadDir("out/of")
+	if err != nil || len(left) != 1 {
+		t.Errorf("other files are left there: %v", left)
+	}
+}
+
+// sibling is one of several sources of a run, which publish side by side.
+func sibling(t *testing.T, dir, source string) *publication {
+	t.Helper()
+	return &publication{
+		ui: &screen{}, rec: newRecord(dir), registry: open(t, dir), now: now.Local,
+		entries: []manifest.Entry{{Name: source, BuilderType: "file", PackerRunUUID: "run", ArtifactID: "File", BuildTime: now.Unix()}},
+	}
+}
+
+func (j *publication) publishEntries(t *testing.T) {
+	t.Helper()
+	var err error
+	j.stored, err = j.registry.Publish(t.Context(), j.entries, j.facts())
+	check(t, err)
+}
+
+// TestLocal_order has the source that read the older manifest come last.
+func TestLocal_order(t *testing.T) {
+	dir := folder(t)
+	first, second := sibling(t, dir, "amd64"), sibling(t, dir, "arm64")
+	first.publishEntries(t)
+	second.publishEntries(t)
+	check(t, second.writeLocal(t.Context()))
+	check(t, first.writeLocal(t.Context()))
+	if m := copied(t, "manifest-app.json"); len(m.Builds) != 2 || m.Chain.Seq != 2 {
+		t.Errorf("the older manifest won: %+v", m)
+	}
+}
+
+// TestLocal_unpublished has one source fail, and the other succeed after it.
+func TestLocal_unpublished(t *testing.T) {
+	dir := folder(t)
+	failed, good := sibling(t, dir, "amd64"), sibling(t, dir, "arm64")
+	_, err := failed.writeUnpublished(t.Context())
+	check(t, err)
+	good.publishEntries(t)
+	check(t, good.writeLocal(t.Context()))
+	if m := copied(t, "manifest-app.json"); m.Chain.Published == nil || len(m.Builds) != 1 || m.Builds[0].Name != "amd64" {
+		t.Errorf("what is still to be published is forgotten: %+v", m)
+	}
+	failed.publishEntries(t)
+	check(t, failed.writeLocal(t.Context()))
+	if m := copied(t, "manifest-app.json"); m.Chain.Published != nil || len(m.Builds) != 2 {
+		t.Errorf("got %+v", m)
+	}
+}
+
+// TestLocal_race has many sources fail at once: none of them is lost.
+func TestLocal_race(t *testing.T) {
+	dir := folder(t)
+	var wg sync.WaitGroup
+	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	for _, name := range names {
+		j := sibling(t, dir, name)
+		wg.Go(func() {
+			if _, err := j.writeUnpublished(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if m := copied(t, "manifest-app.json"); len(m.Builds) != len(names) || m.Chain.Seq != int64(len(names)) {
+		t.Errorf("%d builds, seq %d", len(m.Builds), m.Chain.Seq)
+	}
+}
+
+// TestLocal_twoFiles has output set and local_manifest not: what could not be published goes where the
+// next run looks for it. It went to output, where nobody found it.
+func TestLocal_twoFiles(t *testing.T) {
+	j := sibling(t, folder(t), "amd64")
+	j.config.Output, j.rec.LocalManifest = "out.json", "next-run-looks-here.json"
+	path, err := j.writeUnpublished(t.Context())
+	check(t, err)
+	if filepath.Base(path) != "next-run-looks-here.json" || copied(t, path).Chain.Published == nil {
+		t.Errorf("it is in %s", path)
+	}
+	j.publishEntries(t)
+	check(t, j.writeLocal(t.Context()))
+	if copied(t, "out.json").Chain.Published != nil {
+		t.Error("output is not the copy of what is published")
+	}
+}

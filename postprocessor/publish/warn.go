@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package publish
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/localcopy"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+)
+
+// warnOfSources says when what was built is no part of the image, by the list of its sources.
+func (j *publication) warnOfSources() {
+	for _, entry := range j.entries {
+		if len(j.rec.Sources) > 0 && !slices.Contains(j.rec.Sources, entry.Source()) {
+			j.ui.Error(fmt.Sprintf("warning: %s is not among the builds of data \"chain-build\" (%s), so it does not count: "+
+				"the next run will build again", entry.Source(), strings.Join(j.rec.Sources, ", ")))
+		}
+	}
+}
+
+// warnOfRegions says when the image is not where data "chain-build" will look for it: each run would
+// build it again. ids maps the regions that the image is in to its AMIs.
+func (j *publication) warnOfRegions(ids map[string][]string, session string) {
+	wanted := j.rec.Regions
+	if len(wanted) == 0 {
+		wanted = []string{session}
+	}
+	for _, region := range wanted {
+		if len(ids[region]) == 0 {
+			j.ui.Error(fmt.Sprintf("warning: the image has no AMI in %s, where data \"chain-build\" looks for it: the next run "+
+				"will build again. Set its region or regions to where the builder makes the AMI", region))
+		}
+	}
+}
+
+// warnOfLost names what an earlier run built from other files and never published, before the copy that
+// says so is replaced. Nobody will publish it now.
+func (j *publication) warnOfLost(have *manifest.Manifest) {
+	for _, entry := range localcopy.Unpublished(nil, have) {
+		j.ui.Error(fmt.Sprintf("warning: %s was built by an earlier run and never published; nothing refers to it any more",
+			entry.ArtifactID))
+	}
+}
