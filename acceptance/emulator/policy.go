@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package emulator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Policy is what a user may do (AWS IAM User Guide, "JSON policy elements").
+type Policy struct {
+	Version   string
+	Statement []Statement
+}
+
+// Statement allows actions on resources.
+type Statement struct {
+	Sid      string `json:",omitempty"`
+	Effect   string
+	Action   list
+	Resource list
+	// Condition is what the emulator does not know: a policy that has one is refused.
+	Condition json.RawMessage `json:",omitempty"`
+}
+
+// list is a text, or a list of them.
+type list []string
+
+func (l *list) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*l = list{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(l))
+}
+
+// Everything is the policy of an administrator.
+var Everything = Policy{Version: "2012-10-17", Statement: []Statement{{Effect: "Allow", Action: list{"*"}, Resource: list{"*"}}}}
+
+// ReadPolicy reads the policy that a page in Markdown shows: its only block of JSON with a Statement.
+func ReadPolicy(page string) (Policy, error) {
+	var policy Policy
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return policy, err
+	}
+	var blocks []string
+	for i, part := range strings.Split(string(text), "```") {
+		if block, ok := strings.CutPrefix(part, "json\n"); ok && i%2 == 1 && strings.Contains(block, `"Statement"`) {
+			blocks = append(blocks, block)
+		}
+	}
+	if len(blocks) != 1 {
+		return policy, fmt.Errorf("read the policy of %s: it has %d, want one", page, len(blocks))
+	}
+	if err := json.Unmarshal([]byte(blocks[0]), &policy); err != nil {
+		return policy, fmt.Errorf("read the policy of %s: %w", page, err)
+	}
+	return policy, nil
+}
+
+// Actions are all that the policy allows, sorted.
+func (p Policy) Actions() []string {
+	var actions []string
+	for _, statement := range p.Statement {
+		actions = append(actions, statement.Action...)
+	}
+	slices.Sort(actions)
+	return slices.Compact(actions)
+}
+
+// Without is the policy less one action.
+func (p Policy) Without(action string) Policy {
+	less := Policy{Version: p.Version}
+	for _, statement := range p.Statement {
+		statement.Action = slices.DeleteFunc(slices.Clone(statement.Action), func(a string) bool { return a == action })
+		if len(statement.Action) > 0 {
+			less.Statement = append(less.Statement, statement)
+		}
+	}
+	return less
+}
+
+// JSON is the policy as the emulator can enforce it: it knows the resources of S3 only, and no conditions.
+func (p Policy) JSON() (string, error) {
+	adapted := Policy{Version: p.Version}
+	for _, statement := range p.Statement {
+		if statement.Condition != nil || statement.Effect != "Allow" {
+			return "", errors.New("the emulator knows no conditions, and nothing but Allow")
+		}
+		if !strings.HasPrefix(statement.Action[0], "s3:") {
+			statement.Resource = list{"*"}
+		}
+		adapted.Statement = append(adapted.Statement, statement)
+	}
+	text, err := json.Marshal(adapted)
+	return string(text), err
+}
