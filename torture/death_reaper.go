@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// reaper hands the requests of a process on to the emulator, and has the process killed before or after the
+// one that it was told.
+type reaper struct {
+	proxy *httputil.ReverseProxy
+
+	mu sync.Mutex
+	// steps are the changes that were asked for, in order; those that occur again have a number.
+	steps []string
+	at    string
+	after bool
+	// strike is closed when the time has come, gone when the process is dead.
+	strike, gone chan struct{}
+}
+
+func newReaper(target string) (*reaper, error) {
+	to, err := url.Parse(target)
+	if err != nil {
+		return nil, err
+	}
+	return &reaper{proxy: &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		// A process that is killed takes its other requests with it.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}}, nil
+}
+
+// arm forgets what was, and waits for a step. An empty one kills nobody.
+func (p *reaper) arm(at string, after bool) (strike <-chan struct{}, gone chan<- struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.steps, p.at, p.after = nil, at, after
+	p.strike, p.gone = make(chan struct{}), make(chan struct{})
+	return p.strike, p.gone
+}
+
+// seen are the steps since [reaper.arm].
+func (p *reaper) seen() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.steps)
+}
+
+func (p *reaper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	due, after, strike, gone := p.note(r)
+	if !due {
+		p.proxy.ServeHTTP(w, r)
+		return
+	}
+	if after {
+		p.proxy.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	close(strike)
+	<-gone
+}
+
+// note notes the step, and tells whether it is the one.
+func (p *reaper) note(r *http.Request) (due, after bool, strike, gone chan struct{}) {
+	step := stepOf(r)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if step == "" {
+		return false, false, nil, nil
+	}
+	before := 0
+	for _, other := range p.steps {
+		if other == step || strings.HasPrefix(other, step+" #") {
+			before++
+		}
+	}
+	if before > 0 {
+		step = fmt.Sprintf("%s #%d", step, before+1)
+	}
+	p.steps = append(p.steps, step)
+	return step == p.at, p.after, p.strike, p.gone
+}
+
+// scope is the region and the service in the signature of a request (Signature Version 4).
+var scope = regexp.MustCompile(`Credential=[^/]+/\d+/([a-z0-9-]+)/([a-z0-9]+)/`)
+
+// stepOf is what a request changes, and empty for one that reads.
+func stepOf(r *http.Request) string {
+	found := scope.FindStringSubmatch(r.Header.Get("Authorization"))
+	if found == nil {
+		return ""
+	}
+	if found[2] == "s3" {
+		if r.Method != http.MethodPut {
+			return ""
+		}
+		_, name, isRef := strings.Cut(r.URL.Path, "/refs/")
+		kind, _, isOwn := strings.Cut(name, "-")
+		switch {
+		case isRef && isOwn:
+			return "ref " + kind
+		case isRef:
+			return "ref " + strings.TrimSuffix(name, ".json")
+		case strings.Contains(r.URL.Path, "/builds/"):
+			return "manifest"
+		}
+		return "test of the store"
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return ""
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if !strings.Contains(string(body), "Action=CreateTags") {
+		return ""
+	}
+	return "tags in " + found[1]
+}

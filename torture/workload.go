@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+)
+
+const (
+	image = "snowflake"
+	// forward is a channel that commits move, the same number at the same time; sideways one on which all
+	// commits are of the same time, so that each move is written.
+	forward  = "latest"
+	sideways = "candidate"
+)
+
+var firstCommit = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+// workload is what many writers do to one image.
+type workload struct {
+	Writers   int `json:"writers"`
+	Publishes int `json:"publishes"`
+	// Shared lets all publish into one fingerprint, and moves no ref. Else each publish has a fingerprint of
+	// its own, and moves both channels.
+	Shared bool `json:"shared"`
+}
+
+// opener opens the registry for one writer, as its own process would.
+type opener func(client int) (*registry.Registry, error)
+
+// run lets all writers loose at once, and answers what each of them saw.
+func (w workload) run(ctx context.Context, open opener) ([]op, error) {
+	var mu sync.Mutex
+	var all []op
+	var broken error
+	start := make(chan struct{})
+	var writers sync.WaitGroup
+	for client := range w.Writers {
+		reg, err := open(client)
+		if err != nil {
+			return nil, err
+		}
+		writers.Go(func() {
+			<-start
+			ops := w.writer(ctx, reg, client)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, ops...)
+			broken = errors.Join(broken, firstError(ops))
+		})
+	}
+	close(start)
+	writers.Wait()
+	return all, broken
+}
+
+// firstError is the first failure of a writer.
+func firstError(ops []op) error {
+	for _, o := range ops {
+		if o.Outcome == failed {
+			return fmt.Errorf("writer %d: %s", o.Client, o.Error)
+		}
+	}
+	return nil
+}
+
+// writer does all that one writer does. It goes on after a failure, unless ctx has ended.
+func (w workload) writer(ctx context.Context, reg *registry.Registry, client int) []op {
+	c := &clientLog{reg: reg, client: client}
+	for round := range w.Publishes {
+		if ctx.Err() != nil {
+			break
+		}
+		fingerprint := w.fingerprint(client, round)
+		stored, ok := c.publish(ctx, fingerprint, round)
+		if !ok || w.Shared {
+			continue
+		}
+		to := registry.Target{
+			Fingerprint: fingerprint, ManifestSeq: stored.Manifest.Chain.Seq, ManifestSHA256: stored.SHA256,
+			AMIs: stored.Manifest.Chain.AMIs, Commit: manifest.Digest([]byte(fingerprint))[:40],
+		}
+		to.CommitTime = firstCommit.Add(time.Duration(round) * time.Minute)
+		c.move(ctx, forward, to)
+		to.CommitTime = firstCommit
+		c.move(ctx, sideways, to)
+		c.look(ctx, sideways)
+	}
+	return c.ops
+}
+
+// fingerprint is where a publish goes.
+func (w workload) fingerprint(client, round int) string {
+	if w.Shared {
+		return manifest.Digest([]byte("shared"))
+	}
+	return manifest.Digest(fmt.Appendf(nil, "%d-%d", client, round))
+}
+
+// clientLog does operations and notes them.
+type clientLog struct {
+	reg    *registry.Registry
+	client int
+	ops    []op
+}
+
+// now is a clock that several processes share. They run on one machine.
+func now() int64 { return time.Now().UnixNano() }
+
+func (c *clientLog) publish(ctx context.Context, fingerprint string, round int) (registry.Stored, bool) {
+	id := "ami-" + manifest.Digest(fmt.Appendf(nil, "ami %d-%d", c.client, round))[:17]
+	entry := manifest.Entry{
+		Name: fmt.Sprintf("writer%d", c.client), BuilderType: "amazon-ebs", BuilderID: "mitchellh.amazonebs",
+		PackerRunUUID: fmt.Sprintf("run-%d-%d", c.client, round), ArtifactID: "eu-west-1:" + id,
+		Images: []manifest.Image{{Provider: manifest.ProviderAWS, Region: "eu-west-1", ID: id}},
+	}
+	o := op{Client: c.client, Doc: "build " + fingerprint, ID: id, Start: now()}
+	stored, err := c.reg.Publish(ctx, []manifest.Entry{entry}, manifest.Chain{Image: image, Fingerprint: fingerprint})
+	o.End = now()
+	if err == nil {
+		// Each publish adds one entry, so the place of the entry is the seq of its write.
+		o.Outcome, o.Seq = acked, int64(slices.Index(ids(stored.Manifest), id)+1)
+	}
+	c.note(o, err)
+	return stored, err == nil
+}
+
+func (c *clientLog) move(ctx context.Context, name string, to registry.Target) {
+	o := op{Client: c.client, Doc: "ref " + name, ID: to.Fingerprint, Commit: to.CommitTime, Start: now()}
+	moved, err := c.reg.Move(ctx, image, name, to, registry.NotBack, "torture")
+	o.End = now()
+	if o.Outcome = refused; moved.Moved {
+		o.Outcome, o.Seq = acked, moved.Seq
+	}
+	c.note(o, err)
+}
+
+func (c *clientLog) look(ctx context.Context, name string) {
+	o := op{Client: c.client, Doc: "ref " + name, Outcome: seen, Start: now()}
+	ref, err := c.reg.Ref(ctx, image, name)
+	o.End = now()
+	// A read that failed saw nothing.
+	if err == nil {
+		o.Seq = ref.Seq
+		c.note(o, nil)
+	}
+}
+
+func (c *clientLog) note(o op, err error) {
+	if err != nil {
+		o.Outcome, o.Seq, o.Error = failed, 0, err.Error()
+	}
+	c.ops = append(c.ops, o)
+}
+
+// ids are the AMIs of a manifest, oldest first.
+func ids(m *manifest.Manifest) []string {
+	var all []string
+	for _, entry := range m.Builds {
+		all = append(all, strings.TrimPrefix(entry.ArtifactID, "eu-west-1:"))
+	}
+	return all
+}
+
+// documents reads what is in the registry at the end, and checks that each ref leads to its build.
+func (w workload) documents(ctx context.Context, reg *registry.Registry) (map[string]document, error) {
+	final := map[string]document{}
+	fingerprints := map[string]bool{}
+	for client := range w.Writers {
+		for round := range w.Publishes {
+			fingerprints[w.fingerprint(client, round)] = true
+		}
+	}
+	for fingerprint := range maps.Keys(fingerprints) {
+		stored, err := reg.Manifest(ctx, image, fingerprint)
+		switch {
+		case errors.Is(err, registry.ErrNotFound):
+			final["build "+fingerprint] = document{}
+		case err != nil:
+			return nil, err
+		default:
+			final["build "+fingerprint] = document{Seq: stored.Manifest.Chain.Seq, IDs: ids(stored.Manifest)}
+		}
+	}
+	if w.Shared {
+		return final, nil
+	}
+	for _, name := range []string{forward, sideways} {
+		ref, err := reg.Ref(ctx, image, name)
+		if errors.Is(err, registry.ErrNotFound) {
+			final["ref "+name] = document{}
+			continue
+		}
+		if err == nil {
+			_, err = reg.Follow(ctx, ref)
+		}
+		if err != nil {
+			return nil, err
+		}
+		d := document{Seq: ref.Seq}
+		for _, move := range slices.Backward(ref.Moves) {
+			d.IDs = append(d.IDs, move.Fingerprint)
+		}
+		final["ref "+name] = d
+	}
+	return final, nil
+}
+
+// try runs a workload and judges it. The verdict counts also where a writer failed.
+func (w workload) try(ctx context.Context, open opener) (verdict, error) {
+	ops, failure := w.run(ctx, open)
+	return w.judge(ctx, open, ops, failure)
+}
+
+// judge compares what the writers saw with what is there.
+func (w workload) judge(ctx context.Context, open opener, ops []op, failure error) (verdict, error) {
+	reg, err := open(w.Writers)
+	if err != nil {
+		return verdict{}, err
+	}
+	final, err := w.documents(ctx, reg)
+	if err != nil {
+		return verdict{}, errors.Join(failure, err)
+	}
+	v := checkHistory(ops, final)
+	if failure == nil && len(v.Faults) > 0 {
+		failure = fmt.Errorf("%d faults, such as %s", len(v.Faults), v.Faults[0])
+	}
+	if want := w.Writers * w.Publishes; failure == nil && countAcked(ops) < want {
+		failure = fmt.Errorf("%d publishes were acknowledged, want %d", countAcked(ops), want)
+	}
+	return v, failure
+}
+
+// countAcked counts publishes.
+func countAcked(ops []op) int {
+	n := 0
+	for _, o := range ops {
+		if o.Outcome == acked && strings.HasPrefix(o.Doc, "build ") {
+			n++
+		}
+	}
+	return n
+}
+
+// add sums up what a workload showed.
+func (r *Result) add(w workload, v verdict) {
+	r.Tried += w.Writers * w.Publishes
+	r.Lost += v.Lost
+	r.Duplicated += v.Duplicated
+}
