@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	chain "github.com/packer-chain/packer-plugin-chain/internal/registry"
+)
+
+// past is one image with a history of builds.
+type past struct {
+	lab      *lab
+	registry *chain.Registry
+	image    string
+	ami      string
+	// next is the number of the next build.
+	next int
+	// milliseconds of each run
+	resolve, needed, publish []float64
+}
+
+// history measures the same calls with few and with many builds in the registry.
+func history(ctx context.Context, l *lab) (findings, error) {
+	sizes := []int{10, l.pick(1000, 20), l.pick(100_000, 200)}
+	var pasts []*past
+	for _, size := range sizes {
+		p, err := l.makePast(ctx, size)
+		if err != nil {
+			return findings{}, err
+		}
+		pasts = append(pasts, p)
+	}
+	for turn := range l.pick(50, 2) + 1 {
+		for _, p := range pasts {
+			if err := p.measure(ctx, turn > 0); err != nil {
+				return findings{}, err
+			}
+		}
+	}
+	few, many := pasts[0], pasts[len(pasts)-1]
+	flat := goal{text: "within 10 %", most: 1.1}
+	compare := func(name, what string, of func(*past) []float64) figure {
+		return figure{name: name, unit: "ms", ours: of(many), theirs: of(few), goal: flat,
+			us:   what + fmt.Sprintf(", %d builds in the registry", sizes[2]),
+			them: what + fmt.Sprintf(", %d builds in the registry", sizes[0])}
+	}
+	found := findings{figures: []figure{
+		compare("history_100k_vs_10", "resolve, needed and publish, by the plugin's packages", (*past).all),
+		compare("history_resolve_100k_vs_10", "ref and manifest", func(p *past) []float64 { return p.resolve }),
+		compare("history_needed_100k_vs_10", "manifest and newest ref", func(p *past) []float64 { return p.needed }),
+		compare("history_publish_100k_vs_10", "manifest, git ref and channel", func(p *past) []float64 { return p.publish }),
+	}, tables: []table{pastTable(sizes, pasts)}}
+	beside, err := l.besideHistory(ctx, sizes, pasts)
+	found.figures = append(found.figures, beside...)
+	return found, err
+}
+
+// connect opens a registry as a process of its own would.
+func (l *lab) connect(ctx context.Context) (*chain.Registry, error) {
+	return connect.Registry(ctx, registry, &awsaccess.Config{Region: home})
+}
+
+// makePast publishes the newest hundred builds, as many as a ref remembers, and lays the older ones into
+// the folder of the bucket: nobody reads them.
+func (l *lab) makePast(ctx context.Context, size int) (*past, error) {
+	reg, err := l.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &past{lab: l, registry: reg, image: fmt.Sprintf("app%d", size)}
+	if p.ami, err = l.register(ctx, p.image, "", ""); err != nil {
+		return nil, err
+	}
+	started := time.Now()
+	published := min(size, 100)
+	for range published {
+		if err := p.publishNext(ctx); err != nil {
+			return nil, err
+		}
+	}
+	stored, err := reg.Manifest(ctx, p.image, p.fingerprint(0))
+	if err != nil {
+		return nil, err
+	}
+	folder := l.folder("s3", bucket, "chain", p.image)
+	for i := published; i < size; i++ {
+		own := p.fingerprint(-i)
+		body := bytes.ReplaceAll(stored.Body, []byte(p.fingerprint(0)), []byte(own))
+		for _, name := range []string{"builds/" + own + ".json", "refs/git-" + own[:40] + ".json"} {
+			if err := os.WriteFile(filepath.Join(folder, filepath.FromSlash(name)), body, 0o644); err != nil {
+				return nil, err
+			}
+		}
+	}
+	l.logf("   %d builds of %s in %s", size, p.image, time.Since(started).Round(time.Millisecond))
+	return p, nil
+}
+
+func (p *past) fingerprint(i int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", p.image, i))
+	return hex.EncodeToString(sum[:])
+}
+
+// publishNext does what the post-processor does with the registry, once the AMIs are tagged.
+func (p *past) publishNext(ctx context.Context) error {
+	fingerprint := p.fingerprint(p.next)
+	p.next++
+	return publishBuild(ctx, p.registry, p.image, fingerprint, p.ami)
+}
+
+func publishBuild(ctx context.Context, reg *chain.Registry, image, fingerprint, ami string) error {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	sha := fingerprint[:40]
+	facts := manifest.Chain{Image: image, Fingerprint: fingerprint,
+		Git: manifest.Git{SHA: sha, Name: sha, Commit: sha, CommitTime: at, Branch: "main"},
+		Components: []manifest.Component{{Name: "image", Value: image}, {Name: "template", Value: sha},
+			{Name: "input docker", Value: fingerprint}},
+		Versions: manifest.Versions{Packer: "1.16.0", Plugin: "0.1.0"}}
+	stored, err := reg.Publish(ctx, []manifest.Entry{entryOf("app", fingerprint, ami)}, facts)
+	if err != nil {
+		return err
+	}
+	to := chain.Target{Fingerprint: fingerprint, AMIs: stored.Manifest.Chain.AMIs, ManifestSeq: stored.Manifest.Chain.Seq,
+		ManifestSHA256: stored.SHA256, Commit: sha, CommitTime: at}
+	var refs errgroup.Group
+	for _, name := range []string{chain.GitRef(sha), "commit-" + sha} {
+		refs.Go(func() error {
+			_, err := reg.Move(ctx, image, name, to, chain.Always, "local")
+			return err
+		})
+	}
+	if err := refs.Wait(); err != nil {
+		return err
+	}
+	_, err = reg.Move(ctx, image, "latest", to, chain.NotBack, "local")
+	return err
+}
+
+func entryOf(source, run, ami string) manifest.Entry {
+	return manifest.Entry{Name: source, BuilderType: "amazon-ebs", BuilderID: "mitchellh.amazonebs", BuildTime: 1767323045,
+		ArtifactID: home + ":" + ami, PackerRunUUID: run,
+		Images: []manifest.Image{{Provider: manifest.ProviderAWS, Region: home, ID: ami}}}
+}
+
+func (p *past) measure(ctx context.Context, counts bool) error {
+	newest := p.fingerprint(p.next - 1)
+	start := time.Now()
+	ref, err := p.registry.Ref(ctx, p.image, "latest")
+	if err != nil {
+		return err
+	}
+	if _, err := p.registry.Follow(ctx, ref); err != nil {
+		return err
+	}
+	resolved := time.Now()
+	if ref.Fingerprint != newest {
+		return fmt.Errorf("latest of %s is %s, want %s", p.image, ref.Fingerprint, newest)
+	}
+	if _, err := p.registry.Manifest(ctx, p.image, newest); err != nil {
+		return err
+	}
+	if _, err := p.registry.Ref(ctx, p.image, "latest"); err != nil {
+		return err
+	}
+	asked := time.Now()
+	if err := p.publishNext(ctx); err != nil {
+		return err
+	}
+	if counts {
+		p.resolve = append(p.resolve, milliseconds(resolved.Sub(start)))
+		p.needed = append(p.needed, milliseconds(asked.Sub(resolved)))
+		p.publish = append(p.publish, milliseconds(time.Since(asked)))
+	}
+	return nil
+}
+
+func (p *past) all() []float64 { return plus(plus(p.resolve, p.needed), p.publish) }
+
+func pastTable(sizes []int, pasts []*past) table {
+	t := table{title: "History: milliseconds by the number of builds", head: []string{"builds", "resolve", "needed", "publish"},
+		note: "A ref remembers its last 100 moves: it grows up to 100 builds, and no more. " +
+			"EC2 is not asked here: it has no history."}
+	for i, p := range pasts {
+		row := []string{fmt.Sprint(sizes[i])}
+		for _, values := range [][]float64{p.resolve, p.needed, p.publish} {
+			row = append(row, fmt.Sprintf("%.2f", median(values)))
+		}
+		t.rows = append(t.rows, row)
+	}
+	return t
+}
