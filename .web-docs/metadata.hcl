@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MPL-2.0
+
+integration {
+  name        = "Chain"
+  description = "Builds chains of machine images: finds the parent image, skips what is built already, publishes what was built."
+  identifier  = "packer/packer-chain/chain"
+  docs {
+    process_docs    = true
+    readme_location = "./README.md"
+    external_url    = "https://github.com/packer-chain/packer-plugin-chain"
+  }
+  license {
+    type = "MPL-2.0"
+    url  = "https://github.com/packer-chain/packer-plugin-chain/blob/main/LICENSE"
+  }
+  component {
+    type = "data-source"
+    name = "Chain"
+    slug = "chain"
+  }
+  component {
+    type = "data-source"
+    name = "Chain Build"
+    slug = "build"
+  }
+  component {
+    type = "builder"
+    name = "Chain"
+    slug = "chain"
+  }
+  component {
+    type = "post-processor"
+    name = "Chain"
+    slug = "chain"
+  }
+}

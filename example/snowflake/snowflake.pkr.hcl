@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MPL-2.0
+#
+# snowflake: Docker on top of baseline-ubuntu.
+
+packer {
+  required_plugins {
+    amazon = {
+      source  = "github.com/hashicorp/amazon"
+      version = "~> 1.8"
+    }
+    chain = {
+      source  = "github.com/packer-chain/chain"
+      version = "~> 0.1"
+    }
+  }
+}
+
+# Which image does this one stand on? The one that was built from ../base as it is checked out here.
+data "chain" "parent" {
+  registry = var.registry
+  region   = var.region
+  image    = "baseline-ubuntu"
+  path     = "${path.root}/../base"
+}
+
+# Has snowflake been built already, from these files, these inputs and this parent?
+data "chain-build" "this" {
+  registry = var.registry
+  region   = var.region
+  regions  = concat([var.region], var.copy_to)
+  image    = "snowflake"
+  path     = path.root
+  parents  = [data.chain.parent.ref]
+  inputs   = { docker = local.docker_version }
+}
+
+source "amazon-ebs" "snowflake" {
+  region        = var.region
+  ami_regions   = var.copy_to
+  ami_name      = "snowflake-{{timestamp}}"
+  source_ami    = data.chain.parent.id
+  instance_type = var.instance_type
+  communicator  = var.communicator
+  ssh_username  = "ubuntu"
+  tags          = merge(data.chain-build.this.tags, local.os_tags)
+}
+
+# The image as it already is: no instance, no provisioners, the same artifact.
+source "chain" "unchanged" {
+  build = data.chain-build.this.record
+}
+
+build {
+  dynamic "source" {
+    for_each = data.chain-build.this.needed ? [1] : []
+    labels   = ["source.amazon-ebs.snowflake"]
+    content {}
+  }
+  dynamic "source" {
+    for_each = data.chain-build.this.needed ? [] : [1]
+    labels   = ["source.chain.unchanged"]
+    content {}
+  }
+
+  # Without a communicator there is nothing to run scripts on: the emulator has no machines.
+  dynamic "provisioner" {
+    for_each = var.communicator == "none" ? [] : [1]
+    labels   = ["shell"]
+    content {
+      execute_command  = "sudo -n env {{ .Vars }} bash '{{ .Path }}'"
+      environment_vars = ["DOCKER_VERSION=${local.docker_version}"]
+      scripts          = ["${path.root}/tasks/docker.sh"]
+    }
+  }
+
+  post-processor "chain" {
+    region = var.region
+    build  = data.chain-build.this.record
+    tags   = local.os_tags
+  }
+  # Packer deregisters the AMI when all of a build's post-processors fail. This one does not.
+  post-processor "manifest" {}
+}
+
+locals {
+  docker_version = "28"
+  os_tags = {
+    OS_Name    = "Ubuntu"
+    OS_Version = "24.04"
+  }
+}
