@@ -5,6 +5,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,24 +16,33 @@ import (
 )
 
 func TestBackoff_Wait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		longest := store.Backoff{Rand: func(limit time.Duration) time.Duration { return limit }}
-		var got []time.Duration
-		for attempt := 1; attempt <= 7; attempt++ {
-			before := time.Now()
-			if err := longest.Wait(t.Context(), attempt); err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, time.Since(before).Round(time.Millisecond))
-		}
-		want := []time.Duration{
-			100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond,
-			1600 * time.Millisecond, 2 * time.Second, 2 * time.Second,
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("longest waits (-want +got):\n%s", diff)
-		}
-	})
+	raced := fmt.Errorf("put: %w", store.ErrConflict)
+	for _, tt := range []struct {
+		name  string
+		cause error
+		// want are the longest waits, in milliseconds.
+		want []int64
+	}{
+		{"store in trouble", store.ErrTransient, []int64{100, 200, 400, 800, 1600, 2000, 2000}},
+		{"lost race", raced, []int64{20, 40, 80, 160, 320, 320, 320}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				longest := store.Backoff{Rand: func(limit time.Duration) time.Duration { return limit }}
+				var got []int64
+				for i := range tt.want {
+					before := time.Now()
+					if err := longest.Wait(t.Context(), i+1, tt.cause); err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, time.Since(before).Milliseconds())
+				}
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Errorf("longest waits (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
 }
 
 func TestBackoff_Wait_jitter(t *testing.T) {
@@ -40,7 +50,7 @@ func TestBackoff_Wait_jitter(t *testing.T) {
 		waits := map[time.Duration]bool{}
 		for range 20 {
 			before := time.Now()
-			if err := (store.Backoff{}).Wait(t.Context(), 6); err != nil {
+			if err := (store.Backoff{}).Wait(t.Context(), 6, store.ErrTransient); err != nil {
 				t.Fatal(err)
 			}
 			if wait := time.Since(before); wait > 2*time.Second {
@@ -60,7 +70,7 @@ func TestBackoff_Wait_endsWithContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		defer cancel()
 		before := time.Now()
-		err := store.Backoff{Rand: func(limit time.Duration) time.Duration { return limit }}.Wait(ctx, 9)
+		err := store.Backoff{Rand: func(limit time.Duration) time.Duration { return limit }}.Wait(ctx, 9, store.ErrTransient)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(before) != 30*time.Millisecond {
 			t.Errorf("waited %s with error %v, want 30ms and the deadline", time.Since(before), err)
 		}

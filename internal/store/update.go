@@ -53,8 +53,8 @@ func (u Updater) Update(
 		default:
 			return t.settle(ctx, err)
 		}
-		if err := u.Backoff.Wait(ctx, t.attempts); err != nil {
-			return t.settle(ctx, err)
+		if stopped := u.Backoff.Wait(ctx, t.attempts, err); stopped != nil {
+			return t.settle(ctx, stopped)
 		}
 	}
 }

@@ -221,7 +221,7 @@ func TestUpdater_Update_deadline(t *testing.T) {
 		longest := store.Backoff{Rand: func(limit time.Duration) time.Duration { return limit }}
 		_, err := store.Updater{Store: s, Backoff: longest}.Update(ctx, key, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written "+
-			"after 154 attempts in 5m0s: context deadline exceeded: "+
+			"after 941 attempts in 5m0s: context deadline exceeded: "+
 			"write memory://base/refs/latest.json: changed by another writer\n\n"+
 			"Other writers keep changing it. Run it again, or allow more time.")
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, store.ErrConflict) {

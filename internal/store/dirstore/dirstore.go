@@ -49,7 +49,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.Object, error) {
 		if err == nil {
 			return store.Object{Body: body, ETag: etag(body)}, nil
 		}
-		if errors.Is(err, store.ErrTransient) && attempt < maxReads && (store.Backoff{}).Wait(ctx, 1) == nil {
+		if errors.Is(err, store.ErrTransient) && attempt < maxReads && (store.Backoff{}).Wait(ctx, 1, err) == nil {
 			continue
 		}
 		return store.Object{}, fmt.Errorf("read %s: %w", s.Address(key), err)

@@ -135,7 +135,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.Object, error) {
 	}
 	for attempt := 1; ; attempt++ {
 		object, err := s.getOnce(ctx, key)
-		if !errors.Is(err, store.ErrTransient) || attempt == maxReads || s.backoff.Wait(ctx, attempt) != nil {
+		if !errors.Is(err, store.ErrTransient) || attempt == maxReads || s.backoff.Wait(ctx, attempt, err) != nil {
 			return object, err
 		}
 	}
