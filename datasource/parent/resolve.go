@@ -26,6 +26,9 @@ type resolver struct {
 	gitName, commit string
 	images          *ami.Client
 	region          string
+	registry        *registry.Registry
+	// completeBuilds says of builds, by fingerprint, whether the registry has them with all their sources.
+	completeBuilds map[string]bool
 }
 
 // missing is the answer of a way that certainly has no parent; the text says what was looked at.
@@ -103,6 +106,14 @@ func (r *resolver) connect(ctx context.Context) error {
 	}
 	r.images, r.region = images, region
 	return nil
+}
+
+// openRegistry opens the registry, once, when a way first needs it.
+func (r *resolver) openRegistry(ctx context.Context) (reg *registry.Registry, err error) {
+	if r.registry == nil {
+		r.registry, err = connect.Registry(ctx, r.config.Registry, &r.config.Config)
+	}
+	return r.registry, err
 }
 
 // regions are those in which the AMI must be there, the session's first.

@@ -13,9 +13,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/localcopy"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -68,7 +65,7 @@ func (r *resolver) otherThan(chain *manifest.Chain) string {
 
 // byRegistry reads the ref, and then the manifest and the AMIs side by side.
 func (r *resolver) byRegistry(ctx context.Context) (*found, error) {
-	reg, err := connect.Registry(ctx, r.config.Registry, &r.config.Config)
+	reg, err := r.openRegistry(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -168,103 +165,4 @@ func (r *resolver) verifyStored(ctx context.Context, stored registry.Stored, ear
 		return nil, missingf("%s is not complete: %s is not built", stored.URI, strings.Join(missing, ", "))
 	}
 	return r.verify(ctx, parent, early)
-}
-
-// byTag looks for the newest AMI that carries the tag. A template that did not change is built again
-// on a new parent, so several images may carry it; the order is total, so all find the same one.
-func (r *resolver) byTag(ctx context.Context) (*found, error) {
-	if r.gitName == "" && r.config.Fingerprint == "" {
-		return nil, missingf("channels have no tag")
-	}
-	err := r.connect(ctx)
-	if errors.Is(err, awsaccess.ErrNoRegion) && len(r.config.ResolveBy) == 0 {
-		return nil, missingf("no region is configured to look for an AMI in")
-	}
-	if err != nil {
-		return nil, err
-	}
-	key, value := r.config.GitSHATag, r.gitName
-	if r.config.Fingerprint != "" {
-		key, value = ami.TagFingerprint, r.config.Fingerprint
-	}
-	query := ami.Query{
-		Owners: r.config.Owners, Tags: map[string]string{key: value}, Architecture: r.config.Architecture}
-	amis := map[string]ami.Image{}
-	for _, region := range r.regions() {
-		images, err := r.images.ByTags(ctx, region, query)
-		if err != nil {
-			return nil, err
-		}
-		ours, err := r.published(ctx, images)
-		if err != nil {
-			return nil, err
-		}
-		image, err := r.choose(region, ours)
-		if err != nil {
-			return nil, err
-		}
-		if image.ID == "" {
-			return nil, missingf("no available AMI in %s with tag %s = %s that belongs to %s",
-				region, key, value, joinOwners(r.config.Owners))
-		}
-		amis[region] = image
-		// The copies in the other regions must be of this very build, where the tags say which one it is.
-		if fingerprint, tagged := image.Tags[ami.TagFingerprint]; tagged {
-			query.Tags[ami.TagFingerprint] = fingerprint
-		}
-	}
-	f := fromImage(wayTag, amis[r.region], r.config.GitSHATag)
-	f.region, f.amis = r.region, amis
-	return f, nil
-}
-
-// published drops AMIs that this plugin tagged and that are not the image, or that were never published:
-// a builder tags its AMI before anybody knows whether it will be. AMIs that other tools made have no
-// such tags, and are taken at their word. Images come newest first; of each architecture the newest that
-// stays is enough, so the registry is not asked for every older build.
-func (r *resolver) published(ctx context.Context, images []ami.Image) ([]ami.Image, error) {
-	var kept []ami.Image
-	found := map[string]bool{}
-	for _, image := range images {
-		if found[image.Architecture] {
-			continue
-		}
-		if _, tagged := image.Tags[ami.TagImage]; tagged {
-			good, err := r.isPublished(ctx, image)
-			if err != nil {
-				return nil, err
-			}
-			if !good {
-				continue
-			}
-		}
-		found[image.Architecture] = true
-		kept = append(kept, image)
-	}
-	return kept, nil
-}
-
-// isPublished asks the registry, where there is one: the manifest must be there, in this registry, and
-// complete.
-func (r *resolver) isPublished(ctx context.Context, image ami.Image) (bool, error) {
-	uri, fingerprint := image.Tags[ami.TagManifest], image.Tags[ami.TagFingerprint]
-	wellFormed := uri != "" && manifest.CheckFingerprint(fingerprint) == nil
-	if image.Tags[ami.TagImage] != r.config.Image || !wellFormed {
-		return false, nil
-	}
-	if r.config.Registry == "" {
-		return true, nil
-	}
-	reg, err := connect.Registry(ctx, r.config.Registry, &r.config.Config)
-	if err != nil {
-		return false, err
-	}
-	if uri != reg.ManifestURI(r.config.Image, fingerprint) {
-		return false, nil
-	}
-	stored, err := reg.Manifest(ctx, r.config.Image, fingerprint)
-	if errors.Is(err, registry.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && len(stored.Manifest.MissingSources()) == 0, err
 }
