@@ -39,6 +39,22 @@ func Decode(body []byte, v any) error {
 	if err := checkForm(body); err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
+	return unmarshal(body, v)
+}
+
+// DecodeChecked is [Decode] in two steps: it reads the head, and the rest only when check, which looks at
+// the head, has nothing against it. The fields of a newer plugin may have other types.
+func DecodeChecked(body []byte, head any, check func() error, v any) error {
+	if err := Decode(body, head); err != nil {
+		return err
+	}
+	if err := check(); err != nil {
+		return err
+	}
+	return unmarshal(body, v)
+}
+
+func unmarshal(body []byte, v any) error {
 	if err := json.Unmarshal(body, v); err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}

@@ -16,16 +16,14 @@ func Parse(body []byte) (*Manifest, error) {
 			Schema json.Number `json:"schema"`
 		} `json:"chain"`
 	}
-	if err := Decode(body, &head); err != nil {
-		return nil, err
-	}
-	if head.Chain != nil {
-		if err := CheckSchema(head.Chain.Schema); err != nil {
-			return nil, err
+	supported := func() error {
+		if head.Chain == nil {
+			return nil
 		}
+		return CheckSchema(head.Chain.Schema)
 	}
 	var m Manifest
-	if err := Decode(body, &m); err != nil {
+	if err := DecodeChecked(body, &head, supported, &m); err != nil {
 		return nil, err
 	}
 	if err := m.check(); err != nil {

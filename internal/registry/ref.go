@@ -64,14 +64,9 @@ func parseRef(body []byte, image, name string) (*Ref, error) {
 	var head struct {
 		Schema json.Number `json:"schema"`
 	}
-	if err := manifest.Decode(body, &head); err != nil {
-		return nil, err
-	}
-	if err := manifest.CheckSchema(head.Schema); err != nil {
-		return nil, err
-	}
 	var ref Ref
-	if err := manifest.Decode(body, &ref); err != nil {
+	supported := func() error { return manifest.CheckSchema(head.Schema) }
+	if err := manifest.DecodeChecked(body, &head, supported, &ref); err != nil {
 		return nil, err
 	}
 	if ref.Image != image || ref.Name != name {
