@@ -8,8 +8,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -61,7 +63,7 @@ func history(ctx context.Context, l *lab) (findings, error) {
 		compare("history_100k_vs_10", "resolve, needed and publish, by the plugin's packages", (*past).all),
 		compare("history_resolve_100k_vs_10", "ref and manifest", func(p *past) []float64 { return p.resolve }),
 		compare("history_needed_100k_vs_10", "manifest and newest ref", func(p *past) []float64 { return p.needed }),
-		compare("history_publish_100k_vs_10", "manifest, git ref and channel", func(p *past) []float64 { return p.publish }),
+		compare("history_publish_100k_vs_10", "manifest, refs and channel", func(p *past) []float64 { return p.publish }),
 	}, tables: []table{pastTable(sizes, pasts)}}
 	beside, err := l.besideHistory(ctx, sizes, pasts)
 	found.figures = append(found.figures, beside...)
@@ -114,13 +116,15 @@ func (p *past) fingerprint(i int) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// publishNext does what the post-processor does with the registry, once the AMIs are tagged.
+// publishNext does what the post-processor does with the registry.
 func (p *past) publishNext(ctx context.Context) error {
 	fingerprint := p.fingerprint(p.next)
 	p.next++
 	return publishBuild(ctx, p.registry, p.image, fingerprint, p.ami)
 }
 
+// publishBuild takes the steps of the post-processor: the manifest and the refs are read side by side, which
+// it does while EC2 tags, then the manifest is written, then all refs.
 func publishBuild(ctx context.Context, reg *chain.Registry, image, fingerprint, ami string) error {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	sha := fingerprint[:40]
@@ -129,6 +133,9 @@ func publishBuild(ctx context.Context, reg *chain.Registry, image, fingerprint, 
 		Components: []manifest.Component{{Name: "image", Value: image}, {Name: "template", Value: sha},
 			{Name: "input docker", Value: fingerprint}},
 		Versions: manifest.Versions{Packer: "1.16.0", Plugin: "0.1.0"}}
+	moves := map[string]chain.Rule{
+		chain.GitRef(sha): chain.Always, chain.CommitRef(sha): chain.Always, "latest": chain.NotBack}
+	reg.ReadAhead(ctx, image, fingerprint, slices.Collect(maps.Keys(moves))...)
 	stored, err := reg.Publish(ctx, []manifest.Entry{entryOf("app", fingerprint, ami)}, facts)
 	if err != nil {
 		return err
@@ -136,17 +143,13 @@ func publishBuild(ctx context.Context, reg *chain.Registry, image, fingerprint, 
 	to := chain.Target{Fingerprint: fingerprint, AMIs: stored.Manifest.Chain.AMIs, ManifestSeq: stored.Manifest.Chain.Seq,
 		ManifestSHA256: stored.SHA256, Commit: sha, CommitTime: at}
 	var refs errgroup.Group
-	for _, name := range []string{chain.GitRef(sha), "commit-" + sha} {
+	for name, rule := range moves {
 		refs.Go(func() error {
-			_, err := reg.Move(ctx, image, name, to, chain.Always, "local")
+			_, err := reg.Move(ctx, image, name, to, rule, "local")
 			return err
 		})
 	}
-	if err := refs.Wait(); err != nil {
-		return err
-	}
-	_, err = reg.Move(ctx, image, "latest", to, chain.NotBack, "local")
-	return err
+	return refs.Wait()
 }
 
 func entryOf(source, run, ami string) manifest.Entry {

@@ -44,7 +44,7 @@ func publishers(ctx context.Context, l *lab) (findings, error) {
 			}
 			figures = append(figures,
 				limited(fmt.Sprintf("publishers_%d_seconds", named), fmt.Sprintf("%d builds of one image", n),
-					builds, 5+n, goals[named]),
+					builds, 2+n, goals[named]),
 				limited(fmt.Sprintf("publishers_%d_sources_seconds", named), fmt.Sprintf("%d sources of one build", n),
 					sources, 1+n, goal{}))
 			t.rows = append(t.rows, builds.row(n, "builds"), sources.row(n, "sources"))
