@@ -8,12 +8,13 @@ package ami
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // RevokedTag is the key of the tag that revokes an image. Its value is the reason.
@@ -136,7 +137,5 @@ func RevokedReason(img Image) (string, bool) {
 	return reason, ok
 }
 
-var idPattern = regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`)
-
 // ValidID says whether s has the form of an AMI id.
-func ValidID(s string) bool { return idPattern.MatchString(s) }
+func ValidID(s string) bool { return manifest.IsAMI(s) }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // The keys of the tags that this plugin writes. README and docs list them.
@@ -22,10 +24,7 @@ const (
 	TagCIBuild     = "chain:ci-build"
 )
 
-var (
-	regionPattern  = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
-	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
-)
+var accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
 
 // CheckID checks the id of an AMI.
 func CheckID(s string) error {
@@ -37,7 +36,7 @@ func CheckID(s string) error {
 
 // CheckRegion checks the form of a region's name; AWS knows which of them exist.
 func CheckRegion(s string) error {
-	if !regionPattern.MatchString(s) {
+	if !manifest.IsRegion(s) {
 		return fmt.Errorf("must be a region, such as eu-west-1, got %q", s)
 	}
 	return nil

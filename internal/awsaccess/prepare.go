@@ -29,7 +29,7 @@ const unknown = "<unknown>"
 var (
 	regionPattern      = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	accountPattern     = regexp.MustCompile(`^[0-9]{12}$`)
-	sessionNamePattern = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+	sessionNamePattern = regexp.MustCompile(`^[\w+=,.@-]+$`)
 	externalIDPattern  = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
 )
 
@@ -160,7 +160,7 @@ func (p *problems) role(name string, r *AssumeRole) {
 	if id := r.ExternalID; known(id) && (len(id) < 2 || len(id) > 1224 || !externalIDPattern.MatchString(id)) {
 		p.add("%s.external_id must have 2 to 1224 letters, digits or characters of _+=,.@:/-", name)
 	}
-	if known(r.SessionName) && !sessionNamePattern.MatchString(r.SessionName) {
+	if s := r.SessionName; known(s) && (len(s) < 2 || len(s) > 64 || !sessionNamePattern.MatchString(s)) {
 		p.add("%s.session_name must have 2 to 64 letters, digits or characters of _+=,.@-, got %q", name, r.SessionName)
 	}
 	if known(r.Policy) && !json.Valid([]byte(r.Policy)) {

@@ -7,10 +7,11 @@ package ci
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // maxLength is in characters: one less than the longest tag value in AWS, see
@@ -88,11 +89,9 @@ func head(ref string) string {
 	return name
 }
 
-var commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-
 // commit drops what is no full object id, such as HEAD or the version of an S3 object.
 func commit(s string) string {
-	if !commitID.MatchString(s) {
+	if !manifest.IsGitSHA(s) {
 		return ""
 	}
 	return s

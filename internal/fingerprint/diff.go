@@ -4,7 +4,6 @@ package fingerprint
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -91,10 +90,8 @@ func changed(name, old, new string) string {
 
 func display(name string) string { return clip(name, maxName) }
 
-var objectID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-
 func displayValue(value string) string {
-	if objectID.MatchString(value) {
+	if manifest.IsGitSHA(value) {
 		return value[:shortID]
 	}
 	return clip(value, maxValue)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // FuzzAnswers reads the answers of git other than its status: what is taken holds object ids where it says
@@ -24,7 +26,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, out string) {
 		if p, err := parsePlace(out); err == nil {
 			for _, id := range []string{p.head, p.tree, p.folder} {
-				if id != "" && !objectID.MatchString(id) {
+				if id != "" && !manifest.IsGitSHA(id) {
 					t.Errorf("place of %q has the id %q", out, id)
 				}
 			}
@@ -35,13 +37,13 @@ func FuzzAnswers(f *testing.F) {
 		ids := map[string]string{}
 		if parseTree(out, ids) == nil {
 			for name, id := range ids {
-				if !filepath.IsLocal(name) || !objectID.MatchString(id) {
+				if !filepath.IsLocal(name) || !manifest.IsGitSHA(id) {
 					t.Errorf("tree of %q holds %q at %q", out, id, name)
 				}
 			}
 		}
 		if when, commit, err := parseDate(out); err == nil {
-			if _, err := when.MarshalJSON(); err != nil || !objectID.MatchString(commit) {
+			if _, err := when.MarshalJSON(); err != nil || !manifest.IsGitSHA(commit) {
 				t.Errorf("date of %q is %v of %q: %v", out, when, commit, err)
 			}
 		}

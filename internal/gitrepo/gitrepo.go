@@ -11,12 +11,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // Facts is what git says about the paths of one image, all of them at one commit.
@@ -51,8 +52,6 @@ type Object struct {
 
 // maxTime is where a commit's time no longer fits RFC 3339: 9999-12-31T23:59:59Z.
 const maxTime = 253402300799
-
-var objectID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // emptyTrees are the ids of a tree without files, in SHA-1 and SHA-256 repositories.
 var emptyTrees = map[string]bool{
@@ -271,7 +270,7 @@ func (f *Facts) readHead(base target, p place, got answers) (workTree, error) {
 func parseDate(out string) (time.Time, string, error) {
 	seconds, commit, _ := strings.Cut(strings.TrimSuffix(out, "\n"), " ")
 	unix, err := strconv.ParseInt(seconds, 10, 64)
-	if err != nil || unix < 0 || unix > maxTime || !objectID.MatchString(commit) {
+	if err != nil || unix < 0 || unix > maxTime || !manifest.IsGitSHA(commit) {
 		return time.Time{}, "", unexpected(out)
 	}
 	return time.Unix(unix, 0).UTC(), commit, nil

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // place is where a folder lies, as git sees it. Ids are empty where git knows none.
@@ -39,7 +41,7 @@ func parsePlace(out string) (place, error) {
 	names := []string{"HEAD", "HEAD^{tree}", "HEAD:./"}
 	ids := []*string{&p.head, &p.tree, &p.folder}
 	for i, line := range lines[3:] {
-		if i < len(names) && objectID.MatchString(line) {
+		if i < len(names) && manifest.IsGitSHA(line) {
 			*ids[i] = line
 			continue
 		}
@@ -110,7 +112,7 @@ func parseTree(out string, ids map[string]string) error {
 		entry, rest, ended := strings.Cut(out, "\x00")
 		meta, name, named := strings.Cut(entry, "\t")
 		m := treeEntry.FindStringSubmatch(meta)
-		if !ended || !named || m == nil || !objectID.MatchString(m[1]) || !isPath(name) {
+		if !ended || !named || m == nil || !manifest.IsGitSHA(m[1]) || !isPath(name) {
 			return unexpected(out)
 		}
 		ids[name] = m[1]

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // workTree is what "git status" says.
@@ -41,11 +43,11 @@ func isUnder(name, root string) bool {
 }
 
 // Records of "git status --porcelain=v2 -z", see https://git-scm.com/docs/git-status. Every field
-// before the path is free of spaces; the path comes last, as it is.
+// before the path is free of spaces; the path comes last, as it is. Nobody reads the object ids.
 const (
 	states = ` [.MTADRCU]{2} (?:N\.\.\.|S[.C][.M][.U])`
-	two    = states + `(?: [0-7]{6}){2} ([0-7]{6})(?: [0-9a-f]{40,64}){2}`
-	three  = states + `(?: [0-7]{6}){3} ([0-7]{6})(?: [0-9a-f]{40,64}){3}`
+	two    = states + `(?: [0-7]{6}){2} ([0-7]{6})(?: [0-9a-f]+){2}`
+	three  = states + `(?: [0-7]{6}){3} ([0-7]{6})(?: [0-9a-f]+){3}`
 )
 
 var (
@@ -117,7 +119,7 @@ func (w *workTree) header(record string) bool {
 		if !w.unborn {
 			w.head = value
 		}
-		return w.unborn || objectID.MatchString(value)
+		return w.unborn || manifest.IsGitSHA(value)
 	case "branch.head":
 		if value != "(detached)" {
 			w.branch = value

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 const (
@@ -94,7 +96,7 @@ func FuzzParseStatus(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if w.unborn == objectID.MatchString(w.head) && w.head != "" || w.head == "" && !w.unborn {
+		if w.unborn == manifest.IsGitSHA(w.head) && w.head != "" || w.head == "" && !w.unborn {
 			t.Errorf("head %q, unborn %v", w.head, w.unborn)
 		}
 		for _, file := range w.files {

@@ -13,13 +13,12 @@ import (
 // MaxName is the longest name of an image or channel, in characters.
 const MaxName = 128
 
+// Packer starts the plugin many times for one build, and each start compiles these: lengths, which cost most
+// in a pattern, are compared apart.
 var (
-	namePattern        = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
-	fingerprintPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	gitSHAPattern      = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	amiPattern         = regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`)
-	regionPattern      = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
-	sourcePattern      = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
+	namePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+	regionPattern = regexp.MustCompile(`^[a-z][a-z]+(-[a-z]+)+-[0-9]+$`)
+	sourcePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 )
 
 // CheckImage checks the name of an image. It is a folder of the registry, so it is kept strict.
@@ -38,7 +37,7 @@ func CheckChannel(name string) error {
 
 // CheckFingerprint checks that s is the lower-case hex of a SHA-256.
 func CheckFingerprint(s string) error {
-	if !fingerprintPattern.MatchString(s) {
+	if len(s) != 64 || !isHex(s) {
 		return fmt.Errorf("must be 64 lower-case hex digits, got %.80q", s)
 	}
 	return nil
@@ -46,11 +45,25 @@ func CheckFingerprint(s string) error {
 
 // CheckGitSHA checks that s is a whole git object id, SHA-1 or SHA-256, in lower-case hex.
 func CheckGitSHA(s string) error {
-	if !gitSHAPattern.MatchString(s) {
+	if !IsGitSHA(s) {
 		return fmt.Errorf("must be a whole git object id, 40 or 64 lower-case hex digits, got %.80q", s)
 	}
 	return nil
 }
+
+// IsGitSHA tells whether s is a whole git object id, SHA-1 or SHA-256, in lower-case hex.
+func IsGitSHA(s string) bool { return (len(s) == 40 || len(s) == 64) && isHex(s) }
+
+// IsAMI tells whether s has the form of an AMI id, with the 8 digits of old ones or the 17 of new ones.
+func IsAMI(s string) bool {
+	digits, named := strings.CutPrefix(s, "ami-")
+	return named && len(digits) >= 8 && len(digits) <= 17 && isHex(digits)
+}
+
+// IsRegion tells whether s has the form of a region's name; AWS knows which of them exist.
+func IsRegion(s string) bool { return regionPattern.MatchString(s) }
+
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
 // CheckSource checks the name of a source, such as "amazon-ebs.arm64".
 func CheckSource(s string) error {

@@ -86,9 +86,9 @@ func (i Image) check() error {
 	switch {
 	case i.ID == "":
 		return errors.New("an image has no id")
-	case i.Provider == ProviderAWS && !amiPattern.MatchString(i.ID):
+	case i.Provider == ProviderAWS && !IsAMI(i.ID):
 		return fmt.Errorf("%.60q is not the id of an AMI", i.ID)
-	case i.Provider == ProviderAWS && !regionPattern.MatchString(i.Region):
+	case i.Provider == ProviderAWS && !IsRegion(i.Region):
 		return fmt.Errorf("%.60q is not a region", i.Region)
 	}
 	return nil

@@ -12,8 +12,10 @@ import (
 	"unicode"
 )
 
-// bucketPattern follows "Bucket naming rules" of the Amazon S3 user guide.
-var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+// bucketPattern follows "Bucket naming rules" of the Amazon S3 user guide, as do minBucket and maxBucket.
+var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`)
+
+const minBucket, maxBucket = 3, 63
 
 // oneSlash is a URL with a slash too few. A single letter is a drive of Windows.
 var oneSlash = regexp.MustCompile(`^[a-z0-9]{2,}:/`)
@@ -119,7 +121,7 @@ func parseFileURL(s string) (Location, error) {
 func parseS3(s, rest string) (Location, error) {
 	bucket, prefix, _ := strings.Cut(rest, "/")
 	prefix = strings.TrimSuffix(prefix, "/")
-	if !bucketPattern.MatchString(bucket) || strings.Contains(bucket, "..") {
+	if len(bucket) < minBucket || len(bucket) > maxBucket || !bucketPattern.MatchString(bucket) || strings.Contains(bucket, "..") {
 		return Location{}, fmt.Errorf("must name a bucket of 3 to 63 lower-case letters, digits, \".\" and \"-\", got %q", shown(s))
 	}
 	if len(prefix) > maxPrefix {
