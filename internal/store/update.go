@@ -16,6 +16,9 @@ const lastReadTimeout = time.Second
 // ErrUnchanged is what an edit answers when the object is already as it should be.
 var ErrUnchanged = errors.New("nothing to change")
 
+// errNotThere means that the last read after a lost answer showed nothing of the write.
+var errNotThere = errors.New("the write is not there")
+
 // Updater changes objects by reading, editing and compare-and-swap, until it succeeds or its context
 // ends. It never gives up after a number of tries: with many writers that would lose builds.
 type Updater struct {
@@ -69,8 +72,10 @@ type try struct {
 	attempts int
 	// seen: the object was there, so its absence from now on is a deletion.
 	seen bool
-	// unsettled: the answer to the last write was lost, and nothing was read since.
+	// unsettled: the answer to a write was lost, and it may still land: nobody has changed the object since,
+	// which would have made its condition, the ETag in under, fail.
 	unsettled bool
+	under     string
 	// cause is why the last round but one had to be repeated.
 	cause error
 }
@@ -96,11 +101,11 @@ func (t *try) once(ctx context.Context) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if _, err = t.store.Put(ctx, t.key, next, current.ETag); err != nil {
-		t.unsettled = errors.Is(err, ErrUnknown)
-		return nil, err
+	_, err = t.store.Put(ctx, t.key, next, current.ETag)
+	if errors.Is(err, ErrUnknown) {
+		t.unsettled, t.under = true, current.ETag
 	}
-	return next, nil
+	return next, err
 }
 
 // read answers an empty Object when there is none.
@@ -108,7 +113,7 @@ func (t *try) read(ctx context.Context) (Object, error) {
 	object, err := t.store.Get(ctx, t.key)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		t.unsettled = false
+		t.settledBy("")
 		if t.seen {
 			return Object{}, fmt.Errorf("read %s: %w", t.store.Address(t.key), ErrVanished)
 		}
@@ -116,12 +121,16 @@ func (t *try) read(ctx context.Context) (Object, error) {
 	case err != nil:
 		return Object{}, err
 	}
-	t.seen, t.unsettled = true, false
+	t.seen = true
+	t.settledBy(object.ETag)
 	if object.Body == nil {
 		object.Body = []byte{}
 	}
 	return object, nil
 }
+
+// settledBy notes that the object was read with that ETag, empty where there is none.
+func (t *try) settledBy(etag string) { t.unsettled = t.unsettled && etag == t.under }
 
 // settle ends an Update that failed, and finds out whether its last write landed nevertheless.
 func (t *try) settle(ctx context.Context, err error) ([]byte, error) {
@@ -132,7 +141,7 @@ func (t *try) settle(ctx context.Context, err error) ([]byte, error) {
 		if late == nil {
 			return body, nil
 		}
-		if !t.unsettled {
+		if !t.unsettled || errors.Is(late, errNotThere) {
 			err = fmt.Errorf("%w: %w", stopped, late)
 		}
 	case stopped != nil && t.cause != nil && errors.Is(err, stopped):
@@ -159,7 +168,7 @@ func (t *try) lookAgain(ctx context.Context) ([]byte, error) {
 	if _, err := t.edit(current.Body); errors.Is(err, ErrUnchanged) {
 		return current.Body, nil
 	}
-	return nil, fmt.Errorf("read %s: the write is not there", t.store.Address(t.key))
+	return nil, fmt.Errorf("read %s: %w", t.store.Address(t.key), errNotThere)
 }
 
 // passing tells whether an error may be gone in the next round.

@@ -14,9 +14,10 @@ import (
 type Outcome string
 
 const (
-	// NotWritten means that the write was not there when the object was last read, or was never sent.
+	// NotWritten means that the write was refused, never sent, or can never land any more: another writer
+	// changed the object first.
 	NotWritten Outcome = "not written"
-	// Unknown means that the write was sent, and that neither an answer came nor a read succeeded since.
+	// Unknown means that the write was sent and not answered, and is there or may still land.
 	Unknown Outcome = "unknown"
 )
 

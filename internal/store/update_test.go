@@ -271,14 +271,53 @@ func TestUpdater_Update_cancelledInWrite(t *testing.T) {
 		}
 		wantIDs(t, s, "a", "b")
 
+		// A store may finish a write whose client has gone: that it is not there yet proves nothing.
 		s, err = cancelledInWrite(t, false, nil)
-		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written: "+
-			"context canceled: read memory://base/refs/latest.json: the write is not there")
+		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: outcome unknown: "+
+			"context canceled: read memory://base/refs/latest.json: the write is not there\n\n"+
+			"The write may have landed or not. Run it again: a write that is there already is recognised.")
 		wantIDs(t, s, "a")
 
 		_, err = cancelledInWrite(t, true, store.ErrTransient)
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: outcome unknown: "+
 			"write memory://base/refs/latest.json: outcome unknown: context canceled\n\n"+
+			"The write may have landed or not. Run it again: a write that is there already is recognised.")
+	})
+}
+
+// A write whose answer was lost cannot land any more once another writer has changed the object.
+func TestUpdater_Update_overtaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := filled(t, "a")
+		s.put = func(context.Context, int) error {
+			if _, err := (store.Updater{Store: s.Store}).Update(t.Context(), key, storetest.Append("c")); err != nil {
+				t.Error(err)
+			}
+			cancel()
+			return store.ErrUnknown
+		}
+		_, err := store.Updater{Store: s}.Update(ctx, key, storetest.Append("b"))
+		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written: "+
+			"context canceled: read memory://base/refs/latest.json: the write is not there")
+		wantIDs(t, s, "a", "c")
+	})
+}
+
+// The answer to a write was lost, and a later attempt was refused without a look at the condition: the
+// first may still land. That was called "not written".
+func TestUpdater_Update_unknownStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := filled(t, "a")
+		s.put = func(_ context.Context, call int) error {
+			if call == 1 {
+				return store.ErrUnknown
+			}
+			return errDenied
+		}
+		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, storetest.Append("b"))
+		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: "+
+			"outcome unknown after 2 attempts in 0s: write memory://base/refs/latest.json: access denied\n\n"+
 			"The write may have landed or not. Run it again: a write that is there already is recognised.")
 	})
 }
