@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,8 +101,9 @@ func forForeignStore(o *s3.Options) {
 	}
 }
 
-// isAmazon tells whether an endpoint is one of Amazon's own, such as a VPC endpoint. The suffixes are
-// those of the "S3 endpoints" page of the AWS General Reference; empty is the SDK's default.
+// isAmazon tells whether an endpoint is one of Amazon's own S3, such as a VPC endpoint: by the suffixes and
+// the form of the names in "S3 endpoints" of the AWS General Reference. A load balancer and an instance have
+// these suffixes too, and any store may be behind them. Empty is the SDK's default.
 func isAmazon(endpoint string) bool {
 	if endpoint == "" {
 		return true
@@ -111,8 +113,22 @@ func isAmazon(endpoint string) bool {
 		return false
 	}
 	for _, suffix := range []string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"} {
-		if strings.HasSuffix(strings.ToLower(u.Hostname()), suffix) {
+		if name, found := strings.CutSuffix(strings.ToLower(u.Hostname()), suffix); found {
+			return isS3(strings.Split(name, "."))
+		}
+	}
+	return false
+}
+
+// isS3 tells whether a host name ends in the label of S3, with nothing but its kind and region behind it.
+func isS3(labels []string) bool {
+	for _, label := range slices.Backward(labels) {
+		isRegion := strings.Count(label, "-") >= 2
+		switch {
+		case strings.HasPrefix(label, "s3"):
 			return true
+		case label != "vpce" && label != "dualstack" && !isRegion:
+			return false
 		}
 	}
 	return false
