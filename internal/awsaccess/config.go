@@ -83,9 +83,8 @@ type RegistryAccess struct {
 	UsePathStyle bool `mapstructure:"use_path_style"`
 	// Whether builds that publish at the same time are kept apart by conditional writes. `auto` uses
 	// them, and tests a store that is not from AWS before the first write, because some ignore the
-	// condition without a word; `require` tests AWS too, and whether several writes at once are kept
-	// apart; `off` does without them, and is only safe when a single build publishes at a time. Default:
-	// `auto`.
+	// condition without a word, and some keep it only while nobody else writes; `require` tests AWS too;
+	// `off` does without them, and is only safe when a single build publishes at a time. Default: `auto`.
 	ConditionalWrites string `mapstructure:"conditional_writes"`
 	// The id or ARN of the KMS key that encrypts what is written. Default: what the bucket says.
 	KMSKeyID string `mapstructure:"kms_key_id"`

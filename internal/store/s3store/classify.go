@@ -27,6 +27,8 @@ var (
 	ErrNoConditions = errors.New("the store lacks conditional writes")
 	// ErrConditionsIgnored means that the store takes conditional writes and ignores the condition.
 	ErrConditionsIgnored = errors.New("the store ignores the condition of a conditional write")
+	// ErrConditionsRefused means that the store refuses a write although its condition holds.
+	ErrConditionsRefused = errors.New("the store refuses a write whose condition holds")
 	// ErrConditionsRacy means that the store took two writes under a condition that only one can meet.
 	ErrConditionsRacy = errors.New("the store does not keep conditions when several writes come at once")
 )

@@ -26,7 +26,7 @@ func TestNew_endpointOfEnvironment(t *testing.T) {
 			if _, err := s.Put(t.Context(), key, []byte("{}"), ""); err != nil {
 				t.Fatal(err)
 			}
-			if got := len(requests.all()); got != 4 {
+			if got := len(requests.all()); got != selfTestRequests+1 {
 				t.Errorf("%d requests, want the self-test and the write", got)
 			}
 		})
@@ -44,7 +44,7 @@ func TestNew_endpointOfProfile(t *testing.T) {
 	if _, err := s.Put(t.Context(), key, []byte("{}"), ""); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(requests.all()); got != 4 {
+	if got := len(requests.all()); got != selfTestRequests+1 {
 		t.Errorf("%d requests, want the self-test and the write", got)
 	}
 }

@@ -29,9 +29,9 @@ const (
 
 // The values of [Options].ConditionalWrites.
 const (
-	// Auto trusts Amazon, and tests another store once before the first write.
+	// Auto trusts Amazon, and tests another store before the first write.
 	Auto = "auto"
-	// Require tests every store, also with several writes at once.
+	// Require tests Amazon too.
 	Require = "require"
 	// Off sends no conditions. Two writers at once may then lose a write.
 	Off = "off"

@@ -4,9 +4,11 @@ package s3store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
@@ -15,15 +17,15 @@ const (
 	testKey = "conditional-write-test.json"
 	// madeUpTag is the tag of no object: it has the form of an MD5, but is that of no known bytes.
 	madeUpTag = `"00000000000000000000000000000000"`
-	testText  = `{"purpose":"shows whether this store keeps the conditions of conditional writes"}` + "\n"
+	// With 4 rounds of 8 writers a store that lets a second writer through in one round of three is found
+	// out in four cases of five; one that only looks at conditions, nearly always.
+	raceRounds  = 4
+	raceWriters = 8
 )
 
 // selfTest finds out, once for each Store, whether the bucket keeps the conditions that everything
-// here rests on. Many stores do not know them, and some ignore them.
+// here rests on. Many stores do not know them, some ignore them, and some look at them too early.
 type selfTest struct {
-	// races: also test with several writes at once.
-	races bool
-
 	// turn is held while the test runs, so that it runs once.
 	turn chan struct{}
 	done bool
@@ -32,8 +34,7 @@ type selfTest struct {
 
 func newSelfTest(mode string, foreign bool) *selfTest {
 	needed := mode != Off && (foreign || (mode != Auto && mode != ""))
-	races := mode != Off && mode != Auto && mode != ""
-	return &selfTest{races: races, turn: make(chan struct{}, 1), done: !needed}
+	return &selfTest{turn: make(chan struct{}, 1), done: !needed}
 }
 
 // passed answers nil when the test is not needed or has passed. A verdict is kept; a fault that may
@@ -49,43 +50,117 @@ func (t *selfTest) passed(ctx context.Context, s *Store) error {
 		return t.err
 	}
 	err := s.probe(ctx)
-	if err == nil && t.races {
-		err = s.probeRaces(ctx)
-	}
 	if ctx.Err() == nil && !errors.Is(err, store.ErrTransient) {
 		t.done, t.err = true, err
 	}
 	return err
 }
 
-// probe makes sure that the test object exists, and then sends two writes that must be refused. It may
-// run in many processes at once: nobody deletes the object, and all write the same bytes.
+// probe writes one object in every way in which the registry writes: as a new one and as a changed one, with
+// a condition that holds and with one that does not, alone and several at once. It may run in many processes
+// at once, and proves no store right. Nobody deletes the object.
 func (s *Store) probe(ctx context.Context) error {
-	body := []byte(testText)
-	_, err := s.putOnce(ctx, create, testKey, body, "")
-	status, _ := answerOf(err)
-	switch {
-	case errors.Is(err, store.ErrConflict) && status == http.StatusPreconditionFailed:
-		// It exists: another process or an earlier run made it.
-	case err != nil:
-		return s.undecided(err)
-	}
-	if err := s.mustRefuse(ctx, create, body, ""); err != nil {
+	created, err := s.race(ctx, create, "")
+	if err != nil {
 		return err
 	}
-	return s.mustRefuse(ctx, swap, body, madeUpTag)
+	for _, refused := range []struct {
+		kind kind
+		tag  string
+	}{{create, ""}, {swap, madeUpTag}} {
+		if err := s.mustRefuse(ctx, refused.kind, refused.tag); err != nil {
+			return err
+		}
+	}
+	if len(created) > 1 {
+		return s.unfit(ErrConditionsRacy, create)
+	}
+	tag := ""
+	if len(created) == 1 {
+		tag = created[0]
+	}
+	for range raceRounds {
+		if tag, err = s.mustTakeOne(ctx, tag); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (s *Store) mustRefuse(ctx context.Context, kind kind, body []byte, tag string) error {
-	_, err := s.putOnce(ctx, kind, testKey, body, tag)
+// race sends several writes under one condition, and answers the tags of those that were taken.
+func (s *Store) race(ctx context.Context, kind kind, tag string) (taken []string, err error) {
+	var mu sync.Mutex
+	var failures []error
+	var all sync.WaitGroup
+	for range raceWriters {
+		all.Go(func() {
+			next, err := s.putOnce(ctx, kind, testKey, testBody(), tag)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				taken = append(taken, next)
+			case !refused(err):
+				failures = append(failures, err)
+			}
+		})
+	}
+	all.Wait()
+	// One that failed may have been taken: that is for the next test to find out.
+	if len(taken) == 0 && len(failures) > 0 {
+		return nil, s.undecided(failures[0])
+	}
+	return taken, nil
+}
+
+// mustTakeOne has writers replace the version of the object that tag names, or with an empty tag the present
+// one. It answers the next version, empty where it is none of ours: another process may run the same test.
+func (s *Store) mustTakeOne(ctx context.Context, tag string) (next string, err error) {
+	if tag == "" {
+		if tag, err = s.present(ctx); err != nil {
+			return "", err
+		}
+	}
+	taken, err := s.race(ctx, swap, tag)
+	switch {
+	case err != nil:
+		return "", err
+	case len(taken) > 1:
+		return "", s.unfit(ErrConditionsRacy, swap)
+	case len(taken) == 1:
+		return taken[0], nil
+	}
+	if next, err = s.present(ctx); err == nil && next == tag {
+		return "", s.unfit(ErrConditionsRefused, swap)
+	}
+	return next, err
+}
+
+func (s *Store) present(ctx context.Context) (tag string, err error) {
+	object, err := s.Get(ctx, testKey)
+	return object.ETag, s.undecided(err)
+}
+
+func (s *Store) mustRefuse(ctx context.Context, kind kind, tag string) error {
+	_, err := s.putOnce(ctx, kind, testKey, testBody(), tag)
 	switch {
 	case err == nil:
-		return fmt.Errorf("test %s: %w (%s)\n\n%s",
-			s.Address(testKey), ErrConditionsIgnored, kind.condition(), conditionAdvice)
-	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrVanished):
+		return s.unfit(ErrConditionsIgnored, kind)
+	case refused(err):
 		return nil
 	}
 	return s.undecided(err)
+}
+
+// refused tells whether a write was not taken because of its condition. A 409 says that it met another
+// write, and nothing of the condition.
+func refused(err error) bool {
+	status, _ := answerOf(err)
+	return status == http.StatusPreconditionFailed || errors.Is(err, store.ErrVanished)
+}
+
+func (s *Store) unfit(why error, kind kind) error {
+	return fmt.Errorf("test %s: %w (%s)\n\n%s", s.Address(testKey), why, kind.condition(), conditionAdvice)
 }
 
 // undecided turns what may pass into [store.ErrTransient]: whatever became of the test object, the
@@ -96,4 +171,10 @@ func (s *Store) undecided(err error) error {
 		return fmt.Errorf("test %s: %w: %s", s.Address(testKey), store.ErrTransient, err.Error())
 	}
 	return err
+}
+
+// testBody is another one each time: a tag must never come back.
+func testBody() []byte {
+	return []byte(`{"purpose":"shows whether this store keeps the conditions of conditional writes","id":"` +
+		rand.Text() + "\"}\n")
 }

@@ -5,8 +5,10 @@ package s3store
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,11 +28,9 @@ func methods(requests []recorded) []string {
 	return got
 }
 
-var selfTestRequests = []string{
-	"PUT conditional-write-test.json *",
-	"PUT conditional-write-test.json *",
-	`PUT conditional-write-test.json "00000000000000000000000000000000"`,
-}
+// selfTestRequests are those of one test: a race of writers that create, two writes that must fail, and races
+// of writers that replace.
+const selfTestRequests = raceWriters + 2 + raceRounds*raceWriters
 
 func TestSelfTest_once(t *testing.T) {
 	requests, server := serve(t, fakeS3(t).ServeHTTP)
@@ -40,8 +40,19 @@ func TestSelfTest_once(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := append(append([]string{}, selfTestRequests...), "PUT a.json *", "PUT b.json *")
-	if diff := cmp.Diff(want, methods(requests.all())); diff != "" {
+	got := methods(requests.all())
+	if len(got) != selfTestRequests+2 {
+		t.Fatalf("%d requests, want %d and two writes:\n%s", len(got), selfTestRequests, strings.Join(got, "\n"))
+	}
+	const path = "PUT conditional-write-test.json "
+	for i, line := range got[:selfTestRequests] {
+		creates := i <= raceWriters
+		if !strings.HasPrefix(line, path) || strings.HasSuffix(line, " *") != creates {
+			t.Errorf("request %d is %s", i, line)
+		}
+	}
+	want := []string{path + madeUpTag, "PUT a.json *", "PUT b.json *"}
+	if diff := cmp.Diff(want, append(got[raceWriters+1:raceWriters+2:raceWriters+2], got[selfTestRequests:]...)); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
@@ -100,6 +111,28 @@ func refuseHeaders(status int, next http.Handler, names ...string) http.HandlerF
 	}
 }
 
+// neverMatch is a store to which no condition on the present version ever holds.
+func neverMatch(next http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-Match") != "" {
+			fail(w, http.StatusPreconditionFailed, "PreconditionFailed")
+			return
+		}
+		next.ServeHTTP(w, r)
+	}
+}
+
+// racyWithObject is a store that races, and where an earlier run has left the object of the test.
+func racyWithObject(t *testing.T) http.HandlerFunc {
+	t.Helper()
+	behind := fakeS3(t)
+	_, server := serve(t, behind.ServeHTTP)
+	if _, err := foreign(t, server, Options{}).putOnce(t.Context(), create, testKey, testBody(), ""); err != nil {
+		t.Fatal(err)
+	}
+	return s3server.Racy(behind, 20*time.Millisecond).ServeHTTP
+}
+
 func TestSelfTest_refuses(t *testing.T) {
 	const remedy = `conditional_writes = "off"`
 	tests := []struct {
@@ -113,6 +146,11 @@ func TestSelfTest_refuses(t *testing.T) {
 		{"501", refuseHeaders(501, fakeS3(t), "If-Match", "If-None-Match"), ErrNoConditions},
 		{"501 to If-Match", refuseHeaders(501, fakeS3(t), "If-Match"), ErrNoConditions},
 		{"400", refuseHeaders(400, fakeS3(t), "If-Match", "If-None-Match"), ErrNoConditions},
+		// The plugin would have tried to change a ref until its time was over.
+		{"412 to any If-Match", neverMatch(fakeS3(t)), ErrConditionsRefused},
+		// A store that looks at the condition first and writes later was found out with "require" only.
+		{"races", s3server.Racy(fakeS3(t), 20*time.Millisecond).ServeHTTP, ErrConditionsRacy},
+		{"races where there is an object", racyWithObject(t), ErrConditionsRacy},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -142,7 +180,15 @@ func TestSelfTest_faultPasses(t *testing.T) {
 		func(w http.ResponseWriter, _ *http.Request) { fail(w, 409, "ConditionalRequestConflict") },
 		hangUp,
 	} {
-		_, server := serve(t, inTurn(fault, fakeS3(t).ServeHTTP))
+		var calls atomic.Int32
+		behind := fakeS3(t)
+		_, server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if calls.Add(1) == raceWriters+1 {
+				fault(w, r)
+				return
+			}
+			behind.ServeHTTP(w, r)
+		})
 		s := foreign(t, server, Options{})
 		_, err := s.Put(t.Context(), key, []byte("{}"), "")
 		wantErr(t, err, store.ErrTransient)
@@ -171,27 +217,8 @@ func TestSelfTest_manyAtOnce(t *testing.T) {
 		}
 	}
 	all.Wait()
-	if got, want := len(requests.all()), 8*len(selfTestRequests); got != want {
-		t.Errorf("%d requests, want %d: three for each store", got, want)
-	}
-}
-
-// TestSelfTest_races has a store that looks at the condition first and writes later. Only "require" finds
-// that out, because only it sends several writes at once.
-func TestSelfTest_races(t *testing.T) {
-	for mode, want := range map[string]error{Require: ErrConditionsRacy, Auto: nil} {
-		t.Run(mode, func(t *testing.T) {
-			requests, server := serve(t, s3server.Racy(fakeS3(t), 20*time.Millisecond).ServeHTTP)
-			s := foreign(t, server, Options{ConditionalWrites: mode})
-			_, err := s.Put(t.Context(), key, []byte("{}"), "")
-			if !errors.Is(err, want) || (want == nil && err != nil) {
-				t.Fatalf("got %v, want %v", err, want)
-			}
-			for _, got := range requests.all() {
-				if want != nil && strings.HasSuffix(got.path, key) {
-					t.Errorf("%s %s was sent to a store that cannot keep it", got.method, got.path)
-				}
-			}
-		})
+	writes := slices.DeleteFunc(methods(requests.all()), func(r string) bool { return strings.HasPrefix(r, "GET ") })
+	if got, want := len(writes), 8*selfTestRequests; got != want {
+		t.Errorf("%d writes, want %d: one test for each store", got, want)
 	}
 }
