@@ -41,6 +41,10 @@ func (a *Ahead) readOne(ctx context.Context, key string) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	// Nobody waits for it any more: by now the object may have been read, and written.
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if a.read == nil {
 		a.read = map[string]early{}
 	}

@@ -3,6 +3,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -39,4 +40,31 @@ func TestAhead_stale(t *testing.T) {
 	if err := storetest.CheckLog(body, []string{"other", "third", "ours"}); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestAhead_late has an answer come when nobody waits for it any more. It was kept, and told a later reader
+// that an object written meanwhile was not there.
+func TestAhead_late(t *testing.T) {
+	behind := memstore.New()
+	ctx, cancel := context.WithCancel(t.Context())
+	ahead := &store.Ahead{Store: impatient{behind, cancel}}
+	ahead.Read(ctx, "a.json")
+	if _, err := (store.Updater{Store: behind}).Update(t.Context(), "a.json", storetest.Append("ours")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ahead.Get(t.Context(), "a.json"); err != nil {
+		t.Errorf("got %v, want what is there now", err)
+	}
+}
+
+// impatient is a store whose reader gives up while the answer is on its way.
+type impatient struct {
+	*memstore.Store
+	giveUp func()
+}
+
+func (s impatient) Get(ctx context.Context, key string) (store.Object, error) {
+	object, err := s.Store.Get(ctx, key)
+	s.giveUp()
+	return object, err
 }
