@@ -17,8 +17,8 @@ const maxKey = 1024
 var ErrBadKey = errors.New("bad key")
 
 // CheckKey tells whether a key is legal in every store, and answers [ErrBadKey] if not. A key has 1 to
-// 1,024 bytes of UTF-8: parts between single slashes, none of them "." or "..", without control
-// characters, and without the "\" and ":" that mean something else in a path of Windows.
+// 1,024 bytes of UTF-8: parts between single slashes, without control characters, without the "\" and ":"
+// that mean something else in a path of Windows, and without a "." at the end, which Windows drops.
 func CheckKey(key string) error {
 	switch {
 	case key == "":
@@ -31,7 +31,7 @@ func CheckKey(key string) error {
 		return fmt.Errorf(`%w: %q has a control character, "\" or ":"`, ErrBadKey, key)
 	}
 	for part := range strings.SplitSeq(key, "/") {
-		if part == "" || part == "." || part == ".." {
+		if part == "" || strings.HasSuffix(part, ".") {
 			return fmt.Errorf("%w: %q has the part %q", ErrBadKey, key, part)
 		}
 	}

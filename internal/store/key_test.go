@@ -27,6 +27,7 @@ func TestCheckKey(t *testing.T) {
 		{name: "up", in: "a/../b", want: `bad key: "a/../b" has the part ".."`},
 		{name: "absolute", in: "/etc/passwd", want: `bad key: "/etc/passwd" has the part ""`},
 		{name: "folder", in: "a/", want: `bad key: "a/" has the part ""`},
+		{name: "dot at the end", in: "a./b", want: `bad key: "a./b" has the part "a."`},
 		{name: "newline", in: "a\nb", want: `bad key: "a\nb" has a control character, "\" or ":"`},
 		{name: "drive", in: "c:/a", want: `bad key: "c:/a" has a control character, "\" or ":"`},
 		{name: "not UTF-8", in: "\xff", want: `bad key: "\xff" is not UTF-8`},
