@@ -49,7 +49,20 @@ func (s *Store) replace(ctx context.Context, path string, body []byte, tag strin
 	if err := compare(path, tag); err != nil {
 		return err
 	}
-	return busy(atomic.ReplaceFile(temporary, path))
+	if err := atomic.ReplaceFile(temporary, path); err != nil {
+		return busy(err)
+	}
+	syncFolder(filepath.Dir(path))
+	return nil
+}
+
+// syncFolder makes a rename outlast a power cut, where the system can do that. What is there is there, so
+// that it fails is no failure of the write.
+func syncFolder(path string) {
+	if dir, err := os.Open(path); err == nil {
+		_ = dir.Sync()
+		_ = dir.Close()
+	}
 }
 
 func compare(path, tag string) error {
