@@ -48,13 +48,31 @@ type Stored struct {
 
 // Manifest reads the build of an image with that fingerprint. The error is [ErrNotFound] when there
 // is none, and [manifest.ErrCorrupt] when it is damaged or another's.
-func (r *Registry) Manifest(ctx context.Context, image, fingerprint string) (Stored, error) {
-	key := buildKey(image, fingerprint)
-	object, err := r.store.Get(ctx, key)
+func (r *Registry) Manifest(ctx context.Context, image, fingerprint string) (stored Stored, err error) {
+	err = unlessTorn(func() error {
+		stored, err = r.manifest(ctx, image, fingerprint)
+		return err
+	})
+	return stored, err
+}
+
+func (r *Registry) manifest(ctx context.Context, image, fingerprint string) (Stored, error) {
+	object, err := r.store.Get(ctx, buildKey(image, fingerprint))
 	if err != nil {
 		return Stored{}, err
 	}
 	return r.stored(object.Body, image, fingerprint)
+}
+
+// unlessTorn runs fn again while what it reads is damaged: some stores answer a read that meets a write with
+// parts of both. What is damaged three times in a row is damaged.
+func unlessTorn(fn func() error) (err error) {
+	for range 3 {
+		if err = fn(); !errors.Is(err, manifest.ErrCorrupt) {
+			break
+		}
+	}
+	return err
 }
 
 // ReadAhead reads a build and refs of an image before they are needed, beside other work. Nothing of it
@@ -75,8 +93,17 @@ func (r *Registry) ManifestURI(image, fingerprint string) string {
 // RefURI is the address of a ref, whether it exists or not.
 func (r *Registry) RefURI(image, name string) string { return r.store.Address(refKey(image, name)) }
 
-// Ref reads a ref of an image. The error is [ErrNotFound] when there is none.
-func (r *Registry) Ref(ctx context.Context, image, name string) (*Ref, error) {
+// Ref reads a ref of an image. The error is [ErrNotFound] when there is none, and [manifest.ErrCorrupt] when
+// it is damaged or another's.
+func (r *Registry) Ref(ctx context.Context, image, name string) (ref *Ref, err error) {
+	err = unlessTorn(func() error {
+		ref, err = r.ref(ctx, image, name)
+		return err
+	})
+	return ref, err
+}
+
+func (r *Registry) ref(ctx context.Context, image, name string) (*Ref, error) {
 	key := refKey(image, name)
 	object, err := r.store.Get(ctx, key)
 	if err != nil {
@@ -91,8 +118,16 @@ func (r *Registry) Ref(ctx context.Context, image, name string) (*Ref, error) {
 
 // Follow reads the build that a ref points at, and checks that it is the one. The manifest may be
 // newer than the ref says, by a merge whose move of the ref is still to come; never older.
-func (r *Registry) Follow(ctx context.Context, ref *Ref) (Stored, error) {
-	stored, err := r.Manifest(ctx, ref.Image, ref.Fingerprint)
+func (r *Registry) Follow(ctx context.Context, ref *Ref) (stored Stored, err error) {
+	err = unlessTorn(func() error {
+		stored, err = r.follow(ctx, ref)
+		return err
+	})
+	return stored, err
+}
+
+func (r *Registry) follow(ctx context.Context, ref *Ref) (Stored, error) {
+	stored, err := r.manifest(ctx, ref.Image, ref.Fingerprint)
 	if errors.Is(err, ErrNotFound) {
 		return Stored{}, fmt.Errorf("read %s: %w: ref %s points at it, but it is not there",
 			r.ManifestURI(ref.Image, ref.Fingerprint), manifest.ErrCorrupt, ref.Name)
@@ -242,8 +277,12 @@ func (r *Registry) encodeRef(ref *Ref) ([]byte, error) {
 	return body, nil
 }
 
-func (r *Registry) update(ctx context.Context, key string, edit func([]byte) ([]byte, error)) ([]byte, error) {
-	return store.Updater{Store: r.store, Notify: r.Notify}.Update(ctx, key, edit)
+func (r *Registry) update(ctx context.Context, key string, edit func([]byte) ([]byte, error)) (body []byte, err error) {
+	err = unlessTorn(func() error {
+		body, err = store.Updater{Store: r.store, Notify: r.Notify}.Update(ctx, key, edit)
+		return err
+	})
+	return body, err
 }
 
 func (r *Registry) stored(body []byte, image, fingerprint string) (Stored, error) {

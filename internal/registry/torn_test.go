@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package registry
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
+)
+
+// tearing is a store whose next reads lose the second half of the body.
+type tearing struct {
+	store.Store
+	torn, reads int
+}
+
+func (s *tearing) Get(ctx context.Context, key string) (store.Object, error) {
+	object, err := s.Store.Get(ctx, key)
+	s.reads++
+	if s.torn > 0 {
+		s.torn--
+		object.Body = object.Body[:len(object.Body)/2]
+	}
+	return object, err
+}
+
+// TestTornReads reads what a store answers that mixes a read with a write. One such answer stopped a build,
+// although nothing was wrong with the document.
+func TestTornReads(t *testing.T) {
+	s := &tearing{Store: memstore.New()}
+	reg := New(s)
+	stored, err := reg.Publish(t.Context(), []manifest.Entry{entry("run1", "app")}, facts(fp1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := Target{Fingerprint: fp1, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
+	if _, err := reg.Move(t.Context(), image, "latest", to, Always, "test"); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func() error{
+		"Manifest": func() error { _, err := reg.Manifest(t.Context(), image, fp1); return err },
+		"Ref":      func() error { _, err := reg.Ref(t.Context(), image, "latest"); return err },
+		"Follow": func() error {
+			_, err := reg.Follow(t.Context(), &Ref{Image: image, Name: "latest", Target: to})
+			return err
+		},
+		"Publish": func() error {
+			_, err := reg.Publish(t.Context(), []manifest.Entry{entry("run1", "app")}, facts(fp1))
+			return err
+		},
+		"Move": func() error { _, err := reg.Move(t.Context(), image, "latest", to, Always, "test"); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.torn, s.reads = 2, 0
+			if err := call(); err != nil || s.reads != 3 {
+				t.Errorf("after %d reads: %v", s.reads, err)
+			}
+			s.torn, s.reads = 9, 0
+			if err := call(); !errors.Is(err, manifest.ErrCorrupt) || s.reads != 3 {
+				t.Errorf("after %d reads, all of them torn: %v", s.reads, err)
+			}
+			s.torn = 0
+		})
+	}
+}
