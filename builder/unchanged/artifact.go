@@ -4,6 +4,7 @@ package unchanged
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -98,8 +99,14 @@ func (a *Artifact) registryImages() []*registryimage.Image {
 	return images
 }
 
+// generatedData has a value for every name that a template may refer to as build.NAME: Packer evaluates these
+// for each source of a build, and one that is missing would be an error, or reach others as "<unknown>".
 func (a *Artifact) generatedData() map[string]any {
 	data := map[string]any{}
+	for _, name := range slices.Concat(commonData, amazonData) {
+		data[name] = ""
+	}
+	data["PackerRunUUID"] = os.Getenv("PACKER_RUN_UUID")
 	for _, entry := range a.entries {
 		for _, image := range entry.AMIs() {
 			if image.SourceID != "" {
@@ -109,6 +116,17 @@ func (a *Artifact) generatedData() map[string]any {
 		}
 	}
 	return data
+}
+
+// commonData are what the builders of all instances generate (Packer, packer/provisioner.go).
+var commonData = []string{
+	"ID", "Host", "Port", "User", "Password", "ConnType", "PackerRunUUID", "PackerHTTPPort", "PackerHTTPIP",
+	"PackerHTTPAddr", "SSHPublicKey", "SSHPrivateKey", "WinRMPassword",
+}
+
+// amazonData are what the builders of AMIs generate besides (Amazon plugin, common/interpolate_build_info.go).
+var amazonData = []string{
+	"SourceAMIName", "BuildRegion", "SourceAMI", "SourceAMICreationDate", "SourceAMIOwner", "SourceAMIOwnerName",
 }
 
 // Destroy does nothing: the image is not this build's.

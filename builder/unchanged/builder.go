@@ -27,7 +27,8 @@ type Builder struct {
 // ConfigSpec says which options there are.
 func (b *Builder) ConfigSpec() hcldec.ObjectSpec { return b.config.FlatMapstructure().HCL2Spec() }
 
-// Prepare checks the options. It does no I/O.
+// Prepare checks the options, and answers the names that Amazon's builders generate: a template that refers to
+// build.SourceAMI has to be valid for this source too. It does no I/O.
 func (b *Builder) Prepare(raws ...any) (vars, warnings []string, err error) {
 	defer crash.Recover(`source "chain"`, &err)
 	if err := option.Decode(&b.config, raws...); err != nil {
@@ -37,10 +38,10 @@ func (b *Builder) Prepare(raws ...any) (vars, warnings []string, err error) {
 	case "":
 		return nil, nil, errors.New("build is required\n\nSet build = data.chain-build.NAME.record.")
 	case record.Unknown:
-		return nil, nil, nil
+		return amazonData, nil, nil
 	}
 	_, err = record.Decode(b.config.Build)
-	return nil, nil, err
+	return amazonData, nil, err
 }
 
 // Run hands on the image. It talks to nobody: data "chain-build" has checked that the image is there.

@@ -142,6 +142,17 @@ func TestRun_refused(t *testing.T) {
 	}
 }
 
+// given are the generated data that are not empty.
+func given(state any) map[string]any {
+	data := map[string]any{}
+	for name, value := range state.(map[string]any) {
+		if value != "" {
+			data[name] = value
+		}
+	}
+	return data
+}
+
 func TestArtifact(t *testing.T) {
 	file := manifest.Entry{
 		Name: "image", BuilderType: "file", BuilderID: "packer.file", ArtifactID: "File",
@@ -161,22 +172,23 @@ func TestArtifact(t *testing.T) {
 				{ImageID: ami2, ProviderName: "aws", ProviderRegion: "us-east-1", Labels: map[string]string{}},
 				{ImageID: ami1, ProviderName: "aws", ProviderRegion: "eu-west-1", SourceImageID: ami3, Labels: map[string]string{}},
 			},
-			generated: map[string]any{"SourceAMI": ami3, "BuildRegion": "eu-west-1"},
+			generated: map[string]any{"SourceAMI": ami3, "BuildRegion": "eu-west-1", "PackerRunUUID": "run2"},
 		},
 		"files": {
 			entries: []manifest.Entry{file}, id: "File", builder: "packer.file", text: "app is unchanged:\nfile.image: File\n",
-			files: []string{"a.img", "b.img"}, generated: map[string]any{},
+			files: []string{"a.img", "b.img"}, generated: map[string]any{"PackerRunUUID": "run2"},
 			images: []*registryimage.Image{{ImageID: "sha256:1", ProviderName: "docker", Labels: map[string]string{}}},
 		},
 		"the same AMI twice": {
 			entries: []manifest.Entry{amis(), amis()}, id: "eu-west-1:" + ami1 + ",us-east-1:" + ami2, builder: "mitchellh.amazonebs",
 			text:   "app is unchanged:\neu-west-1: " + ami1 + "\nus-east-1: " + ami2 + "\n",
-			images: nil, generated: map[string]any{"SourceAMI": ami3, "BuildRegion": "eu-west-1"},
+			images: nil, generated: map[string]any{"SourceAMI": ami3, "BuildRegion": "eu-west-1", "PackerRunUUID": "run2"},
 		},
 		"nothing but a name": {
-			entries: []manifest.Entry{{Name: "x", BuilderType: "null"}}, text: "app is unchanged:\nnull.x: \n", generated: map[string]any{},
+			entries: []manifest.Entry{{Name: "x", BuilderType: "null"}}, text: "app is unchanged:\nnull.x: \n", generated: map[string]any{"PackerRunUUID": "run2"},
 		},
 	}
+	t.Setenv("PACKER_RUN_UUID", "run2")
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			a := &Artifact{image: "app", entries: tt.entries}
@@ -186,7 +198,7 @@ func TestArtifact(t *testing.T) {
 			if diff := cmp.Diff(tt.files, a.Files()); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(tt.generated, a.State("generated_data")); diff != "" {
+			if diff := cmp.Diff(tt.generated, given(a.State("generated_data"))); diff != "" {
 				t.Error(diff)
 			}
 			if got := a.State(registryimage.ArtifactStateURI); tt.images != nil && !cmp.Equal(any(tt.images), got) {
