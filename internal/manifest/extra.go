@@ -12,11 +12,14 @@ import (
 )
 
 // Fields that this version does not know are kept through a rewrite: a newer plugin may have put
-// them there. The four methods below do that for the types that grow.
+// them there. The methods below do that for what a rewrite carries over; git, parents and the like are
+// what the last run says.
 
 type (
 	plainManifest Manifest
 	plainEntry    Entry
+	plainFile     File
+	plainImage    Image
 	plainChain    Chain
 )
 
@@ -35,6 +38,22 @@ func (e *Entry) UnmarshalJSON(data []byte) error {
 
 // MarshalJSON writes unknown fields back, after the known ones.
 func (e Entry) MarshalJSON() ([]byte, error) { return EncodeKeeping(plainEntry(e), e.extra) }
+
+// UnmarshalJSON keeps unknown fields.
+func (f *File) UnmarshalJSON(data []byte) error {
+	return DecodeKeeping(data, (*plainFile)(f), &f.extra)
+}
+
+// MarshalJSON writes unknown fields back, after the known ones.
+func (f File) MarshalJSON() ([]byte, error) { return EncodeKeeping(plainFile(f), f.extra) }
+
+// UnmarshalJSON keeps unknown fields.
+func (i *Image) UnmarshalJSON(data []byte) error {
+	return DecodeKeeping(data, (*plainImage)(i), &i.extra)
+}
+
+// MarshalJSON writes unknown fields back, after the known ones.
+func (i Image) MarshalJSON() ([]byte, error) { return EncodeKeeping(plainImage(i), i.extra) }
 
 // UnmarshalJSON keeps unknown fields.
 func (c *Chain) UnmarshalJSON(data []byte) error {

@@ -58,6 +58,8 @@ type File struct {
 	Size int64 `json:"size"`
 	// SHA256 is in lower-case hex. Packer's own manifest has none.
 	SHA256 string `json:"sha256,omitempty"`
+
+	extra map[string]json.RawMessage
 }
 
 // Image is one machine image in one region.
@@ -72,6 +74,8 @@ type Image struct {
 	Owner        string    `json:"owner,omitempty"`
 	CreatedAt    time.Time `json:"created_at,omitzero"`
 	Snapshots    []string  `json:"snapshots,omitempty"`
+
+	extra map[string]json.RawMessage
 }
 
 // Chain is what this plugin adds to Packer's manifest.

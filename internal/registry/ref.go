@@ -58,7 +58,19 @@ type Move struct {
 	MovedAt     time.Time `json:"moved_at"`
 	MovedBy     string    `json:"moved_by,omitempty"`
 	WriteID     string    `json:"write_id"`
+
+	extra map[string]json.RawMessage
 }
+
+type plainMove Move
+
+// UnmarshalJSON keeps fields that this version does not know.
+func (m *Move) UnmarshalJSON(data []byte) error {
+	return manifest.DecodeKeeping(data, (*plainMove)(m), &m.extra)
+}
+
+// MarshalJSON writes unknown fields back, after the known ones.
+func (m Move) MarshalJSON() ([]byte, error) { return manifest.EncodeKeeping(plainMove(m), m.extra) }
 
 func parseRef(body []byte, image, name string) (*Ref, error) {
 	var head struct {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/hostile"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
@@ -145,6 +146,20 @@ func TestMove_history(t *testing.T) {
 	}
 	if len(ref.Moves) != maxMoves || ref.Seq != maxMoves+5 || ref.Moves[0].Fingerprint != ref.Fingerprint {
 		t.Errorf("got %d moves, seq %d", len(ref.Moves), ref.Seq)
+	}
+}
+
+// A field of a move that a newer plugin put there got lost with the next move.
+func TestMove_keepsUnknownFields(t *testing.T) {
+	body := hostile.Ref(image, "latest", fp1, `"moves": []`,
+		`"moves": [{"write_id": "w1", "approved_by": "kept 1"}], "lock": "kept 2"`)
+	_, reg := planted(t, refKey(image, "latest"), body)
+	if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp2}, Always, "ci"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := reg.store.Get(t.Context(), refKey(image, "latest"))
+	if text := string(after.Body); err != nil || !strings.Contains(text, "kept 1") || !strings.Contains(text, "kept 2") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestFromState(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, fromState(tt.in)); diff != "" {
+			if diff := cmp.Diff(tt.want, fromState(tt.in), whole); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -71,7 +71,7 @@ func TestImages(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, images(tt.in)); diff != "" {
+			if diff := cmp.Diff(tt.want, images(tt.in), whole); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -146,7 +146,7 @@ func TestHashFiles(t *testing.T) {
 	check(t, err)
 	want := []manifest.File{
 		{Name: name, Size: 5, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}, {Name: gone}, {Name: dir}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, whole); diff != "" {
 		t.Error(diff)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/connect"
@@ -27,6 +28,9 @@ const (
 var (
 	print1 = strings.Repeat("1", 64)
 	now    = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+	// whole compares entries with the fields that only a newer plugin knows.
+	whole = cmp.AllowUnexported(manifest.Entry{}, manifest.File{}, manifest.Image{})
 )
 
 // screen is a Ui that remembers what it shows. What it is not made for panics.

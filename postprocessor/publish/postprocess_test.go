@@ -58,7 +58,7 @@ func TestPostProcess_file(t *testing.T) {
 		Name: "image", BuilderType: "file", BuilderID: "acme.file", ArtifactID: "File", PackerRunUUID: "run",
 		Files: []manifest.File{{Name: "image.txt", Size: 5, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}},
 	}}
-	if diff := cmp.Diff(want, m.Builds, cmp.AllowUnexported(manifest.Entry{})); diff != "" {
+	if diff := cmp.Diff(want, m.Builds, whole); diff != "" {
 		t.Error(diff)
 	}
 	if m.Chain.Labels["team"] != "images" || m.Chain.Versions.Packer != "1.16.0" || m.Chain.Git.Name != sha1 {
