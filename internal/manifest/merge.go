@@ -63,7 +63,7 @@ func Merge(old *Manifest, entries []Entry, facts Chain, now time.Time, writeID s
 	}
 	if m.Chain != nil && m.Chain.Revoked != "" {
 		for i := range m.Builds {
-			m.Builds[i].Revoked = m.Chain.Revoked
+			m.Builds[i].Revoked = cmp.Or(m.Builds[i].Revoked, m.Chain.Revoked)
 		}
 	}
 	changed := false
@@ -92,11 +92,11 @@ func Merge(old *Manifest, entries []Entry, facts Chain, now time.Time, writeID s
 	return m, true
 }
 
-// Withdrawn is why a manifest is revoked whose only entries were withdrawn.
+// Withdrawn is why a manifest is revoked whose last entries that counted were withdrawn.
 const Withdrawn = "withdrawn: its publication failed"
 
-// Withdraw takes entries out of a manifest. When nothing would be left it keeps them and revokes the
-// manifest. It reports false when the manifest has none of the entries.
+// Withdraw takes entries out of a manifest. When only revoked ones would be left it keeps them and revokes
+// the manifest. It reports false when the manifest has none of the entries.
 func Withdraw(old *Manifest, entries []Entry, now time.Time, writeID string) (*Manifest, bool) {
 	m, chain := *old, *old.Chain
 	m.Chain = &chain
@@ -105,8 +105,8 @@ func Withdraw(old *Manifest, entries []Entry, now time.Time, writeID string) (*M
 	switch {
 	case len(m.Builds) == len(old.Builds):
 		return old, false
-	case len(m.Builds) == 0:
-		m.Builds, chain.Revoked = old.Builds, Withdrawn
+	case len(m.live()) == 0:
+		m.Builds, chain.Revoked = old.Builds, cmp.Or(chain.Revoked, Withdrawn)
 	default:
 		m.LastRunUUID = m.Builds[len(m.Builds)-1].PackerRunUUID
 	}

@@ -119,6 +119,24 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
+// Two publications in a row failed. Cause: what was left were entries that are revoked, so nothing of the
+// image counted, and its manifest was not revoked.
+func TestWithdraw_lastThatCounts(t *testing.T) {
+	one, two := entry("run-1", "app", "ami-1"), entry("run-2", "app", "ami-2")
+	m, _ := Merge(nil, []Entry{one}, facts(), at(1), "w1")
+	m.Chain.Revoked = "bad kernel"
+	m, _ = Merge(m, []Entry{two}, facts(), at(2), "w2")
+	m, changed := Withdraw(m, []Entry{two}, at(3), "w3")
+	if !changed || m.Chain.Revoked != Withdrawn || len(m.Builds) != 2 {
+		t.Errorf("got %+v %+v", m.Builds, m.Chain)
+	}
+	three := entry("run-3", "app", "ami-3")
+	m, _ = Merge(m, []Entry{three}, facts(), at(4), "w4")
+	if m.Chain.Revoked != "" || m.Builds[0].Revoked != "bad kernel" || m.Builds[1].Revoked != Withdrawn || len(m.Current()) != 1 {
+		t.Errorf("built again: %+v %+v", m.Builds, m.Chain)
+	}
+}
+
 func TestAncestors(t *testing.T) {
 	parents := []Parent{
 		{Image: "runtime", Ancestors: []string{"base", "os"}},

@@ -233,8 +233,8 @@ func (r *Registry) MoveBack(ctx context.Context, image, name string, moved Moved
 	return err
 }
 
-// Withdraw takes entries out of the build of an image. One that holds nothing else is marked as
-// revoked instead, so that nothing stands on it.
+// Withdraw takes entries out of the build of an image. One that holds nothing else that counts is marked
+// as revoked instead, so that nothing stands on it.
 func (r *Registry) Withdraw(ctx context.Context, image, fingerprint string, entries []manifest.Entry) error {
 	writeID := r.newID()
 	_, err := r.update(ctx, buildKey(image, fingerprint), func(current []byte) ([]byte, error) {

@@ -134,6 +134,22 @@ func TestFailed_failAfterManifest(t *testing.T) {
 	}
 }
 
+// TestFailed_failTwice has nothing left of the image after the second failure either. Cause: the manifest
+// held an entry that was revoked, and was not revoked itself.
+func TestFailed_failTwice(t *testing.T) {
+	dir, _ := damaged(t)
+	for _, run := range []string{"1", "2"} {
+		t.Setenv("PACKER_RUN_UUID", run)
+		p := configured(t, "file", newRecord(dir), "on_failure = \"fail\"\nchannels = [\"production\"]")
+		if _, err := process(t, p, &artifact{id: "File" + run}); err == nil {
+			t.Fatal("the build did not fail")
+		}
+		if m := stored(t, dir); m == nil || m.Chain.Revoked != manifest.Withdrawn {
+			t.Errorf("run %s: the manifest is not revoked: %+v", run, m)
+		}
+	}
+}
+
 // canceller is a Ui at which the user gives up when the manifest is written.
 type canceller struct {
 	screen
