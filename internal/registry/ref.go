@@ -3,8 +3,10 @@
 package registry
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -49,6 +51,16 @@ type Target struct {
 	ManifestSHA256 string            `json:"manifest_sha256"`
 	Commit         string            `json:"commit,omitempty"`
 	CommitTime     time.Time         `json:"commit_time,omitzero"`
+}
+
+// Of is the target with what the manifest of its build says.
+func (t Target) Of(stored Stored) Target {
+	m := stored.Manifest
+	t.AMIs, t.ManifestSeq, t.ManifestSHA256 = m.Chain.AMIs, m.Chain.Seq, stored.SHA256
+	if t.AMIs == nil {
+		t.AMIs = manifest.AMIMap(m.Current())
+	}
+	return t
 }
 
 // Move is one entry of a ref's history.
@@ -115,7 +127,8 @@ type Rule int
 const (
 	// Always is the rule of the refs that are named for a git object or a commit.
 	Always Rule = iota
-	// NotBack is the rule of channels: a commit does not take back what a newer one set.
+	// NotBack is the rule of channels: a commit does not take back what a newer one set. Of two commits of
+	// the same second, the one that moved the ref first is the older.
 	NotBack
 )
 
@@ -138,8 +151,7 @@ func (r *Ref) next(to Target, rule Rule, move Move) (*Ref, Moved) {
 	if r == nil {
 		r = &Ref{}
 	}
-	older := !to.CommitTime.IsZero() && to.CommitTime.Before(r.CommitTime)
-	if r.Seq > 0 && rule == NotBack && older {
+	if r.Seq > 0 && rule == NotBack && r.isAhead(to) {
 		return nil, Moved{Stays: r.Fingerprint != to.Fingerprint, On: r.Fingerprint}
 	}
 	if r.points(to, rule) {
@@ -151,6 +163,42 @@ func (r *Ref) next(to Target, rule Rule, move Move) (*Ref, Moved) {
 		result.Before = &before
 	}
 	return r.pointAt(to, move), result
+}
+
+// isAhead tells whether the ref is on a newer commit than that of the target.
+func (r *Ref) isAhead(to Target) bool {
+	switch {
+	case to.CommitTime.IsZero():
+		return false
+	case to.CommitTime.Equal(r.CommitTime):
+		return r.firstMove(to.Commit) > r.firstMove(r.Commit)
+	}
+	return to.CommitTime.Before(r.CommitTime)
+}
+
+// firstMove is how many moves ago a commit moved the ref for the first time; -1 where it is not known to
+// have done so.
+func (r *Ref) firstMove(commit string) int {
+	for ago, move := range slices.Backward(r.Moves) {
+		if move.Commit == commit {
+			return ago
+		}
+	}
+	return -1
+}
+
+// newest is the target with the newest that is known of the build, where the ref was moved for a newer
+// manifest of it: another run published after this one, and moved the ref before it. The manifest says most,
+// also where an older one was put back; where it cannot be read now, the ref does.
+func (r *Registry) newest(ctx context.Context, ref *Ref, to Target) Target {
+	if ref == nil || ref.Fingerprint != to.Fingerprint || ref.ManifestSeq <= to.ManifestSeq {
+		return to
+	}
+	if stored, err := r.Manifest(ctx, ref.Image, ref.Fingerprint); err == nil {
+		return to.Of(stored)
+	}
+	to.AMIs, to.ManifestSeq, to.ManifestSHA256 = ref.AMIs, ref.ManifestSeq, ref.ManifestSHA256
+	return to
 }
 
 // pointAt points the ref at a target, whatever the rule.

@@ -201,7 +201,7 @@ func (r *Registry) Move(ctx context.Context, image, name string, to Target, rule
 			return nil, store.ErrUnchanged
 		}
 		var after *Ref
-		if after, moved = old.next(to, rule, move); after == nil {
+		if after, moved = old.next(r.newest(ctx, old, to), rule, move); after == nil {
 			return nil, store.ErrUnchanged
 		}
 		after.Image, after.Name = image, name

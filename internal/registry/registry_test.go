@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -130,6 +131,108 @@ func TestMove(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Two runs of one commit bake the same fingerprint, and the one that published first moves the ref last.
+// Cause: the ref went back to the older manifest and its AMI.
+func TestMove_olderManifest(t *testing.T) {
+	s := memstore.New()
+	reg := New(s)
+	publish := func(run string) Stored {
+		t.Helper()
+		stored, err := reg.Publish(t.Context(), []manifest.Entry{entry(run, "app")}, facts(fp1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stored
+	}
+	move := func(stored Stored, minute int) *Ref {
+		t.Helper()
+		at := time.Date(2026, 3, 1, 0, minute, 0, 0, time.UTC)
+		to := Target{Fingerprint: fp1, Commit: fmt.Sprint("c", minute), CommitTime: at}.Of(stored)
+		if _, err := reg.Move(t.Context(), image, "latest", to, NotBack, "ci"); err != nil {
+			t.Fatal(err)
+		}
+		ref, err := reg.Ref(t.Context(), image, "latest")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ref
+	}
+	same := func(ref *Ref, stored Stored) bool {
+		return ref.ManifestSHA256 == stored.SHA256 && maps.Equal(ref.AMIs, stored.Manifest.Chain.AMIs)
+	}
+	first, second := publish("run1"), publish("run2")
+	move(second, 1)
+	if ref := move(first, 1); !same(ref, second) || ref.Seq != 1 {
+		t.Errorf("the same commit: %+v", ref)
+	}
+	if ref := move(first, 2); !same(ref, second) || ref.Commit != "c2" {
+		t.Errorf("a newer commit: %+v", ref)
+	}
+	// Somebody put the older manifest back: a ref that stays ahead of it would be corrupt for ever.
+	object, err := s.Get(t.Context(), buildKey(image, fp1))
+	if err == nil {
+		_, err = s.Put(t.Context(), buildKey(image, fp1), first.Body, object.ETag)
+	}
+	if ref := move(first, 2); err != nil || !same(ref, first) {
+		t.Errorf("the manifest was put back, and the ref says %+v, %v", ref, err)
+	}
+}
+
+// Commits of bots and merges have the same second. Cause: a new run of the parent commit took the channel
+// back from its child.
+func TestMove_sameSecond(t *testing.T) {
+	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		before []string
+		commit string
+		back   bool
+		want   string
+	}{
+		"a commit that is new":             {before: []string{"parent"}, commit: "child", want: "child"},
+		"one that it went on from":         {before: []string{"parent", "child"}, commit: "parent", want: "child"},
+		"the one that it is on":            {before: []string{"parent", "child"}, commit: "child", want: "child"},
+		"one whose move was taken back":    {before: []string{"parent", "child"}, back: true, commit: "child", want: "child"},
+		"the one that it was put back to":  {before: []string{"parent", "child"}, back: true, commit: "parent", want: "parent"},
+		"one that is not known any longer": {before: append([]string{"parent"}, many(maxMoves)...), commit: "parent", want: "parent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := New(memstore.New())
+			move := func(commit string) Moved {
+				t.Helper()
+				to := Target{Fingerprint: manifest.Digest([]byte(commit)), Commit: commit, CommitTime: at}
+				moved, err := reg.Move(t.Context(), image, "latest", to, NotBack, "ci")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return moved
+			}
+			var last Moved
+			for _, commit := range tt.before {
+				last = move(commit)
+			}
+			if tt.back {
+				if err := reg.MoveBack(t.Context(), image, "latest", last); err != nil {
+					t.Fatal(err)
+				}
+			}
+			moved := move(tt.commit)
+			ref, err := reg.Ref(t.Context(), image, "latest")
+			if err != nil || ref.Commit != tt.want || moved.Stays != (tt.want != tt.commit) {
+				t.Errorf("on %+v %v, and says %+v; want %s", ref, err, moved, tt.want)
+			}
+		})
+	}
+}
+
+// many are commits that nobody else has.
+func many(n int) []string {
+	var commits []string
+	for i := range n {
+		commits = append(commits, fmt.Sprint("commit", i))
+	}
+	return commits
 }
 
 func TestMove_history(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
-	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
@@ -32,12 +31,8 @@ func (j *publication) moveRefs(ctx context.Context) error {
 		return nil
 	}
 	to := registry.Target{
-		Fingerprint: j.rec.Fingerprint, AMIs: m.Chain.AMIs, ManifestSeq: m.Chain.Seq, ManifestSHA256: j.stored.SHA256,
-		Commit: j.rec.Git.Commit, CommitTime: j.rec.Git.CommitTime,
-	}
-	if to.AMIs == nil {
-		to.AMIs = manifest.AMIMap(m.Current())
-	}
+		Fingerprint: j.rec.Fingerprint, Commit: j.rec.Git.Commit, CommitTime: j.rec.Git.CommitTime,
+	}.Of(j.stored)
 	channels := j.config.Channels
 	if j.rec.Git.Dirty && len(channels) > 0 {
 		j.ui.Say("channels stay: the image holds files that are not committed")
