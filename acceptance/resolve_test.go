@@ -160,7 +160,7 @@ func TestAccParent_missing(t *testing.T) {
 			regions = ["us-east-1"]`, 1, []string{"has no AMI in us-east-1"}},
 		{"too old", `registry = var.registry
 			image   = "base"
-			max_age = "1ms"`, 1, []string{"older than max_age 1ms", "Build the parent again"}},
+			max_age = "1s"`, 1, []string{"older than max_age 1s", "Build the parent again"}},
 		{"all that is wrong at once", `image = "Base"
 			git_sha = "xyz"
 			channel = "git-x"

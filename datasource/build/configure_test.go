@@ -89,7 +89,7 @@ func TestConfigure_errors(t *testing.T) {
 		"no parents":   {ok + `parents = ["", ""]`, nil},
 		"parents":      {ok + `parents = ["ami-0a1b2c3d4e5f60718"]`, []string{`parents[0] is not the ref of a data "chain": corrupt: not a JSON object`}},
 		"parent twice": {ok + "parents = [" + ref(t, "base") + ", \"\", " + ref(t, "base") + "]", []string{"parents[2] must not repeat parents[0]"}},
-		"max_age":      {ok + "max_age = \"100000h\"", []string{"max_age must be between 0s and ten years, got 100000h0m0s"}},
+		"max_age":      {ok + "max_age = \"100000h\"", []string{"max_age must be between 1s and ten years, got 100000h0m0s"}},
 		"inputs": {ok + "inputs = { \"b\\n\" = \"secret\", \"a\\t\" = \"secret\", \"\" = \"secret\" }", []string{
 			"inputs must not have an empty key", `inputs must not have control characters in a key, got "a\t"`,
 			`inputs must not have control characters in a key, got "b\n"`}},

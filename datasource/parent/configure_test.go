@@ -107,7 +107,7 @@ func TestConfigure_errors(t *testing.T) {
 		"resolve_by registry": {"image = \"base\"\npath = \".\"\nresolve_by = [\"registry\"]", []string{`resolve_by has "registry", which needs registry`}},
 		"channel in a file":   {ok + "channel = \"latest\"\nmanifest = \"m.json\"", []string{"only one of channel and manifest may be set: a local file knows no channels"}},
 		"channel without":     {"image = \"base\"\nchannel = \"latest\"", []string{"registry is required, unless manifest, path, git_sha or fingerprint is set", "channel needs registry: tags know no channels"}},
-		"max_age":             {ok + "max_age = \"-1h\"", []string{"max_age must be between 0s and ten years, got -1h0m0s"}},
+		"max_age":             {ok + "max_age = \"-1h\"", []string{"max_age must be between 1s and ten years, got -1h0m0s"}},
 		"max_age is no duration": {ok + "max_age = \"7d\"", []string{
 			`max_age must be a duration, such as "168h" or "90m"`}},
 		"all at once": {"image = \"Base\"\nregistry = \"s3://x\"\nowners = [\"\"]\non_missing = \"no\"\nregion = \"-\"", []string{

@@ -16,8 +16,11 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
-// maxDuration is the longest duration that makes sense: ten years.
-const maxDuration = 10 * 365 * 24 * time.Hour
+// minDuration and maxDuration are the shortest and the longest duration that make sense.
+const (
+	minDuration = time.Second
+	maxDuration = 10 * 365 * 24 * time.Hour
+)
 
 // Checker collects what is wrong. Its zero value is ready.
 type Checker struct {
@@ -46,14 +49,14 @@ func (c *Checker) List(name string, values []string, rule func(string) error) {
 	}
 }
 
-// Duration checks that a duration is neither negative nor absurd. Zero means that it is not set.
+// Duration checks that a duration makes sense. Zero means that it is not set.
 func (c *Checker) Duration(name string, value time.Duration) {
-	if value == invalidDuration {
+	switch {
+	case value == 0 || value == unknownDuration:
+	case value == invalidDuration:
 		c.Errors = append(c.Errors, fmt.Errorf(`%s must be a duration, such as "168h" or "90m"`, name))
-		return
-	}
-	if value != unknownDuration && (value < 0 || value > maxDuration) {
-		c.Errors = append(c.Errors, fmt.Errorf("%s must be between 0s and ten years, got %s", name, value))
+	case value < minDuration || value > maxDuration:
+		c.Errors = append(c.Errors, fmt.Errorf("%s must be between 1s and ten years, got %s", name, value))
 	}
 }
 

@@ -24,8 +24,14 @@ func TestChecker(t *testing.T) {
 	check.That("d", "x", OneOf("y", "z"))
 	check.That("e", "", Optional(Required))
 	check.List("f", []string{"x", "x", "long text", "<unknown>", "<unknown>"}, short)
-	check.Duration("g", -time.Second)
-	check.Duration("h", time.Hour)
+	for _, value := range []time.Duration{0, minDuration, time.Hour, maxDuration, unknownDuration} {
+		check.Duration("good", value)
+	}
+	// A nanosecond is a unit that was forgotten: nothing can be published in it, and every image is older.
+	for _, value := range []time.Duration{-time.Second, 1, minDuration - 1, maxDuration + 1} {
+		check.Duration("g", value)
+	}
+	check.Duration("h", invalidDuration)
 	check.AtMostOne(map[string]string{"i": "1", "k": "2", "l": ""})
 	want := []string{
 		"a must be short",
@@ -33,7 +39,11 @@ func TestChecker(t *testing.T) {
 		`d must be one of y, z, got "x"`,
 		`f must not repeat a value, got "x" twice`,
 		"f[2] must be short",
-		"g must be between 0s and ten years, got -1s",
+		"g must be between 1s and ten years, got -1s",
+		"g must be between 1s and ten years, got 1ns",
+		"g must be between 1s and ten years, got 999.999999ms",
+		"g must be between 1s and ten years, got 87600h0m0.000000001s",
+		`h must be a duration, such as "168h" or "90m"`,
 		"only one of i, k, l may be set, got i and k",
 	}
 	var got []string

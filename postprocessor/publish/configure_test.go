@@ -89,7 +89,7 @@ func TestConfigure_errors(t *testing.T) {
 		"build":           {`build = "ami-0a1b2c3d4e5f60718"`, []string{`build is not a record of data "chain-build": corrupt: not a JSON object` + remedy}},
 		"on_failure":      {ok + `on_failure = "ignore"`, []string{`on_failure must be one of keep, fail, got "ignore"`}},
 		"channels":        {ok + `channels = ["latest", "", "latest", "git-x"]`, []string{"channels[1] is required", `channels must not repeat a value, got "latest" twice`, `channels[3] must not start with "git-", got "git-x"`}},
-		"publish_timeout": {ok + `publish_timeout = "-5m"`, []string{"publish_timeout must be between 0s and ten years, got -5m0s"}},
+		"publish_timeout": {ok + `publish_timeout = "-5m"`, []string{"publish_timeout must be between 1s and ten years, got -5m0s"}},
 		"tags of AWS":     {ok + `tags = { "aws:x" = "secret" }`, []string{`tags: tag "aws:x": keys that begin with "aws:" are reserved for AWS`}},
 		"our tags":        {ok + `tags = { "chain:image" = "secret" }`, []string{`tags: keys that begin with "chain:" are the plugin's own, got "chain:image"`}},
 		"long tags": {ok + `tags = { "` + strings.Repeat("k", 128) + `" = "", v = "` + strings.Repeat("v", 256) + `" }`, []string{
