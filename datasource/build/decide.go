@@ -99,16 +99,17 @@ func checkRegion(s seen, region string) []string {
 	return slices.Compact(problems)
 }
 
-func problemOf(there map[string]ami.Image, want manifest.Image) string {
-	image, ok := there[want.ID]
+func problemOf(there map[ami.Address]ami.Image, want manifest.Image) string {
+	address := ami.Address{Region: want.Region, ID: want.ID}
+	image, ok := there[address]
 	if !ok {
-		return fmt.Sprintf("%s in %s is gone", want.ID, want.Region)
+		return fmt.Sprintf("%s is gone", address)
 	}
 	if problem := ami.Problem(image); problem != "" {
-		return fmt.Sprintf("%s in %s %s", want.ID, want.Region, oneLine(problem))
+		return fmt.Sprintf("%s %s", address, oneLine(problem))
 	}
 	if reason, revoked := ami.RevokedReason(image); revoked {
-		return strings.TrimSuffix(fmt.Sprintf("%s in %s is revoked: %s", want.ID, want.Region, oneLine(reason)), ": ")
+		return strings.TrimSuffix(fmt.Sprintf("%s is revoked: %s", address, oneLine(reason)), ": ")
 	}
 	return ""
 }

@@ -31,15 +31,26 @@ func there(state string, tags map[string]string) ami.Image {
 	return ami.Image{ID: ami1, Region: "eu-west-1", State: state, Tags: tags}
 }
 
+// described is what EC2 knows.
+func described(images ...ami.Image) map[ami.Address]ami.Image {
+	known := map[ami.Address]ami.Image{}
+	for _, image := range images {
+		known[image.Address()] = image
+	}
+	return known
+}
+
 func existing(entries ...manifest.Entry) *manifest.Manifest {
 	return &manifest.Manifest{Builds: entries, Chain: &manifest.Chain{Image: "app"}}
 }
 
 func TestDecide(t *testing.T) {
 	one := existing(built("app", "eu-west-1", ami1))
-	good := map[string]ami.Image{ami1: there("available", nil)}
+	good := described(there("available", nil))
 	revoked := existing(built("app", "eu-west-1", ami1))
 	revoked.Chain.Revoked = "bad\nkernel"
+	twice := built("app", "eu-west-1", ami1)
+	twice.Images = append(twice.Images, manifest.Image{Provider: "aws", Region: "us-east-1", ID: ami1})
 	eu := []string{"eu-west-1"}
 	old := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "4f1c9e2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Name: "parent base", Value: ami1}}
 	now2 := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "98aa01bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}, {Name: "parent base", Value: ami2}}
@@ -72,16 +83,21 @@ func TestDecide(t *testing.T) {
 			seen: seen{manifest: one, regions: []string{"eu-west-1", "us-east-1"}, images: good},
 			want: verdict{needed: true, reason: "missing in us-east-1", missingRegions: []string{"us-east-1"}},
 		},
+		// What EC2 said was kept by id, so that the answer of one region stood for both.
+		"the same id in a region where it is not": {
+			seen: seen{manifest: existing(twice), regions: []string{"eu-west-1", "us-east-1"}, images: good},
+			want: verdict{needed: true, reason: ami1 + " in us-east-1 is gone", missingRegions: []string{"us-east-1"}},
+		},
 		"gone, or of another owner": {
 			seen: seen{manifest: one, regions: eu},
 			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: eu},
 		},
 		"pending": {
-			seen: seen{manifest: one, regions: eu, images: map[string]ami.Image{ami1: there("pending", nil)}},
+			seen: seen{manifest: one, regions: eu, images: described(there("pending", nil))},
 			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is pending", missingRegions: eu},
 		},
 		"disabled": {
-			seen: seen{manifest: one, regions: eu, images: map[string]ami.Image{ami1: there("disabled", nil)}},
+			seen: seen{manifest: one, regions: eu, images: described(there("disabled", nil))},
 			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is disabled", missingRegions: eu},
 		},
 		"revoked in the manifest": {
@@ -89,8 +105,8 @@ func TestDecide(t *testing.T) {
 			want: verdict{needed: true, reason: "revoked: bad kernel"},
 		},
 		"revoked by tag": {
-			seen: seen{manifest: one, regions: eu, images: map[string]ami.Image{
-				ami1: there("available", map[string]string{ami.RevokedTag: "CVE"})}},
+			seen: seen{manifest: one, regions: eu, images: described(
+				there("available", map[string]string{ami.RevokedTag: "CVE"}))},
 			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is revoked: CVE", missingRegions: eu},
 		},
 		"one of two sources": {

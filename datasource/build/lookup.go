@@ -35,9 +35,9 @@ type seen struct {
 	manifest    *manifest.Manifest
 	unpublished bool
 	// regions are those in which the AMIs must be; images are the AMIs that are there and ours, in any
-	// state, by id.
+	// state.
 	regions []string
-	images  map[string]ami.Image
+	images  map[ami.Address]ami.Image
 	// newest is the newest build of the image, where that is another; nil where there is none.
 	newest *manifest.Chain
 }

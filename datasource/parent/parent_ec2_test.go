@@ -4,8 +4,10 @@ package parent
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,23 +28,32 @@ const (
 // true the ref names the AMIs, so that they are asked for while the manifest is read.
 func publishedAMI(t *testing.T, quick bool) (dir string) {
 	t.Helper()
+	return publishedAMIs(t, quick, map[string]string{here: amiHere, there: amiThere})
+}
+
+func publishedAMIs(t *testing.T, quick bool, amis map[string]string) (dir string) {
+	t.Helper()
 	dir = t.TempDir()
 	reg, err := connect.Registry(t.Context(), dir, nil)
 	check(t, err)
-	stored, err := reg.Publish(t.Context(), []manifest.Entry{{
-		Name: "image", BuilderType: "amazon-ebs", PackerRunUUID: "run", BuildTime: now.Unix(),
-		ArtifactID: here + ":" + amiHere + "," + there + ":" + amiThere,
-		Images: []manifest.Image{
-			{Provider: "aws", Region: here, ID: amiHere}, {Provider: "aws", Region: there, ID: amiThere}},
-	}}, chain(print1))
+	stored, err := reg.Publish(t.Context(), []manifest.Entry{baked("run", amis)}, chain(print1))
 	check(t, err)
 	to := registry.Target{Fingerprint: print1, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
 	if quick {
-		to.AMIs = map[string]string{here: amiHere, there: amiThere}
+		to.AMIs = amis
 	}
 	_, err = reg.Move(t.Context(), "base", "latest", to, registry.Always, "test")
 	check(t, err)
 	return dir
+}
+
+// baked is what a run built; amis maps region to AMI.
+func baked(run string, amis map[string]string) manifest.Entry {
+	entry := manifest.Entry{Name: "image", BuilderType: "amazon-ebs", PackerRunUUID: run, BuildTime: now.Unix(), ArtifactID: run}
+	for _, region := range slices.Sorted(maps.Keys(amis)) {
+		entry.Images = append(entry.Images, manifest.Image{Provider: "aws", Region: region, ID: amis[region]})
+	}
+	return entry
 }
 
 // fromEC2 resolves the parent with a scripted EC2. It answers the id of the AMI.
@@ -172,6 +183,24 @@ func TestEC2_regions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			id, err := fromEC2(t, fmt.Sprintf("registry = %q\nregions = [%q]", publishedAMI(t, true), there), both(tt.steps...))
 			wantParent(t, id, err, tt.wantErr)
+		})
+	}
+}
+
+// TestEC2_sameIDInTwoRegions has a manifest that names an AMI of one region in another too. What EC2 said of it was
+// kept by id, so that the answer of one region stood for both.
+func TestEC2_sameIDInTwoRegions(t *testing.T) {
+	offline(t)
+	for name, quick := range map[string]bool{"asked for while the manifest is read": true, "asked for after it": false} {
+		t.Run(name, func(t *testing.T) {
+			dir := publishedAMIs(t, quick, map[string]string{here: amiHere, there: amiHere})
+			asked := []amitest.Step{amitest.Describe(), explained(amitest.NotFound())}
+			if quick {
+				asked = append([]amitest.Step{amitest.Describe()}, asked...)
+			}
+			id, err := fromEC2(t, fmt.Sprintf("registry = %q\nregions = [%q]", dir, there), map[string][]amitest.Step{
+				here: {amitest.Describe(amitest.Image{ID: amiHere})}, there: asked})
+			wantParent(t, id, err, []string{"names AMIs in " + there + " of which none can be used: " + amiHere + " is gone"})
 		})
 	}
 }

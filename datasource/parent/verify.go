@@ -13,8 +13,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// lookup is what EC2 says of AMIs, by id.
-type lookup map[string]ami.Image
+// lookup is what EC2 says of AMIs.
+type lookup map[ami.Address]ami.Image
 
 // verify checks the AMIs that a manifest names: they must be available, in each region, and belong
 // to owners. A manifest is never trusted blindly. early is what is known of them already.
@@ -44,7 +44,8 @@ func (r *resolver) verify(ctx context.Context, f *found, early lookup) (*found, 
 	for _, region := range r.regions() {
 		var there []ami.Image
 		for _, id := range ids[region] {
-			if image, ok := seen[id]; ok && ami.Problem(image) == "" && r.fits(image) {
+			image, ok := seen[ami.Address{Region: region, ID: id}]
+			if ok && ami.Problem(image) == "" && r.fits(image) {
 				there = append(there, image)
 			}
 		}
@@ -90,7 +91,7 @@ func (r *resolver) complete(ctx context.Context, ids map[string][]string, early 
 	ask := map[string][]string{}
 	for _, region := range r.regions() {
 		for _, id := range ids[region] {
-			if _, known := early[id]; !known {
+			if _, known := early[ami.Address{Region: region, ID: id}]; !known {
 				ask[region] = append(ask[region], id)
 			}
 		}

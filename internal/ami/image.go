@@ -86,10 +86,17 @@ func (i Image) Deprecated(now time.Time) bool {
 	return !i.DeprecatedAt.IsZero() && !now.Before(i.DeprecatedAt)
 }
 
-// String is the full address of the image, for messages: "ami-0a1b2c3d in eu-west-1".
-func (i Image) String() string { return address(i.ID, i.Region) }
+// Address is the place of the image.
+func (i Image) Address() Address { return Address{Region: i.Region, ID: i.ID} }
 
-func address(id, region string) string { return id + " in " + region }
+// String is the full address of the image, for messages: "ami-0a1b2c3d in eu-west-1".
+func (i Image) String() string { return i.Address().String() }
+
+// Address says which image is meant. An id alone does not: a document may name one in a region where EC2 does not
+// know it.
+type Address struct{ Region, ID string }
+
+func (a Address) String() string { return a.ID + " in " + a.Region }
 
 // compare orders images by time, and those of the same time by id, so that the order is total.
 func compare(a, b Image) int {

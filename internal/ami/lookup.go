@@ -12,18 +12,18 @@ import (
 // MaxRegions is in how many regions EC2 is asked at once.
 const MaxRegions = 16
 
-// Lookup asks for images in several regions side by side. ids maps region to ids; the answer has, by
-// id, those of them that [Client.Settled] finds. An error in one region does not stop the others.
-func (c *Client) Lookup(ctx context.Context, ids map[string][]string, owners []string) (map[string]Image, error) {
+// Lookup asks for images in several regions side by side. ids maps region to ids; the answer has
+// those of them that [Client.Settled] finds. An error in one region does not stop the others.
+func (c *Client) Lookup(ctx context.Context, ids map[string][]string, owners []string) (map[Address]Image, error) {
 	var mu sync.Mutex
-	seen := map[string]Image{}
+	seen := map[Address]Image{}
 	regions := slices.Sorted(maps.Keys(ids))
 	err := EachRegion(ctx, regions, MaxRegions, func(ctx context.Context, region string) error {
 		images, err := c.Settled(ctx, region, ids[region], owners)
 		mu.Lock()
 		defer mu.Unlock()
 		for _, image := range images {
-			seen[image.ID] = image
+			seen[image.Address()] = image
 		}
 		return err
 	})
