@@ -40,7 +40,7 @@ func fromManifest(way string, m *manifest.Manifest, uri, sha256 string) *found {
 		f.ancestors, f.revoked = chain.Ancestors, chain.Revoked
 	}
 	for _, entry := range f.entries {
-		if built := time.Unix(entry.BuildTime, 0); entry.BuildTime > 0 && built.After(f.createdAt) {
+		if built := time.Unix(entry.BuildTime, 0); entry.BuildTime > 0 && (f.createdAt.IsZero() || built.Before(f.createdAt)) {
 			f.createdAt = built
 		}
 	}
@@ -114,7 +114,7 @@ func (f *found) youngEnough(maxAge time.Duration, now time.Time) error {
 	return nil
 }
 
-// created is when the parent was made: of AMIs the oldest, and zero where one does not say when.
+// created is when the oldest part of the parent was made; zero where nothing says when, or where one AMI does not.
 func (f *found) created() time.Time {
 	if len(f.amis) == 0 {
 		return f.createdAt

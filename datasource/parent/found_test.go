@@ -86,6 +86,18 @@ func TestAcceptable(t *testing.T) {
 	}
 }
 
+// TestFromManifest_age has a parent of two sources that are no AMIs. The age of the newest counted, and an old part of
+// the parent passed max_age.
+func TestFromManifest_age(t *testing.T) {
+	oldest := now.AddDate(0, -6, 0)
+	undated, old, young := fileBuild("a"), fileBuild("b"), fileBuild("c")
+	undated.BuildTime, old.BuildTime = 0, oldest.Unix()
+	m, _ := manifest.Merge(nil, []manifest.Entry{undated, old, young}, chain(print1), now, "write")
+	if got := fromManifest(wayRegistry, m, "uri", "").created(); !got.Equal(oldest) {
+		t.Errorf("got %s, want %s", got.UTC(), oldest)
+	}
+}
+
 func TestChoose(t *testing.T) {
 	arm := image(ami2, "eu-west-1", 0, nil)
 	arm.Architecture = "arm64"

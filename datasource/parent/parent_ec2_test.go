@@ -7,6 +7,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -203,6 +205,18 @@ func TestEC2_sameIDInTwoRegions(t *testing.T) {
 			wantParent(t, id, err, []string{"names AMIs in " + there + " of which none can be used: " + amiHere + " is gone"})
 		})
 	}
+}
+
+// TestEC2_manifestTwice has a file to which two post-processors "manifest" of one build wrote. The AMI was taken for
+// several.
+func TestEC2_manifestTwice(t *testing.T) {
+	offline(t)
+	build := fmt.Sprintf(`{"builder_type": "amazon-ebs", "artifact_id": "%s:%s", "packer_run_uuid": "run"}`, here, amiHere)
+	path := filepath.Join(t.TempDir(), "packer-manifest.json")
+	check(t, os.WriteFile(path, fmt.Appendf(nil, `{"builds": [%s, %s], "last_run_uuid": "run"}`, build, build), 0o644))
+	id, err := fromEC2(t, fmt.Sprintf("manifest = %q", path), map[string][]amitest.Step{here: {
+		lookedFor(amiHere, "self", amitest.Describe(amitest.Image{ID: amiHere}))}})
+	wantParent(t, id, err, nil)
 }
 
 // TestEC2_tag looks for tags: over several pages, and in vain where another account shares the image.

@@ -19,17 +19,7 @@ type lookup map[ami.Address]ami.Image
 // verify checks the AMIs that a manifest names: they must be available, in each region, and belong
 // to owners. A manifest is never trusted blindly. early is what is known of them already.
 func (r *resolver) verify(ctx context.Context, f *found, early lookup) (*found, error) {
-	ids := map[string][]string{}
-	isAMI := false
-	for _, entry := range f.entries {
-		for _, image := range entryAMIs(entry) {
-			isAMI = true
-			if r.config.Source != "" && entry.Source() != r.config.Source {
-				continue
-			}
-			ids[image.Region] = append(ids[image.Region], image.ID)
-		}
-	}
+	ids, isAMI := r.named(f.entries)
 	if !isAMI {
 		return f, nil
 	}
@@ -55,7 +45,7 @@ func (r *resolver) verify(ctx context.Context, f *found, early lookup) (*found, 
 		}
 		if len(there) > 1 {
 			return nil, fmt.Errorf("%s has several AMIs in %s: %s\n\nSet source to the one of its sources that is meant.",
-				f.uri, region, strings.Join(slices.Sorted(slices.Values(idsOf(there))), ", "))
+				f.uri, region, strings.Join(idsOf(there), ", "))
 		}
 		if image.ID == "" {
 			return nil, r.gone(ctx, f, region, ids[region])
@@ -63,6 +53,24 @@ func (r *resolver) verify(ctx context.Context, f *found, early lookup) (*found, 
 		f.amis[region] = image
 	}
 	return f, nil
+}
+
+// named are the AMIs that entries name, by region, sorted, each once. It reports false for an image that is no AMI.
+func (r *resolver) named(entries []manifest.Entry) (ids map[string][]string, isAMI bool) {
+	ids = map[string][]string{}
+	for _, entry := range entries {
+		for _, image := range entryAMIs(entry) {
+			isAMI = true
+			if r.config.Source == "" || entry.Source() == r.config.Source {
+				ids[image.Region] = append(ids[image.Region], image.ID)
+			}
+		}
+	}
+	for region := range ids {
+		slices.Sort(ids[region])
+		ids[region] = slices.Compact(ids[region])
+	}
+	return ids, isAMI
 }
 
 func idsOf(images []ami.Image) []string {
