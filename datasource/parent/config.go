@@ -45,7 +45,8 @@ type Config struct {
 	// has AMIs for more than one.
 	Architecture string `mapstructure:"architecture"`
 	// The source of the parent whose AMI is meant, such as `amazon-ebs.hardened`. Needed where the parent
-	// has several AMIs of one architecture. AMIs that are found by tag have no source.
+	// has several AMIs of one architecture. An AMI that is found by tag has no source, unless `registry`
+	// is set.
 	Source string `mapstructure:"source"`
 	// Who may own the AMI: `self`, `amazon`, `aws-marketplace` or account ids. Default: `["self"]`. An
 	// AMI of anyone else never counts as there, whatever a manifest says.
@@ -63,8 +64,8 @@ type Config struct {
 	// An AMI to stand on when no way finds the parent. It must be available in `region`; it may belong
 	// to anyone, and no other check applies to it. Not together with `on_missing = "empty"`.
 	FallbackAMI string `mapstructure:"fallback_ami"`
-	// How old the parent may be, as a duration such as `"168h"`. An older one is an error. Default: no
-	// limit.
+	// How old the parent may be, as a duration such as `"168h"`; the oldest of its parts counts. An older
+	// one is an error. Default: no limit.
 	MaxAge time.Duration `mapstructure:"max_age"`
 	// Accept an AMI whose deprecation time has passed. Default: false, and such an AMI is an error.
 	AllowDeprecated bool `mapstructure:"allow_deprecated"`

@@ -27,8 +27,8 @@ type resolver struct {
 	images          *ami.Client
 	region          string
 	registry        *registry.Registry
-	// completeBuilds says of builds, by fingerprint, whether the registry has them with all their sources.
-	completeBuilds map[string]bool
+	// builds are those that the registry was asked for, by fingerprint.
+	builds map[string]build
 }
 
 // missing is the answer of a way that certainly has no parent; the text says what was looked at.

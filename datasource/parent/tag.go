@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
@@ -13,6 +14,9 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
+
+// maxNamed is how many AMIs an error names that were passed over.
+const maxNamed = 3
 
 // byTag looks for the newest AMI that carries the tag. A template that did not change is built again
 // on a new parent, so several images may carry it; the order is total, so all find the same one.
@@ -27,43 +31,36 @@ func (r *resolver) byTag(ctx context.Context) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, value := r.config.GitSHATag, r.gitName
-	if r.config.Fingerprint != "" {
-		key, value = ami.TagFingerprint, r.config.Fingerprint
-	}
-	tagged, err := r.listByTag(ctx, key, value)
+	tagged, err := r.listByTag(ctx)
 	if err != nil {
 		return nil, err
 	}
 	amis := map[string]ami.Image{}
-	var build string
+	var fingerprint string
 	for _, region := range r.regions() {
-		// The copies in the other regions must be of this very build, where the tags say which one it is.
-		ofBuild := slices.DeleteFunc(tagged[region], func(image ami.Image) bool {
-			return build != "" && image.Tags[ami.TagFingerprint] != build
-		})
-		ours, err := r.published(ctx, ofBuild)
+		image, err := r.pick(ctx, region, tagged[region], fingerprint)
 		if err != nil {
 			return nil, err
-		}
-		image, err := r.choose(region, ours)
-		if err != nil {
-			return nil, err
-		}
-		if image.ID == "" {
-			return nil, missingf("no available AMI in %s with tag %s = %s that belongs to %s",
-				region, key, value, joinOwners(r.config.Owners))
 		}
 		amis[region] = image
-		build = image.Tags[ami.TagFingerprint]
+		fingerprint = image.Tags[ami.TagFingerprint]
 	}
 	f := fromImage(wayTag, amis[r.region], r.config.GitSHATag)
-	f.region, f.amis = r.region, amis
+	f.region, f.amis, f.revoked = r.region, amis, r.builds[f.fingerprint].revoked
 	return f, nil
 }
 
-// listByTag answers the available AMIs with that tag, by region. The regions are asked side by side.
-func (r *resolver) listByTag(ctx context.Context, key, value string) (map[string][]ami.Image, error) {
+// tag is the one that is looked for.
+func (r *resolver) tag() (key, value string) {
+	if r.config.Fingerprint != "" {
+		return ami.TagFingerprint, r.config.Fingerprint
+	}
+	return r.config.GitSHATag, r.gitName
+}
+
+// listByTag answers the available AMIs with the tag, by region. The regions are asked side by side.
+func (r *resolver) listByTag(ctx context.Context) (map[string][]ami.Image, error) {
+	key, value := r.tag()
 	query := ami.Query{
 		Owners: r.config.Owners, Tags: map[string]string{key: value}, Architecture: r.config.Architecture}
 	var mu sync.Mutex
@@ -76,6 +73,33 @@ func (r *resolver) listByTag(ctx context.Context, key, value string) (map[string
 		return err
 	})
 	return listed, err
+}
+
+// pick chooses among the AMIs of a region. Where a fingerprint is known, from the tags in the region before, the image
+// must be a copy of that very build.
+func (r *resolver) pick(ctx context.Context, region string, tagged []ami.Image, fingerprint string) (ami.Image, error) {
+	copies := slices.DeleteFunc(tagged, func(image ami.Image) bool {
+		return fingerprint != "" && image.Tags[ami.TagFingerprint] != fingerprint
+	})
+	ours, err := r.published(ctx, copies)
+	if err != nil {
+		return ami.Image{}, err
+	}
+	image, err := r.choose(region, ours)
+	if err == nil && image.ID == "" {
+		key, value := r.tag()
+		err = missingf("no available AMI in %s with tag %s = %s that belongs to %s%s",
+			region, key, value, joinOwners(r.config.Owners), passedOver(copies))
+	}
+	return image, err
+}
+
+// passedOver names the AMIs that are there and not taken, for those who see them in the console.
+func passedOver(images []ami.Image) string {
+	if len(images) == 0 {
+		return ""
+	}
+	return "; not published, or not current: " + strings.Join(idsOf(images[:min(len(images), maxNamed)]), ", ")
 }
 
 // published drops AMIs that this plugin tagged and that are not the image, or that were never published:
@@ -104,8 +128,8 @@ func (r *resolver) published(ctx context.Context, images []ami.Image) ([]ami.Ima
 	return kept, nil
 }
 
-// isPublished asks the registry, where there is one: the manifest must be there, in this registry, and
-// complete.
+// isPublished asks the registry, where there is one: the manifest must be there, in this registry, be
+// complete, and name the AMI.
 func (r *resolver) isPublished(ctx context.Context, image ami.Image) (bool, error) {
 	uri, fingerprint := image.Tags[ami.TagManifest], image.Tags[ami.TagFingerprint]
 	wellFormed := uri != "" && manifest.CheckFingerprint(fingerprint) == nil
@@ -122,23 +146,35 @@ func (r *resolver) isPublished(ctx context.Context, image ami.Image) (bool, erro
 	if uri != reg.ManifestURI(r.config.Image, fingerprint) {
 		return false, nil
 	}
-	return r.isComplete(ctx, reg, fingerprint)
+	b, err := r.readBuild(ctx, reg, fingerprint)
+	return slices.Contains(b.ids[image.Region], image.ID), err
 }
 
-// isComplete tells whether a build is in the registry with all its sources. One build has AMIs in several
-// regions and architectures, and is asked for once.
-func (r *resolver) isComplete(ctx context.Context, reg *registry.Registry, fingerprint string) (bool, error) {
-	if complete, known := r.completeBuilds[fingerprint]; known {
-		return complete, nil
+// build is what the registry says of a fingerprint. It is empty for one that is not there, or not complete.
+type build struct {
+	// ids are the AMIs that make up the image now, by region; revoked says why nothing may stand on it.
+	ids     map[string][]string
+	revoked string
+}
+
+// readBuild asks the registry for a build. One has AMIs in several regions and architectures, and is asked for once.
+func (r *resolver) readBuild(ctx context.Context, reg *registry.Registry, fingerprint string) (build, error) {
+	if known, asked := r.builds[fingerprint]; asked {
+		return known, nil
 	}
 	stored, err := reg.Manifest(ctx, r.config.Image, fingerprint)
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
-		return false, err
+		return build{}, err
 	}
-	complete := err == nil && len(stored.Manifest.MissingSources()) == 0
-	if r.completeBuilds == nil {
-		r.completeBuilds = map[string]bool{}
+	var b build
+	if err == nil && len(stored.Manifest.MissingSources()) == 0 {
+		parent := fromStored(stored)
+		b.ids, _ = r.named(parent.entries)
+		b.revoked = parent.revoked
 	}
-	r.completeBuilds[fingerprint] = complete
-	return complete, nil
+	if r.builds == nil {
+		r.builds = map[string]build{}
+	}
+	r.builds[fingerprint] = b
+	return b, nil
 }
