@@ -38,8 +38,9 @@ type Config struct {
 	// The regions in which the AMI must exist: those that the builder makes it in or copies it to.
 	// Default: the one region of the session.
 	Regions []string `mapstructure:"regions"`
-	// The sources that make one complete image, such as `["amazon-ebs.amd64", "amazon-ebs.arm64"]`.
-	// Default: any one source is a complete image.
+	// The sources that make one complete image, such as `["amazon-ebs.amd64", "amazon-ebs.arm64"]`. Another
+	// list builds the image again. Default: any one source is a complete image, and what the last run made
+	// of it counts.
 	Builds []string `mapstructure:"builds"`
 	// What to do about uncommitted or untracked files under `path` and `extra_paths`: `error`
 	// (default), or `include`, which takes a hash of them into the fingerprint. An image of

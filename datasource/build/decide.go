@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/fingerprint"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
@@ -23,11 +22,14 @@ type verdict struct {
 	needed         bool
 	reason         string
 	missingRegions []string
+	// entries are the image that exists; none where it has to be built.
+	entries []manifest.Entry
 }
 
 // decide is the whole decision; it asks nobody.
 func decide(c Config, id identity, s seen, now time.Time) verdict {
-	missing, gone := check(s)
+	required := s.required(c.Builds)
+	missing, why := s.check(required)
 	v := verdict{needed: true, missingRegions: missing}
 	switch {
 	case c.Force:
@@ -36,16 +38,20 @@ func decide(c Config, id identity, s seen, now time.Time) verdict {
 		v.reason = changes(c.Image, id, s.newest)
 	case s.manifest.Chain.Revoked != "":
 		v.reason = "revoked: " + oneLine(s.manifest.Chain.Revoked)
-	case len(s.manifest.Unbuilt(c.Builds)) > 0:
-		v.reason = "not complete: " + strings.Join(s.manifest.Unbuilt(c.Builds), ", ") + " is not built"
-	case len(gone) > 0:
-		v.reason = strings.Join(gone, "; ")
-	case c.MaxAge > 0 && now.Sub(oldest(s)) > c.MaxAge:
+	case !sameSources(s.manifest.Chain.Sources, c.Builds):
+		v.reason = fmt.Sprintf("builds: %s -> %s", listed(s.manifest.Chain.Sources), listed(c.Builds))
+	case len(s.manifest.MissingSources()) > 0:
+		v.reason = "not complete: " + strings.Join(s.manifest.MissingSources(), ", ") + " is not built"
+	case len(required) == 0:
+		v.reason = "all of its builds are revoked or withdrawn"
+	case len(why) > 0:
+		v.reason = strings.Join(why, "; ")
+	case s.olderThan(c.MaxAge, required, now):
 		v.reason = fmt.Sprintf("older than %s", shortDuration(c.MaxAge))
 	case s.unpublished:
-		return verdict{reason: reasonUnpublished}
+		return verdict{reason: reasonUnpublished, entries: s.good(c.MaxAge, now)}
 	default:
-		return verdict{reason: reasonUnchanged}
+		return verdict{reason: reasonUnchanged, entries: s.good(c.MaxAge, now)}
 	}
 	return v
 }
@@ -62,76 +68,18 @@ func changes(image string, id identity, newest *manifest.Chain) string {
 	return strings.Join(diff, "; ")
 }
 
-// check looks, for each wanted region, whether each source's AMI is there. It answers the regions
-// where one is not, and why, in words.
-func check(s seen) (missing, why []string) {
-	if s.manifest == nil {
-		return nil, nil
+// sameSources tells whether two lists name the same sources. The list is no part of the fingerprint, so the one in the
+// template may change while the one in the manifest stays.
+func sameSources(stored, wanted []string) bool { return slices.Equal(sorted(stored), sorted(wanted)) }
+
+func listed(sources []string) string {
+	if len(sources) == 0 {
+		return "any"
 	}
-	for _, region := range s.regions {
-		problems := checkRegion(s, region)
-		if len(problems) > 0 {
-			missing = append(missing, region)
-			why = append(why, problems...)
-		}
-	}
-	return missing, why
+	return oneLine(strings.Join(sorted(sources), ", "))
 }
 
-func checkRegion(s seen, region string) []string {
-	var problems []string
-	for _, entry := range s.manifest.Current() {
-		amis := entry.AMIs()
-		if len(amis) == 0 {
-			continue
-		}
-		here := slices.DeleteFunc(slices.Clone(amis), func(i manifest.Image) bool { return i.Region != region })
-		if len(here) == 0 {
-			problems = append(problems, "missing in "+region)
-		}
-		for _, image := range here {
-			if problem := problemOf(s.images, image); problem != "" {
-				problems = append(problems, problem)
-			}
-		}
-	}
-	slices.Sort(problems)
-	return slices.Compact(problems)
-}
-
-func problemOf(there map[ami.Address]ami.Image, want manifest.Image) string {
-	address := ami.Address{Region: want.Region, ID: want.ID}
-	image, ok := there[address]
-	if !ok {
-		return fmt.Sprintf("%s is gone", address)
-	}
-	if problem := ami.Problem(image); problem != "" {
-		return fmt.Sprintf("%s %s", address, oneLine(problem))
-	}
-	if reason, revoked := ami.RevokedReason(image); revoked {
-		return strings.TrimSuffix(fmt.Sprintf("%s is revoked: %s", address, oneLine(reason)), ": ")
-	}
-	return ""
-}
-
-// oldest is when the oldest part of the image was made.
-func oldest(s seen) time.Time {
-	var at time.Time
-	earlier := func(t time.Time) {
-		if at.IsZero() || t.Before(at) {
-			at = t
-		}
-	}
-	for _, entry := range s.manifest.Current() {
-		if entry.BuildTime > 0 {
-			earlier(time.Unix(entry.BuildTime, 0))
-		}
-	}
-	if at.IsZero() {
-		return s.manifest.Chain.UpdatedAt
-	}
-	return at
-}
+func sorted(sources []string) []string { return slices.Compact(slices.Sorted(slices.Values(sources))) }
 
 // shortDuration writes 168h, and not 168h0m0s, as the user did.
 func shortDuration(d time.Duration) string {

@@ -44,6 +44,13 @@ func existing(entries ...manifest.Entry) *manifest.Manifest {
 	return &manifest.Manifest{Builds: entries, Chain: &manifest.Chain{Image: "app"}}
 }
 
+// of is a manifest that names its sources.
+func of(sources []string, entries ...manifest.Entry) *manifest.Manifest {
+	m := existing(entries...)
+	m.Chain.Sources = sources
+	return m
+}
+
 func TestDecide(t *testing.T) {
 	one := existing(built("app", "eu-west-1", ami1))
 	good := described(there("available", nil))
@@ -51,6 +58,9 @@ func TestDecide(t *testing.T) {
 	revoked.Chain.Revoked = "bad\nkernel"
 	twice := built("app", "eu-west-1", ami1)
 	twice.Images = append(twice.Images, manifest.Image{Provider: "aws", Region: "us-east-1", ID: ami1})
+	file := existing(manifest.Entry{Name: "f", BuilderType: "file", BuildTime: now.Unix()})
+	withdrawn := existing(built("app", "eu-west-1", ami1))
+	withdrawn.Builds[0].Revoked = manifest.Withdrawn
 	eu := []string{"eu-west-1"}
 	old := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "4f1c9e2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Name: "parent base", Value: ami1}}
 	now2 := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "98aa01bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}, {Name: "parent base", Value: ami2}}
@@ -72,7 +82,7 @@ func TestDecide(t *testing.T) {
 		},
 		"there": {
 			seen: seen{manifest: one, regions: eu, images: good},
-			want: verdict{reason: "unchanged"},
+			want: verdict{reason: "unchanged", entries: one.Builds},
 		},
 		"forced": {
 			config: Config{Force: true},
@@ -109,9 +119,14 @@ func TestDecide(t *testing.T) {
 				there("available", map[string]string{ami.RevokedTag: "CVE"}))},
 			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is revoked: CVE", missingRegions: eu},
 		},
+		// What was left was revoked, and the manifest was not: the last publication was withdrawn.
+		"nothing left that counts": {
+			seen: seen{manifest: withdrawn, regions: eu, images: good},
+			want: verdict{needed: true, reason: "all of its builds are revoked or withdrawn"},
+		},
 		"one of two sources": {
 			config: Config{Builds: []string{"amazon-ebs.app", "amazon-ebs.arm64"}},
-			seen:   seen{manifest: one, regions: eu, images: good},
+			seen:   seen{manifest: of([]string{"amazon-ebs.arm64", "amazon-ebs.app"}, one.Builds...), regions: eu, images: good},
 			want:   verdict{needed: true, reason: "not complete: amazon-ebs.arm64 is not built"},
 		},
 		"older than a week allows": {
@@ -122,22 +137,87 @@ func TestDecide(t *testing.T) {
 		"young enough": {
 			config: Config{MaxAge: 168 * time.Hour},
 			seen:   seen{manifest: one, regions: eu, images: good},
-			want:   verdict{reason: "unchanged"},
+			want:   verdict{reason: "unchanged", entries: one.Builds},
 		},
 		"built and not published": {
 			seen: seen{manifest: one, regions: eu, images: good, unpublished: true},
-			want: verdict{reason: reasonUnpublished},
+			want: verdict{reason: reasonUnpublished, entries: one.Builds},
 		},
 		"no AMI at all": {
-			seen: seen{manifest: existing(manifest.Entry{Name: "f", BuilderType: "file", BuildTime: now.Unix()})},
-			want: verdict{reason: "unchanged"},
+			seen: seen{manifest: file},
+			want: verdict{reason: "unchanged", entries: file.Builds},
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := decide(tt.config, tt.id, tt.seen, now)
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{}, manifest.Entry{})); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestDecide_earlierRuns has an image of which the last run made one source only. With no list of sources, what an
+// earlier run had left of another one made the image needed, although no run would ever build that again.
+func TestDecide_earlierRuns(t *testing.T) {
+	arm, amd := built("arm64", "eu-west-1", ami1), built("amd64", "eu-west-1", ami2)
+	amd.PackerRunUUID, amd.BuildTime = "last", now.Unix()
+	m := existing(arm, amd)
+	m.LastRunUUID = "last"
+	both := []string{"amazon-ebs.amd64", "amazon-ebs.arm64"}
+	last := ami.Image{ID: ami2, Region: "eu-west-1", State: "available"}
+	earlier := there("available", nil)
+	tests := map[string]struct {
+		config Config
+		images map[ami.Address]ami.Image
+		want   verdict
+	}{
+		"both are good":           {images: described(earlier, last), want: verdict{reason: "unchanged", entries: []manifest.Entry{amd, arm}}},
+		"the earlier one is gone": {images: described(last), want: verdict{reason: "unchanged", entries: []manifest.Entry{amd}}},
+		"the earlier one is old": {config: Config{MaxAge: 12 * time.Hour}, images: described(earlier, last),
+			want: verdict{reason: "unchanged", entries: []manifest.Entry{amd}}},
+		"the last one is gone": {images: described(earlier),
+			want: verdict{needed: true, reason: ami2 + " in eu-west-1 is gone", missingRegions: []string{"eu-west-1"}}},
+		"both are wanted, and the earlier one is gone": {config: Config{Builds: both}, images: described(last),
+			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: []string{"eu-west-1"}}},
+		"both are wanted, and the earlier one is old": {config: Config{Builds: both, MaxAge: 12 * time.Hour}, images: described(earlier, last),
+			want: verdict{needed: true, reason: "older than 12h"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m.Chain.Sources = tt.config.Builds
+			got := decide(tt.config, identity{}, seen{manifest: m, regions: []string{"eu-west-1"}, images: tt.images}, now)
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{}, manifest.Entry{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestDecide_builds has a list of sources that changed, which changes no fingerprint. The image counted as unchanged, was
+// handed on with sources that nobody wants, and the post-processor waited for others that nobody builds.
+func TestDecide_builds(t *testing.T) {
+	const a, b = "amazon-ebs.a", "amazon-ebs.b"
+	entryA, entryB := built("a", "eu-west-1", ami1), built("b", "eu-west-1", ami1)
+	tests := map[string]struct {
+		stored, wanted []string
+		want           string
+	}{
+		"the same":        {[]string{a, b}, []string{a, b}, "unchanged"},
+		"in other orders": {[]string{a, b}, []string{b, a, b}, "unchanged"},
+		"one less":        {[]string{a, b}, []string{a}, "builds: amazon-ebs.a, amazon-ebs.b -> amazon-ebs.a"},
+		"one more":        {[]string{b}, []string{b, a}, "builds: amazon-ebs.b -> amazon-ebs.a, amazon-ebs.b"},
+		"not listed yet":  {nil, []string{a}, "builds: any -> amazon-ebs.a"},
+		"any from now on": {[]string{a}, nil, "builds: amazon-ebs.a -> any"},
+		"unfit to print":  {[]string{"a\x1b[2J\n::error::b"}, []string{a}, "builds: a[2J ::error::b -> amazon-ebs.a"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := seen{manifest: of(tt.stored, entryA, entryB), regions: []string{"eu-west-1"}, images: described(there("available", nil))}
+			v := decide(Config{Builds: tt.wanted}, identity{}, s, now)
+			if v.reason != tt.want || v.needed != (tt.want != "unchanged") {
+				t.Errorf("got %v, %q; want %q", v.needed, v.reason, tt.want)
 			}
 		})
 	}

@@ -66,7 +66,7 @@ func entry(run string, at time.Time) manifest.Entry {
 }
 
 // publish does what the post-processor does, in the folder registry.
-func publish(t *testing.T, rec record.Record, entries ...manifest.Entry) {
+func publish(t *testing.T, rec record.Record, entries ...manifest.Entry) registry.Stored {
 	t.Helper()
 	reg, err := connect.Registry(t.Context(), rec.Registry, nil)
 	if err != nil {
@@ -80,6 +80,7 @@ func publish(t *testing.T, rec record.Record, entries ...manifest.Entry) {
 	if _, err := reg.Move(t.Context(), rec.Image, "latest", to, registry.Always, "test"); err != nil {
 		t.Fatal(err)
 	}
+	return stored
 }
 
 // TestExecute goes through the life of an image that needs no AWS.
@@ -101,8 +102,6 @@ func TestExecute(t *testing.T) {
 	}
 	looked(t, "force = true", "forced")
 	looked(t, "max_age = \"1ms\"", "older than 1ms")
-	looked(t, "builds = [\"file.image\"]", "unchanged")
-	looked(t, "builds = [\"file.image\", \"file.other\"]", "not complete: file.other is not built")
 	looked(t, "inputs = { docker = \"27.3\" }", "input docker added")
 
 	write(t, dir, map[string]string{"app/app.pkr.hcl": "changed"})
@@ -111,6 +110,73 @@ func TestExecute(t *testing.T) {
 	if third.Fingerprint == first.Fingerprint {
 		t.Error("the fingerprint did not change")
 	}
+}
+
+// TestExecute_builds changes which sources make the image, which changes no fingerprint.
+func TestExecute_builds(t *testing.T) {
+	offline(t)
+	newRepo(t, app)
+	const image, both = `builds = ["file.image"]`, `builds = ["file.image", "file.other"]`
+	other := entry("1", now)
+	other.Name, other.ArtifactID = "other", "File-other"
+
+	rec := looked(t, both, "first build of app")
+	publish(t, rec, entry("1", now))
+	rec = looked(t, both, "not complete: file.other is not built")
+	publish(t, rec, other)
+	rec = looked(t, both, "unchanged")
+	if len(rec.Entries) != 2 {
+		t.Errorf("got %+v", rec.Entries)
+	}
+	rec = looked(t, image, "builds: file.image, file.other -> file.image")
+	stored := publish(t, rec, entry("2", now))
+	if missing := stored.Manifest.MissingSources(); len(missing) > 0 {
+		t.Errorf("the manifest still wants %v", missing)
+	}
+	rec = looked(t, image, "unchanged")
+	if len(rec.Entries) != 1 || rec.Entries[0].ArtifactID != "File-2" {
+		t.Errorf("got %+v", rec.Entries)
+	}
+	looked(t, "", "builds: file.image -> any")
+}
+
+// TestExecute_withdrawn has the last publication withdrawn, after a revoked one was built again. Nothing of the image
+// was left, and it was unchanged.
+func TestExecute_withdrawn(t *testing.T) {
+	offline(t)
+	newRepo(t, app)
+	rec := looked(t, "", "first build of app")
+	publish(t, rec, entry("1", now))
+	revoke(t, rec, "holds a leaked key")
+	rec = looked(t, "", "revoked: holds a leaked key")
+	publish(t, rec, entry("2", now))
+	looked(t, "", "unchanged")
+	reg, err := connect.Registry(t.Context(), rec.Registry, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reg.Withdraw(t.Context(), "app", rec.Fingerprint, []manifest.Entry{entry("2", now)}); err != nil {
+		t.Fatal(err)
+	}
+	if value, err := execute(t, ""); err != nil || !value.GetAttr("needed").True() {
+		t.Errorf("got %#v, %v", value, err)
+	}
+}
+
+// revoke does to a manifest what docs/registry.md says.
+func revoke(t *testing.T, rec record.Record, reason string) {
+	t.Helper()
+	path := filepath.Join(rec.Registry, rec.Image, "builds", rec.Fingerprint+".json")
+	m, err := manifest.Parse(read(t, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Chain.Revoked, m.Chain.Seq, m.Chain.WriteID = reason, m.Chain.Seq+1, "jq"
+	body, err := manifest.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace(t, path, body)
 }
 
 // TestExecute_damagedNewest has the build damaged that a new one is compared with: that is for the reason

@@ -127,7 +127,7 @@ func (l *lookup) addUnpublished(s *seen) {
 // that is no AMI needs no AWS.
 func (l *lookup) checkAMIs(ctx context.Context, s *seen) error {
 	ids := map[string][]string{}
-	for _, entry := range s.manifest.Current() {
+	for _, entry := range s.current() {
 		for _, image := range entry.AMIs() {
 			ids[image.Region] = append(ids[image.Region], image.ID)
 		}

@@ -25,7 +25,7 @@ func output(c Config, id identity, s seen, v verdict) (DatasourceOutput, error) 
 		LocalManifest: c.LocalManifest, Regions: c.Regions,
 	}
 	if !v.needed {
-		rec.Entries, rec.Unpublished = s.manifest.Current(), s.unpublished
+		rec.Entries, rec.Unpublished = v.entries, s.unpublished
 		out.AMIs = manifest.AMIMap(rec.Entries)
 		out.ID = firstID(rec.Entries, s.regions)
 	}
