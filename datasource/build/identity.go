@@ -18,6 +18,12 @@ import (
 // maxNamed is how many uncommitted files an error names.
 const maxNamed = 10
 
+// lookAgain is what to do about files that git was told to overlook.
+const lookAgain = `Git does not say whether the files with a flag in brackets are as committed. Take the flag off:
+  git update-index --no-assume-unchanged FILE
+  git update-index --no-skip-worktree FILE
+Or widen the sparse checkout, where that leaves them out.`
+
 // identity is what the image is, whether it exists or not.
 type identity struct {
 	fingerprint string
@@ -82,10 +88,19 @@ func clean(facts gitrepo.Facts) error {
 	if len(files) == 0 {
 		return nil
 	}
-	list := strings.Join(files[:min(len(files), maxNamed)], "\n  ")
+	what, remedy := "are not committed", `Commit them, add them to .gitignore, or set dirty = "include".`
+	if len(facts.Overlooked) > 0 {
+		what, remedy = what+" or that git was told to overlook", remedy+"\n\n"+lookAgain
+	}
+	named := files[:min(len(files), maxNamed)]
+	for i, file := range named {
+		if flag := facts.Overlooked[file]; flag != "" {
+			named[i] += " (" + flag + ")"
+		}
+	}
+	list := strings.Join(named, "\n  ")
 	if more := len(files) - maxNamed; more > 0 {
 		list += fmt.Sprintf("\n  and %d more", more)
 	}
-	return fmt.Errorf("path has files in %s that are not committed:\n\n  %s\n\n"+
-		`Commit them, add them to .gitignore, or set dirty = "include".`, facts.Root, list)
+	return fmt.Errorf("path has files in %s that %s:\n\n  %s\n\n%s", facts.Root, what, list, remedy)
 }

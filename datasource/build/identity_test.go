@@ -166,6 +166,36 @@ func TestIdentify_manyDirty(t *testing.T) {
 	}
 }
 
+// TestIdentify_overlooked has files that git was told to overlook. Cause: "git status" does not list them,
+// so an image of changed files got the fingerprint of the commit.
+func TestIdentify_overlooked(t *testing.T) {
+	dir := newRepo(t, map[string]string{"app/app.pkr.hcl": "1", "app/role/tasks.yml": "2", "app/run.sh": "3"})
+	before := identified(t, nil)
+	git(t, dir, "update-index", "--assume-unchanged", "app/app.pkr.hcl")
+	git(t, dir, "update-index", "--skip-worktree", "app/role/tasks.yml")
+	write(t, dir, map[string]string{"app/app.pkr.hcl": "changed", "app/role/tasks.yml": "changed", "app/run.sh": "changed"})
+	want := "path has files in " + dir + ` that are not committed or that git was told to overlook:
+
+  app/app.pkr.hcl (assume-unchanged)
+  app/role/tasks.yml (skip-worktree)
+  app/run.sh
+
+Commit them, add them to .gitignore, or set dirty = "include".
+
+Git does not say whether the files with a flag in brackets are as committed. Take the flag off:
+  git update-index --no-assume-unchanged FILE
+  git update-index --no-skip-worktree FILE
+Or widen the sparse checkout, where that leaves them out.`
+	_, err := identify(t.Context(), prepared(t, nil), noEnv)
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	git(t, dir, "checkout", "-q", "app/run.sh")
+	if id := identified(t, func(c *Config) { c.Dirty = "include" }); !id.git.Dirty || id.fingerprint == before.fingerprint {
+		t.Errorf("got %+v", id)
+	}
+}
+
 // TestIdentify_dirtyExtra has uncommitted files outside of the folder: its object id names them not.
 func TestIdentify_dirtyExtra(t *testing.T) {
 	dir := newRepo(t, app)

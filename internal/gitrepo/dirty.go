@@ -14,6 +14,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // DirtyFiles are the dirty files of all objects together, sorted, each once.
@@ -54,9 +55,13 @@ func (f *Facts) readDirty(ctx context.Context, files []file) error {
 	defer root.Close()
 	h := hasher{ctx: ctx, root: root}
 	lines := map[string]string{}
+	f.Overlooked = map[string]string{}
 	for _, file := range files {
 		if lines[file.path], err = h.line(file); err != nil {
 			return err
+		}
+		if file.overlooked != "" {
+			f.Overlooked[file.path] = file.overlooked
 		}
 	}
 	for i := range f.Objects {
@@ -85,7 +90,8 @@ func (h hasher) line(f file) (string, error) {
 	if !f.gone {
 		kind, sum, err = h.content(f.path)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	// The second is for a file whose folder became a file, where git was told to overlook it.
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		kind, sum, err = "deleted", "-", nil
 	}
 	if err != nil {

@@ -59,6 +59,35 @@ func TestInspect_dirty(t *testing.T) {
 			write(t, r, map[string]string{"base/nest/x": "1"})
 			git(t, r, "init", "-q", "base/nest")
 		}, []string{"base/nest"}},
+		// Cause: "git status" is silent about these, so an image of changed files was published as that of
+		// the commit.
+		{"assumed to be unchanged", func(t *testing.T, r string) {
+			git(t, r, "update-index", "--assume-unchanged", "base/f")
+			write(t, r, map[string]string{"base/f": "2"})
+		}, []string{"base/f"}},
+		{"assumed to be unchanged, and it is", func(t *testing.T, r string) {
+			git(t, r, "update-index", "--assume-unchanged", "base/f")
+		}, []string{"base/f"}},
+		{"skipped", func(t *testing.T, r string) {
+			git(t, r, "update-index", "--skip-worktree", "base/f")
+			write(t, r, map[string]string{"base/f": "2"})
+		}, []string{"base/f"}},
+		{"skipped, its folder now a file", func(t *testing.T, r string) {
+			git(t, r, "update-index", "--skip-worktree", "base/dir/f")
+			must(t, os.RemoveAll(filepath.Join(r, "base/dir")))
+			write(t, r, map[string]string{"base/dir": ""})
+		}, []string{"base/dir", "base/dir/f"}},
+		{"staged, then skipped", func(t *testing.T, r string) {
+			write(t, r, map[string]string{"base/f": "2"})
+			git(t, r, "add", "-A")
+			git(t, r, "update-index", "--skip-worktree", "base/f")
+		}, []string{"base/f"}},
+		{"sparse checkout", func(t *testing.T, r string) {
+			git(t, r, "sparse-checkout", "set", "--no-cone", "base/f", "base/g")
+		}, []string{"base/dir/f"}},
+		{"skipped elsewhere", func(t *testing.T, r string) {
+			git(t, r, "update-index", "--skip-worktree", "other/f")
+		}, nil},
 		{"ignored", func(t *testing.T, r string) { write(t, r, map[string]string{"base/x.log": "1"}) }, nil},
 		{"elsewhere", func(t *testing.T, r string) { write(t, r, map[string]string{"other/f": "2", "top": ""}) }, nil},
 	}
@@ -98,6 +127,7 @@ func TestInspect_dirtyHash(t *testing.T) {
 		{"deleted", func() { must(t, os.Remove(fp)) }, ""},
 		{"empty", func() { write(t, base, map[string]string{"f": ""}) }, ""},
 		{"symlink", func() { must(t, os.Remove(fp), os.Symlink("g", fp)) }, ""},
+		{"assumed to be unchanged", func() { git(t, root, "update-index", "--assume-unchanged", "base/f") }, "symlink"},
 		{"symlink elsewhere", func() { must(t, os.Remove(fp), os.Symlink("/etc/hosts", fp)) }, ""},
 		{"file with that text", func() { must(t, os.Remove(fp)); write(t, base, map[string]string{"f": "g"}) }, ""},
 		{"new file", func() { write(t, base, map[string]string{"n": "1"}) }, ""},

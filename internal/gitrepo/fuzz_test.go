@@ -19,6 +19,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add("false\ntrue\n")
 	f.Add("100644 blob " + id + "\tbase/a b\x00040000 tree " + id + "\tbase\x00")
 	f.Add("100644 blob " + id + "\t../../etc\x00")
+	f.Add("H 100644 " + id + " 0\tbase/a b\x00h 120000 " + id + " 0\tbase/c\x00")
 	f.Add("1790000000 " + id + "\n")
 	f.Add("253402300800 " + id + "\n")
 	f.Add("-1 " + id + "\n")
@@ -40,6 +41,12 @@ func FuzzAnswers(f *testing.F) {
 				if !filepath.IsLocal(name) || !manifest.IsGitSHA(id) {
 					t.Errorf("tree of %q holds %q at %q", out, id, name)
 				}
+			}
+		}
+		overlooked, err := parseIndex(out)
+		for name, flag := range overlooked {
+			if err != nil || !filepath.IsLocal(name) || flag == "" {
+				t.Errorf("index of %q overlooks %q by %q: %v", out, name, flag, err)
 			}
 		}
 		if when, commit, err := parseDate(out); err == nil {

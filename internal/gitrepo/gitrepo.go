@@ -32,6 +32,10 @@ type Facts struct {
 	Branch string
 	// Objects has one entry for each path that was asked for, in that order.
 	Objects []Object
+	// Overlooked are the dirty files that git was told to overlook, and the flag by which it was:
+	// assume-unchanged, or skip-worktree, which a sparse checkout sets too. Git does not say whether
+	// they differ from HEAD.
+	Overlooked map[string]string
 }
 
 // Object is one path as it is committed, and what differs from that on disk.
@@ -41,8 +45,8 @@ type Object struct {
 	// SHA is the object id of HEAD:Path: of a tree, of a blob, or of a submodule's commit.
 	SHA string
 	// Dirty are the files under Path that differ from HEAD, relative to the root and sorted:
-	// modified, staged, deleted, or new and not ignored. A submodule or a nested repository
-	// counts as one file.
+	// modified, staged, deleted, new and not ignored, or such that git was told to overlook them. A
+	// submodule or a nested repository counts as one file.
 	Dirty []string
 	// DirtyHash is empty when Dirty is; else a hex SHA-256 over the dirty files as they are on disk:
 	// names, kinds with the executable bit, and contents. Ignored files have no part in it, except
@@ -95,6 +99,9 @@ func (i Inspector) Inspect(ctx context.Context, paths ...string) (Facts, error) 
 	f := Facts{Root: root, Commit: place.head}
 	tree, err := f.readHead(base, place, got)
 	if err != nil {
+		return Facts{}, err
+	}
+	if err := tree.readIndex(base, got.index); err != nil {
 		return Facts{}, err
 	}
 	if err := f.readObjects(ctx, targets, place, tree); err != nil {
@@ -160,9 +167,9 @@ func resolve(paths []string) ([]target, error) {
 	return targets, nil
 }
 
-// answers are what git said to three questions that need not wait for each other.
+// answers are what git said to four questions that need not wait for each other.
 type answers struct {
-	place, status, date answer
+	place, status, index, date answer
 }
 
 func ask(ctx context.Context, targets []target) answers {
@@ -173,8 +180,9 @@ func ask(ctx context.Context, targets []target) answers {
 		"--no-ahead-behind", // else git walks the history to count
 		"--",
 	}
+	index := slices.Clone(listIndex)
 	for _, t := range targets {
-		status = append(status, t.real)
+		status, index = append(status, t.real), append(index, t.real)
 	}
 	var got answers
 	var wg sync.WaitGroup
@@ -183,6 +191,7 @@ func ask(ctx context.Context, targets []target) answers {
 			"--show-toplevel", "HEAD", "HEAD^{tree}", "HEAD:./")
 	})
 	wg.Go(func() { got.status = g.run(ctx, status...) })
+	wg.Go(func() { got.index = g.run(ctx, index...) })
 	wg.Go(func() { got.date = g.run(ctx, "rev-list", "--timestamp", "--max-count=1", "HEAD", "--") })
 	wg.Wait()
 	return got

@@ -19,12 +19,14 @@ type workTree struct {
 	files  []file // sorted by path, each path once
 }
 
-// file is a path that differs from HEAD, relative to the root.
+// file is a path that differs from HEAD, as far as anybody knows, relative to the root.
 type file struct {
 	path string
 	gone bool // not on disk
 	// untracked is true for a file that git was never told of.
 	untracked bool
+	// overlooked is the flag by which git was told to overlook the file, empty for most.
+	overlooked string
 }
 
 // under are the files at a path or below it.

@@ -177,6 +177,41 @@ func TestParseTree(t *testing.T) {
 	}
 }
 
+func TestParseIndex(t *testing.T) {
+	entry := func(tag, name string) string { return tag + " 100644 " + id + " 0\t" + name + "|" }
+	tests := []struct {
+		name, in string
+		want     map[string]string
+		wantErr  bool
+	}{
+		{name: "none", want: map[string]string{}},
+		{name: "nothing to overlook", in: entry("H", "a") + entry("M", "b"), want: map[string]string{}},
+		{name: "every tag", in: entry("h", "a\tb") + entry("m", "c\nd") + entry("S", " ") + entry("s", "H "),
+			want: map[string]string{"a\tb": "assume-unchanged", "c\nd": "assume-unchanged", " ": "skip-worktree", "H ": "skip-worktree"}},
+		{name: "SHA-256", in: "S 120000 " + id2 + " 0\ta|", want: map[string]string{"a": "skip-worktree"}},
+		{name: "cut off", in: strings.TrimSuffix(entry("H", "a"), "|"), wantErr: true},
+		{name: "other tag", in: entry("C", "a"), wantErr: true},
+		{name: "no tag", in: entry("", "a"), wantErr: true},
+		{name: "short id", in: "H 100644 1234 0\ta|", wantErr: true},
+		{name: "short mode", in: "H 644 " + id + " 0\ta|", wantErr: true},
+		{name: "no stage", in: "H 100644 " + id + "\ta|", wantErr: true},
+		{name: "no tab", in: "H 100644 " + id + " 0|", wantErr: true},
+		{name: "no path", in: entry("H", ""), wantErr: true},
+		{name: "path out", in: entry("h", "../a"), wantErr: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := parseIndex(strings.ReplaceAll(tt.in, "|", "\x00"))
+			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, ErrAnswer)) {
+				t.Fatalf("error %v", err)
+			}
+			if diff := cmp.Diff(tt.want, got); err == nil && diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestParseDate(t *testing.T) {
 	if when, commit, err := parseDate("1700000100 " + id + "\n"); err != nil || commit != id || when.Unix() != 1700000100 {
 		t.Errorf("got %v %s %v", when, commit, err)
