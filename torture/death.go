@@ -150,7 +150,8 @@ func (g *graveyard) points(ctx context.Context) ([]point, error) {
 			all = append(all, point{folder: folder, life: life{DieAfter: line}})
 		}
 		if folder {
-			for _, line := range []string{"begin", "manifest: ", "ref git-"} {
+			// Refs move side by side, so that after any of them there may be no other write to die in.
+			for _, line := range []string{"begin", "manifest: "} {
 				all = append(all, point{folder: folder, life: life{ParkAfter: line}})
 			}
 		}
