@@ -112,10 +112,15 @@ func cut(w http.ResponseWriter, r *http.Request, bucket http.Handler) {
 	panic(http.ErrAbortHandler)
 }
 
-// Slow answers later: each request waits for a time from shortest to longest.
-func Slow(bucket http.Handler, shortest, longest time.Duration) http.Handler {
+// Slow answers later: each request waits for a random time from shortest to longest. The source of chance
+// is guarded.
+func Slow(bucket http.Handler, shortest, longest time.Duration, random *rand.Rand) http.Handler {
+	var mu sync.Mutex
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(shortest + rand.N(longest-shortest+1))
+		mu.Lock()
+		wait := shortest + time.Duration(random.Int64N(int64(longest-shortest)+1))
+		mu.Unlock()
+		time.Sleep(wait)
 		bucket.ServeHTTP(w, r)
 	})
 }
