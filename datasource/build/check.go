@@ -26,7 +26,7 @@ func (c *Config) prepare() []error {
 	if c.Dirty == "" {
 		c.Dirty = dirtyError
 	}
-	if c.LocalManifest == "" && c.Path != record.Unknown {
+	if c.LocalManifest == "" && !record.IsUnknown(c.Path) && !record.IsUnknown(c.Image) {
 		c.LocalManifest = filepath.Join(c.Path, "manifest-"+c.Image+".json")
 	}
 	errs := c.Prepare()

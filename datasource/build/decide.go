@@ -84,9 +84,10 @@ func sorted(sources []string) []string { return slices.Compact(slices.Sorted(sli
 // shortDuration writes 168h, and not 168h0m0s, as the user did.
 func shortDuration(d time.Duration) string {
 	text := d.String()
-	text = strings.TrimSuffix(text, "0s")
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, nothing) {
+			text = text[:len(text)-2]
+		}
 	}
 	return text
 }

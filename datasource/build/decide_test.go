@@ -151,7 +151,7 @@ func TestDecide(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := decide(tt.config, tt.id, tt.seen, now)
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{}, manifest.Entry{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -188,7 +188,7 @@ func TestDecide_earlierRuns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m.Chain.Sources = tt.config.Builds
 			got := decide(tt.config, identity{}, seen{manifest: m, regions: []string{"eu-west-1"}, images: tt.images}, now)
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{}, manifest.Entry{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -225,7 +225,7 @@ func TestDecide_builds(t *testing.T) {
 
 func TestShortDuration(t *testing.T) {
 	for want, in := range map[string]time.Duration{
-		"168h": 168 * time.Hour, "1h30m": 90 * time.Minute, "10m": 10 * time.Minute, "45s": 45 * time.Second, "1h0m5s": time.Hour + 5*time.Second,
+		"168h": 168 * time.Hour, "1h30m": 90 * time.Minute, "10m": 10 * time.Minute, "45s": 45 * time.Second, "10s": 10 * time.Second, "1m30s": 90 * time.Second, "1h0m5s": time.Hour + 5*time.Second,
 	} {
 		if got := shortDuration(in); got != want {
 			t.Errorf("got %s, want %s", got, want)

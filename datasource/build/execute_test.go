@@ -101,7 +101,7 @@ func TestExecute(t *testing.T) {
 		t.Errorf("got %#v, %v", value, err)
 	}
 	looked(t, "force = true", "forced")
-	looked(t, "max_age = \"1ms\"", "older than 1ms")
+	looked(t, "max_age = \"1s\"", "older than 1s")
 	looked(t, "inputs = { docker = \"27.3\" }", "input docker added")
 
 	write(t, dir, map[string]string{"app/app.pkr.hcl": "changed"})

@@ -69,7 +69,7 @@ func (c *Config) prepare() []error {
 
 // ifKnown is empty for a value that is not known yet: it may turn out to be empty.
 func ifKnown(value string) string {
-	if value == record.Unknown {
+	if record.IsUnknown(value) {
 		return ""
 	}
 	return value

@@ -76,7 +76,7 @@ func (f *found) output(image string) (DatasourceOutput, error) {
 	}
 	if main, isAMI := f.amis[f.region]; isAMI {
 		out.ID, out.Name, out.Region, out.Architecture = main.ID, main.Name, main.Region, main.Architecture
-		out.Owner, out.CreationDate = main.Owner, main.CreatedAt.UTC().Format(time.RFC3339)
+		out.Owner, out.CreationDate = main.Owner, rfc3339(main.CreatedAt)
 		for key, value := range main.Tags {
 			out.Tags[key] = value
 		}
@@ -86,11 +86,17 @@ func (f *found) output(image string) (DatasourceOutput, error) {
 		parent.Identity, parent.AMI, parent.Region, parent.AMIs = main.ID, main.ID, main.Region, out.AMIs
 	} else {
 		out.ID, parent.Identity = f.artifactID(), manifest.Identity(f.entries)
-		if !f.createdAt.IsZero() {
-			out.CreationDate = f.createdAt.UTC().Format(time.RFC3339)
-		}
+		out.CreationDate = rfc3339(f.createdAt)
 	}
 	var err error
 	out.Ref, err = record.EncodeParent(parent)
 	return out, err
+}
+
+// rfc3339 is empty for a time that is not known.
+func rfc3339(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }

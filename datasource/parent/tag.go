@@ -99,12 +99,12 @@ func passedOver(images []ami.Image) string {
 	if len(images) == 0 {
 		return ""
 	}
-	return "; not published, or not current: " + strings.Join(idsOf(images[:min(len(images), maxNamed)]), ", ")
+	return "; passed over, as not published, not current or of another source: " + strings.Join(idsOf(images[:min(len(images), maxNamed)]), ", ")
 }
 
 // published drops AMIs that this plugin tagged and that are not the image, or that were never published:
 // a builder tags its AMI before anybody knows whether it will be. AMIs that other tools made have no
-// such tags, and are taken at their word. Images come newest first; of each architecture the newest that
+// such tags, and are taken at their word, unless a source is asked for. Images come newest first; of each architecture the newest that
 // stays is enough, so the registry is not asked for every older build.
 func (r *resolver) published(ctx context.Context, images []ami.Image) ([]ami.Image, error) {
 	var kept []ami.Image
@@ -121,6 +121,8 @@ func (r *resolver) published(ctx context.Context, images []ami.Image) ([]ami.Ima
 			if !good {
 				continue
 			}
+		} else if r.config.Source != "" {
+			continue
 		}
 		found[image.Architecture] = true
 		kept = append(kept, image)
@@ -129,7 +131,7 @@ func (r *resolver) published(ctx context.Context, images []ami.Image) ([]ami.Ima
 }
 
 // isPublished asks the registry, where there is one: the manifest must be there, in this registry, be
-// complete, and name the AMI.
+// complete, and name the AMI. Only a manifest knows the source of an AMI.
 func (r *resolver) isPublished(ctx context.Context, image ami.Image) (bool, error) {
 	uri, fingerprint := image.Tags[ami.TagManifest], image.Tags[ami.TagFingerprint]
 	wellFormed := uri != "" && manifest.CheckFingerprint(fingerprint) == nil
@@ -137,7 +139,7 @@ func (r *resolver) isPublished(ctx context.Context, image ami.Image) (bool, erro
 		return false, nil
 	}
 	if r.config.Registry == "" {
-		return true, nil
+		return r.config.Source == "", nil
 	}
 	reg, err := r.openRegistry(ctx)
 	if err != nil {
@@ -167,7 +169,7 @@ func (r *resolver) readBuild(ctx context.Context, reg *registry.Registry, finger
 		return build{}, err
 	}
 	var b build
-	if err == nil && len(stored.Manifest.MissingSources()) == 0 {
+	if err == nil && lacking(stored.Manifest) == "" {
 		parent := fromStored(stored)
 		b.ids, _ = r.named(parent.entries)
 		b.revoked = parent.revoked

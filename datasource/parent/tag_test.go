@@ -21,7 +21,7 @@ func TestTag_manifest(t *testing.T) {
 	good, revoked, partly := chain(print1), chain(print1), chain(print1)
 	revoked.Revoked, partly.Sources = "bad kernel", []string{"amazon-ebs.image", "amazon-ebs.arm64"}
 	const passed = "no available AMI in " + here + " with tag chain:git-sha = " + sha1 +
-		" that belongs to self; not published, or not current: "
+		" that belongs to self; passed over, as not published, not current or of another source: "
 	tests := map[string]struct {
 		facts     manifest.Chain
 		entries   []manifest.Entry
@@ -36,6 +36,8 @@ func TestTag_manifest(t *testing.T) {
 		"built again since":              {facts: good, entries: []manifest.Entry{first, again}, amis: []string{amiHere}, want: passed + amiHere},
 		"withdrawn": {facts: good, entries: []manifest.Entry{first, again}, withdrawn: []manifest.Entry{again},
 			amis: []string{amiThere, amiHere}},
+		"withdrawn, and there is no other": {facts: good, entries: []manifest.Entry{first}, withdrawn: []manifest.Entry{first},
+			amis: []string{amiHere}, want: passed + amiHere},
 		"revoked":              {facts: revoked, entries: []manifest.Entry{first}, amis: []string{amiHere}, want: "it is revoked: bad kernel (found by tag)"},
 		"revoked, and allowed": {facts: revoked, entries: []manifest.Entry{first}, amis: []string{amiHere}, options: "allow_revoked = true"},
 		"not complete":         {facts: partly, entries: []manifest.Entry{first}, amis: []string{amiHere}, want: passed + amiHere},
@@ -64,6 +66,20 @@ func TestTag_manifest(t *testing.T) {
 			} else {
 				wantParent(t, id, err, []string{tt.want})
 			}
+		})
+	}
+}
+
+// TestTag_source asks for a source where nothing says of which an AMI is. The newest AMI was taken.
+func TestTag_source(t *testing.T) {
+	offline(t)
+	ours := map[string]string{
+		"chain:git-sha": sha1, "chain:image": "base", "chain:fingerprint": print1, "chain:manifest": "s3://acme-images/m.json"}
+	for name, tags := range map[string]map[string]string{"no registry": ours, "of another tool": {"chain:git-sha": sha1}} {
+		t.Run(name, func(t *testing.T) {
+			id, err := fromEC2(t, fmt.Sprintf("git_sha = %q\nsource = \"amazon-ebs.image\"", sha1),
+				map[string][]amitest.Step{here: {amitest.Describe(amitest.Image{ID: amiHere, Tags: tags})}})
+			wantParent(t, id, err, []string{"passed over, as not published, not current or of another source: " + amiHere})
 		})
 	}
 }

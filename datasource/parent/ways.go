@@ -35,14 +35,10 @@ func (r *resolver) byManifest(ctx context.Context) (*found, error) {
 	if why := r.otherThan(m.Chain); why != "" {
 		return nil, missingf("%s %s", path, why)
 	}
-	parent := fromManifest(wayManifest, m, path, manifest.Digest(body))
-	if len(parent.entries) == 0 {
-		return nil, missingf("%s names no build of its last run, or of the sources that it wants", path)
+	if why := lacking(m); why != "" {
+		return nil, missingf("%s %s", path, why)
 	}
-	if missing := m.MissingSources(); len(missing) > 0 {
-		return nil, missingf("%s is not complete: %s is not built", path, strings.Join(missing, ", "))
-	}
-	return r.verify(ctx, parent, nil)
+	return r.verify(ctx, fromManifest(wayManifest, m, path, manifest.Digest(body)), nil)
 }
 
 // otherThan says why a local manifest is not the one asked for. The file of Packer's own
@@ -160,9 +156,26 @@ func (r *resolver) follow(ctx context.Context, reg *registry.Registry, ref *regi
 }
 
 func (r *resolver) verifyStored(ctx context.Context, stored registry.Stored, early lookup) (*found, error) {
-	parent := fromStored(stored)
-	if missing := stored.Manifest.MissingSources(); len(missing) > 0 || len(parent.entries) == 0 {
-		return nil, missingf("%s is not complete: %s is not built", stored.URI, strings.Join(missing, ", "))
+	if why := lacking(stored.Manifest); why != "" {
+		return nil, missingf("%s %s", stored.URI, why)
 	}
-	return r.verify(ctx, parent, early)
+	return r.verify(ctx, fromStored(stored), early)
+}
+
+// lacking says why a manifest describes no whole image. It is empty for one that does, whether anything may stand on that
+// image or not.
+func lacking(m *manifest.Manifest) string {
+	switch missing := m.MissingSources(); {
+	case len(missing) > 0:
+		return "is not complete: " + strings.Join(missing, ", ") + " is not built"
+	case m.Chain == nil && len(m.LastRun()) == 0:
+		return "names no build of its last run"
+	case m.Chain == nil:
+		return ""
+	case m.Chain.Revoked == manifest.Withdrawn:
+		return "is " + manifest.Withdrawn
+	case len(m.Current()) == 0:
+		return "names no build that is not revoked, of the sources that it wants"
+	}
+	return ""
 }

@@ -77,7 +77,9 @@ func TestExecute_manifest(t *testing.T) {
 		"Packer's of no run": {`{"builds":[{"name":"x","builder_type":"file","artifact_id":"File","packer_run_uuid":"u"}],"last_run_uuid":"v"}`,
 			"names no build of its last run"},
 		"ours, of other sources": {ours(t, func(m *manifest.Manifest) { m.Chain.Sources = []string{"amazon-ebs.app"} }),
-			"names no build of its last run, or of the sources that it wants"},
+			"is not complete: amazon-ebs.app is not built"},
+		"ours, all revoked": {ours(t, func(m *manifest.Manifest) { m.Builds[0].Revoked = "bad kernel" }),
+			"names no build that is not revoked, of the sources that it wants"},
 		"cut short":    {ours(t, nil)[:40], "corrupt: it is cut short"},
 		"not JSON":     {"image\n", "corrupt: not a JSON object"},
 		"empty":        {"", "corrupt: not a JSON object"},
@@ -148,6 +150,19 @@ func TestExecute_registry(t *testing.T) {
 }
 
 // TestExecute_damaged is never taken for missing: on_missing = "empty" would build on nothing.
+// TestExecute_withdrawn has a first publication fail that was taken back: the ref that it created stays, and points at
+// a withdrawn build. That was an error about a revoked parent, which on_missing and fallback_ami did not help against.
+func TestExecute_withdrawn(t *testing.T) {
+	offline(t)
+	dir := published(t, chain(print1))
+	reg, err := connect.Registry(t.Context(), dir, nil)
+	check(t, err)
+	check(t, reg.Withdraw(t.Context(), "base", print1, []manifest.Entry{fileBuild("image")}))
+	address := filepath.Join(dir, "base", "builds", print1+".json")
+	wantExecute(t, "registry = \""+dir+"\"", address, "  registry  "+address+" is withdrawn: its publication failed")
+	wantNone(t, dir)
+}
+
 func TestExecute_damaged(t *testing.T) {
 	offline(t)
 	const lenient = "\non_missing = \"empty\""
@@ -198,8 +213,14 @@ func check(t *testing.T, err error) {
 // TestExecute_missing answers nothing, and no error.
 func TestExecute_missing(t *testing.T) {
 	offline(t)
+	wantNone(t, t.TempDir())
+}
+
+// wantNone wants no parent in a registry, where that is no error.
+func wantNone(t *testing.T, registry string) {
+	t.Helper()
 	var d Datasource
-	if errs := configure(t, &d, "image = \"base\"\nregistry = \""+t.TempDir()+"\"\non_missing = \"empty\""); errs != nil {
+	if errs := configure(t, &d, "image = \"base\"\nregistry = \""+registry+"\"\non_missing = \"empty\""); errs != nil {
 		t.Fatal(errs)
 	}
 	value, err := d.Execute()

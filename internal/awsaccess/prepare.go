@@ -51,7 +51,7 @@ func (c *Config) Prepare() []error {
 	case c.AccessKey == "" && c.Token != "":
 		p.add("access_key and secret_key are required with token")
 	}
-	if c.AccessKey != "" && c.Profile != "" {
+	if c.AccessKey != "" && known(c.Profile) {
 		p.add("only one of access_key or profile may be set, got both")
 	}
 	p.region("region", c.Region)

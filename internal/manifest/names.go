@@ -98,6 +98,9 @@ func checkName(name string) error {
 		return fmt.Errorf("must be lower-case letters, digits, \".\", \"_\" and \"-\", and start with a letter or digit, got %q", name)
 	case strings.Contains(name, ".."):
 		return fmt.Errorf("must not contain \"..\", got %q", name)
+	case strings.HasSuffix(name, "."):
+		// Windows drops it: two images would share a folder.
+		return fmt.Errorf("must not end with \".\", got %q", name)
 	}
 	return nil
 }

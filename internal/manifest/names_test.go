@@ -17,6 +17,7 @@ func TestCheckImage(t *testing.T) {
 		"":                       "is required",
 		strings.Repeat("a", 129): "must have at most 128 characters, got 129",
 		"a..b":                   `must not contain "..", got "a..b"`,
+		"a.":                     `must not end with ".", got "a."`,
 	}
 	for _, name := range []string{"..", ".", "-a", "A", "a/b", "/a", "a/", "a b", "a\x00", "a\n", "é", "e\u0301", "🙂", "_a"} {
 		bad[name] = "must be lower-case letters"

@@ -29,7 +29,7 @@ type Checker struct {
 
 // That checks one value. The rule's error is put behind the option's name.
 func (c *Checker) That(name, value string, rule func(string) error) {
-	if value == record.Unknown {
+	if record.IsUnknown(value) {
 		return
 	}
 	if err := rule(value); err != nil {
@@ -42,7 +42,7 @@ func (c *Checker) List(name string, values []string, rule func(string) error) {
 	seen := map[string]bool{}
 	for i, value := range values {
 		c.That(fmt.Sprintf("%s[%d]", name, i), value, rule)
-		if seen[value] && value != record.Unknown {
+		if seen[value] && !record.IsUnknown(value) {
 			c.Errors = append(c.Errors, fmt.Errorf("%s must not repeat a value, got %q twice", name, value))
 		}
 		seen[value] = true
@@ -106,7 +106,7 @@ func OneOf(words ...string) func(string) error {
 // Known refuses the options, by name, whose value is still not known when they are used.
 func Known(values map[string][]string) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if slices.ContainsFunc(values[name], func(s string) bool { return strings.Contains(s, record.Unknown) }) {
+		if slices.ContainsFunc(values[name], record.IsUnknown) {
 			return fmt.Errorf("%s is %q: it refers to a value that is never set", name, record.Unknown)
 		}
 	}

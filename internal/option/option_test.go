@@ -20,10 +20,12 @@ func TestChecker(t *testing.T) {
 	var check Checker
 	check.That("a", "long text", short)
 	check.That("b", "<unknown>", short)
+	// As in "from-${build.ID}". It was refused before its value could be known.
+	check.That("b", "from-<unknown>", short)
 	check.That("c", "", Required)
 	check.That("d", "x", OneOf("y", "z"))
 	check.That("e", "", Optional(Required))
-	check.List("f", []string{"x", "x", "long text", "<unknown>", "<unknown>"}, short)
+	check.List("f", []string{"x", "x", "long text", "<unknown>", "<unknown>", "a-<unknown>", "a-<unknown>"}, short)
 	for _, value := range []time.Duration{0, minDuration, time.Hour, maxDuration, unknownDuration} {
 		check.Duration("good", value)
 	}

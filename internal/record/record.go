@@ -8,12 +8,16 @@ package record
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // Unknown is what Packer hands to a plugin for a value that is not known yet.
 const Unknown = "<unknown>"
+
+// IsUnknown tells whether a value, or a part of it, is not known yet.
+func IsUnknown(value string) bool { return strings.Contains(value, Unknown) }
 
 // Record is what data "chain-build" found out about one image.
 type Record struct {
