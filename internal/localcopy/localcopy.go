@@ -82,21 +82,22 @@ func Replace(ctx context.Context, path string, edit func(*manifest.Manifest) ([]
 }
 
 // Unpublished are the entries of a local copy that are still to be published. It answers none for a
-// copy of something that was published, and leaves out each entry whose source has an entry in the
-// registry that is newer, or the same one. stored is the manifest in the registry, nil where there
-// is none.
+// copy of something that was published, and leaves out each entry whose source does not count, or has an
+// entry in the registry that is newer, or the same one. stored is the manifest in the registry, nil where
+// there is none.
 func Unpublished(stored, local *manifest.Manifest) []manifest.Entry {
-	if local.Chain == nil || local.Chain.Published == nil || *local.Chain.Published {
+	if !local.Unpublished() {
 		return nil
 	}
-	if stored == nil {
-		return local.Builds
-	}
 	newest := map[string]int64{}
-	for _, entry := range stored.Builds {
-		newest[entry.Source()] = max(newest[entry.Source()], entry.BuildTime)
+	if stored != nil {
+		for _, entry := range stored.Builds {
+			newest[entry.Source()] = max(newest[entry.Source()], entry.BuildTime)
+		}
 	}
+	sources := local.Chain.Sources
 	return slices.DeleteFunc(slices.Clone(stored.Unknown(local.Builds)), func(e manifest.Entry) bool {
-		return newest[e.Source()] > e.BuildTime
+		counts := len(sources) == 0 || slices.Contains(sources, e.Source())
+		return !counts || newest[e.Source()] > e.BuildTime
 	})
 }

@@ -19,6 +19,8 @@ func TestUnpublished(t *testing.T) {
 		return &manifest.Manifest{Builds: entries, Chain: &manifest.Chain{Published: published}}
 	}
 	stored := local(nil, entry("1", "amd64", 100))
+	unwanted := local(&no, entry("2", "amd64", 101), entry("2", "debug", 101))
+	unwanted.Chain.Sources = []string{"amazon-ebs.amd64"}
 	for name, tt := range map[string]struct {
 		stored, local *manifest.Manifest
 		want          []string
@@ -30,7 +32,9 @@ func TestUnpublished(t *testing.T) {
 		"published since":         {stored, local(&no, entry("1", "amd64", 100)), nil},
 		"newer":                   {stored, local(&no, entry("2", "amd64", 101)), []string{"2amd64"}},
 		"built anew since":        {stored, local(&no, entry("0", "amd64", 99)), nil},
-		"of another source":       {stored, local(&no, entry("0", "arm64", 99), entry("0", "amd64", 99)), []string{"0arm64"}},
+		// It was published with no entry of that source in the end, and so found again by every later run.
+		"of a source that does not count": {nil, unwanted, []string{"2amd64"}},
+		"of another source":               {stored, local(&no, entry("0", "arm64", 99), entry("0", "amd64", 99)), []string{"0arm64"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string

@@ -81,7 +81,7 @@ func Encode(v any) ([]byte, error) {
 func CheckSchema(schema json.Number) error {
 	have, err := schema.Int64()
 	if err != nil || have < 1 {
-		return fmt.Errorf("%w: schema is %q", ErrCorrupt, schema)
+		return fmt.Errorf("%w: schema is %.60q", ErrCorrupt, schema)
 	}
 	if have > Schema {
 		return &SchemaError{Have: have}

@@ -49,6 +49,11 @@ func (m *Manifest) Unknown(entries []Entry) []Entry {
 	return slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return have[e.identity()] })
 }
 
+// Unpublished tells whether the manifest is a local copy of what is not in the registry yet.
+func (m *Manifest) Unpublished() bool {
+	return m.Chain != nil && m.Chain.Published != nil && !*m.Chain.Published
+}
+
 // Merge adds entries to a manifest; with a nil manifest it begins one. facts say what the entries
 // were built from. It reports false when the manifest holds the entries already: then nothing needs
 // to be written, and a writer whose answer was lost learns that its write landed.

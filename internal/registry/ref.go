@@ -94,7 +94,7 @@ func parseRef(body []byte, image, name string) (*Ref, error) {
 		return nil, err
 	}
 	if ref.Image != image || ref.Name != name {
-		return nil, fmt.Errorf("%w: it is ref %q of image %q", manifest.ErrCorrupt, ref.Name, ref.Image)
+		return nil, fmt.Errorf("%w: it is ref %.60q of image %.60q", manifest.ErrCorrupt, ref.Name, ref.Image)
 	}
 	if err := manifest.CheckFingerprint(ref.Fingerprint); err != nil {
 		return nil, fmt.Errorf("%w: fingerprint %w", manifest.ErrCorrupt, err)

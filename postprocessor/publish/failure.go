@@ -101,7 +101,7 @@ func (j *publication) remedy(ctx context.Context) string {
 func (j *publication) artifacts() []string {
 	var ids []string
 	for _, entry := range j.entries {
-		ids = append(ids, entry.ArtifactID)
+		ids = append(ids, artifactOf(entry))
 	}
 	return ids
 }

@@ -3,12 +3,15 @@
 package publish
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/hostile"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // TestHostile publishes where someone else's documents lie. The image is kept, the text says what is
@@ -42,6 +45,42 @@ func TestHostile(t *testing.T) {
 				t.Errorf("replaced, or not: %.200s", after)
 			}
 		})
+	}
+}
+
+// TestHostile_text hands on what a document says, and fails: the terminal gets words only. Cause: the ids
+// of a local copy and the sources of a manifest were shown as they were.
+func TestHostile_text(t *testing.T) {
+	const escape = "\x1b[2J\r\n::error::"
+	dir := folder(t)
+	rec := newRecord(dir)
+	rec.Sources = []string{"file.image", "file." + escape}
+	rec.Parents = []manifest.Parent{{Image: "base", Identity: escape, FoundBy: escape}}
+	rec.Entries = []manifest.Entry{{Name: "image" + escape, BuilderType: "file", ArtifactID: "File" + escape}}
+	rec.Unpublished = true
+	ui, err := process(t, configured(t, "chain", rec, ""), &artifact{id: "File"})
+	check(t, err)
+	check(t, os.RemoveAll(dir))
+	check(t, os.WriteFile(dir, nil, 0o644))
+	failed, err := process(t, configured(t, "chain", rec, ""), &artifact{id: "File"})
+	check(t, err)
+	lines := slices.Concat(ui.said, ui.red, failed.said, failed.red)
+	if text := strings.Join(lines, "\n"); strings.ContainsAny(text, "\x1b\r") || strings.Contains(text, "\n::error::") {
+		t.Errorf("got %q", lines)
+	}
+	if last := failed.red[len(failed.red)-1]; !strings.Contains(last, "The image is kept: File[2J ::error::\n") {
+		t.Errorf("got %q", last)
+	}
+}
+
+// TestArtifactOf names every AMI of an image, in however many regions it is.
+func TestArtifactOf(t *testing.T) {
+	var entry manifest.Entry
+	for i := range 30 {
+		entry.Images = append(entry.Images, manifest.Image{Provider: manifest.ProviderAWS, Region: fmt.Sprintf("eu-west-%d", i), ID: ami1})
+	}
+	if got := artifactOf(entry); strings.Count(got, ami1) != 30 {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -42,9 +42,7 @@ func (j *publication) writeLocal(ctx context.Context) error {
 		if ours && j.saysMore(have) {
 			return nil, nil
 		}
-		if !ours {
-			j.warnOfLost(have)
-		}
+		j.warnOfLost(have)
 		return j.stored.Body, nil
 	})
 	if err == nil {
@@ -55,12 +53,13 @@ func (j *publication) writeLocal(ctx context.Context) error {
 
 // saysMore tells whether the local copy is to stay. The sources of one build run side by side: the one
 // that comes last here may have read an older manifest than the one before it, and one that failed has
-// left here what is still to be published.
+// left here what is still to be published. A copy from another registry says nothing.
 func (j *publication) saysMore(have *manifest.Manifest) bool {
-	if have.Chain.Published == nil {
-		return have.Chain.Seq > j.stored.Manifest.Chain.Seq
+	stored := j.stored.Manifest
+	if have.Unpublished() {
+		return len(localcopy.Unpublished(stored, have)) > 0
 	}
-	return len(localcopy.Unpublished(j.stored.Manifest, have)) > 0
+	return have.Chain.Seq > stored.Chain.Seq && len(have.Unknown(stored.Builds)) == 0
 }
 
 // writeUnpublished writes a local copy that says that the image is not in the registry. The next run

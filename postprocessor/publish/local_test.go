@@ -5,11 +5,13 @@ package publish
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
 // TestLocal_foreign refuses to replace what the plugin did not write: output may name the wrong file.
@@ -85,6 +87,44 @@ func TestLocal_order(t *testing.T) {
 	check(t, first.writeLocal(t.Context()))
 	if m := copied(t, "manifest-app.json"); len(m.Builds) != 2 || m.Chain.Seq != 2 {
 		t.Errorf("the older manifest won: %+v", m)
+	}
+}
+
+// TestLocal_otherRegistry publishes to a registry that was begun anew. Cause: the copy of the old one stayed,
+// because its seq is higher.
+func TestLocal_otherRegistry(t *testing.T) {
+	dir := folder(t)
+	for _, run := range []string{"1", "2"} {
+		t.Setenv("PACKER_RUN_UUID", run)
+		processed(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File" + run})
+	}
+	t.Setenv("PACKER_RUN_UUID", "3")
+	processed(t, configured(t, "file", newRecord(filepath.Join(t.TempDir(), "new")), ""), &artifact{id: "File3"})
+	if builds := copied(t, "manifest-app.json").Builds; len(builds) != 1 || builds[0].ArtifactID != "File3" {
+		t.Errorf("the copy is not what was published: %+v", builds)
+	}
+}
+
+// TestLocal_lost replaces a copy that says of an image that it is still to be published, and which nobody
+// will publish. Cause: the id, which is whatever the file says, went to the terminal as it was.
+func TestLocal_lost(t *testing.T) {
+	for name, change := range map[string]func(*record.Record){
+		"of other files":                  func(rec *record.Record) { rec.Fingerprint = strings.Repeat("3", 64) },
+		"of a source that does not count": func(rec *record.Record) { rec.Sources = []string{"file.image"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t)
+			lost := sibling(t, dir, "debug")
+			lost.entries[0].ArtifactID = "File\x1b[2J\n::error::"
+			change(&lost.rec)
+			_, err := lost.writeUnpublished(t.Context())
+			check(t, err)
+			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+			want := "warning: File[2J ::error:: was built by an earlier run and never published; nothing refers to it any more"
+			if err != nil || !slices.Equal(ui.red, []string{want}) {
+				t.Errorf("got %v, %q", err, ui.red)
+			}
+		})
 	}
 }
 

@@ -76,7 +76,7 @@ func (j *publication) readManifest(ctx context.Context, wait func()) error {
 func (j *publication) publishManifest(ctx context.Context, wait func()) error {
 	j.ui.Say(fmt.Sprintf("Publishing %s: %s (fingerprint %.12s)", j.rec.Image, j.rec.Reason, j.rec.Fingerprint))
 	for _, parent := range j.rec.Parents {
-		j.ui.Say(fmt.Sprintf("parent %s: %s (%s)", parent.Image, parent.Identity, parent.FoundBy))
+		j.ui.Say(fmt.Sprintf("parent %s: %s (%s)", parent.Image, manifest.OneLine(parent.Identity), manifest.OneLine(parent.FoundBy)))
 	}
 	j.warnOfSources()
 	err := j.tag(ctx)

@@ -27,7 +27,7 @@ func (j *publication) moveRefs(ctx context.Context) error {
 	m := j.stored.Manifest
 	if missing := m.MissingSources(); len(missing) > 0 {
 		j.ui.Say(fmt.Sprintf("%s is not complete yet: %s is still to come; no ref is moved",
-			j.rec.Image, strings.Join(missing, ", ")))
+			j.rec.Image, listed(missing)))
 		return nil
 	}
 	to := registry.Target{

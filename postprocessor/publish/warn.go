@@ -3,11 +3,11 @@
 package publish
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/localcopy"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
@@ -16,7 +16,7 @@ func (j *publication) warnOfSources() {
 	for _, entry := range j.entries {
 		if len(j.rec.Sources) > 0 && !slices.Contains(j.rec.Sources, entry.Source()) {
 			j.ui.Error(fmt.Sprintf("warning: %s is not among the builds of data \"chain-build\" (%s), so it does not count: "+
-				"the next run will build again", entry.Source(), strings.Join(j.rec.Sources, ", ")))
+				"the next run will build again", manifest.OneLine(entry.Source()), listed(j.rec.Sources)))
 		}
 	}
 }
@@ -36,11 +36,32 @@ func (j *publication) warnOfRegions(ids map[string][]string, session string) {
 	}
 }
 
-// warnOfLost names what an earlier run built from other files and never published, before the copy that
-// says so is replaced. Nobody will publish it now.
+// warnOfLost names what an earlier run built and never published, before the copy that says so is replaced.
+// Nobody will publish it now.
 func (j *publication) warnOfLost(have *manifest.Manifest) {
-	for _, entry := range localcopy.Unpublished(nil, have) {
-		j.ui.Error(fmt.Sprintf("warning: %s was built by an earlier run and never published; nothing refers to it any more",
-			entry.ArtifactID))
+	if !have.Unpublished() {
+		return
 	}
+	for _, entry := range j.stored.Manifest.Unknown(have.Builds) {
+		j.ui.Error(fmt.Sprintf("warning: %s was built by an earlier run and never published; nothing refers to it any more",
+			artifactOf(entry)))
+	}
+}
+
+// artifactOf is the id of what was built, for the terminal: the entry may come from a file that anybody wrote.
+func artifactOf(entry manifest.Entry) string {
+	var amis []string
+	for _, image := range entry.AMIs() {
+		amis = append(amis, image.Region+":"+image.ID)
+	}
+	return cmp.Or(strings.Join(amis, ","), manifest.OneLine(entry.ArtifactID))
+}
+
+// listed are names for the terminal: those of a manifest may be anything.
+func listed(names []string) string {
+	var lines []string
+	for _, name := range names {
+		lines = append(lines, manifest.OneLine(name))
+	}
+	return strings.Join(lines, ", ")
 }
