@@ -218,6 +218,9 @@ func (r *Registry) MoveBack(ctx context.Context, image, name string, moved Moved
 	}
 	writeID := r.newID()
 	_, err := r.update(ctx, refKey(image, name), func(current []byte) ([]byte, error) {
+		if current == nil {
+			return nil, store.ErrUnchanged
+		}
 		ref, err := parseRef(current, image, name)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", r.RefURI(image, name), err)
@@ -238,6 +241,9 @@ func (r *Registry) MoveBack(ctx context.Context, image, name string, moved Moved
 func (r *Registry) Withdraw(ctx context.Context, image, fingerprint string, entries []manifest.Entry) error {
 	writeID := r.newID()
 	_, err := r.update(ctx, buildKey(image, fingerprint), func(current []byte) ([]byte, error) {
+		if current == nil {
+			return nil, store.ErrUnchanged
+		}
 		stored, err := r.stored(current, image, fingerprint)
 		if err != nil {
 			return nil, err

@@ -20,34 +20,28 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
-	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
 // builderType is what Packer calls the builder of this plugin.
 const builderType = "chain"
 
-// handedOn tells whether the artifact is an image that existed before the build.
-func (p *PostProcessor) handedOn() bool { return p.config.PackerBuilderType == builderType }
-
-// entries are what the manifest says of the artifact.
-func (p *PostProcessor) entries(
-	ctx context.Context, ui packersdk.Ui, rec record.Record, source packersdk.Artifact,
-) ([]manifest.Entry, error) {
-	if p.handedOn() {
-		if len(rec.Entries) == 0 {
-			return nil, errors.New("the record names no image that exists")
-		}
-		return rec.Entries, nil
+// readArtifact learns what the manifest says of the artifact. Files may be large, so it takes as long as it
+// takes.
+func (j *publication) readArtifact(ctx context.Context) error {
+	if j.handedOn() {
+		j.entries = j.rec.Entries
+		return nil
 	}
-	files, err := hashFiles(ctx, ui, source.Files())
+	files, err := hashFiles(ctx, j.ui, j.source.Files())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return []manifest.Entry{{
-		Name: p.config.PackerBuildName, BuilderType: p.config.PackerBuilderType, BuilderID: source.BuilderId(),
-		BuildTime: time.Now().Unix(), ArtifactID: source.Id(), Files: files,
-		PackerRunUUID: os.Getenv("PACKER_RUN_UUID"), Images: images(source),
-	}}, nil
+	j.entries = []manifest.Entry{{
+		Name: j.config.PackerBuildName, BuilderType: j.config.PackerBuilderType, BuilderID: j.source.BuilderId(),
+		BuildTime: time.Now().Unix(), ArtifactID: j.source.Id(), Files: files,
+		PackerRunUUID: os.Getenv("PACKER_RUN_UUID"), Images: images(j.source),
+	}}
+	return nil
 }
 
 // images reads the machine images of an artifact: from the state that every builder fills that is

@@ -6,9 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
@@ -31,7 +35,7 @@ func (j *publication) failed(ctx context.Context, cause error) error {
 	lines := []string{
 		fmt.Sprintf("publish %s: %s", j.rec.Image, cause), "",
 		j.state(cause),
-		"The image is kept: " + strings.Join(j.artifacts(), ", "),
+		"The image is kept: " + j.artifacts(),
 		j.remedy(ctx),
 	}
 	j.ui.Error(strings.Join(lines, "\n"))
@@ -47,42 +51,66 @@ func lastMoments(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(last, hasty, context.Canceled)
 }
 
-// fail takes back what was published and returns the error: Packer is about to destroy the image.
+// fail returns the error, upon which Packer destroys the image that it built: what was published of that is
+// taken back. An image that was handed on is never destroyed.
 func (j *publication) fail(ctx context.Context, cause error) error {
 	text := j.state(cause)
-	if j.registry != nil && !j.exists() {
+	switch _, unknown := unknownWrite(cause); {
+	case j.handedOn():
+		text += " The image stays, and nothing was taken back."
+	case j.stored.Manifest != nil || unknown:
 		if err := j.takeBack(ctx); err != nil {
 			text += " It could not be taken back: " + err.Error()
-		} else if j.stored.Manifest != nil {
-			text = "What was published has been taken back."
+		} else {
+			text = "What was published has been taken back." + j.leftBehind()
 		}
 	}
 	return fmt.Errorf("publish %s: %w\n\n%s", j.rec.Image, cause, text)
 }
 
 func (j *publication) takeBack(ctx context.Context) error {
-	var errs []error
+	err := sideBySide(j.moved, func(ref movedRef) error {
+		return j.registry.MoveBack(ctx, j.rec.Image, ref.name, ref.moved)
+	})
+	return errors.Join(err, j.registry.Withdraw(ctx, j.rec.Image, j.rec.Fingerprint, j.entries))
+}
+
+// leftBehind names the refs that cannot be moved back, because they pointed nowhere before.
+func (j *publication) leftBehind() string {
+	var names []string
 	for _, ref := range j.moved {
-		errs = append(errs, j.registry.MoveBack(ctx, j.rec.Image, ref.name, ref.moved))
+		if ref.moved.Before == nil {
+			names = append(names, ref.name)
+		}
 	}
-	if j.stored.Manifest != nil {
-		errs = append(errs, j.registry.Withdraw(ctx, j.rec.Image, j.rec.Fingerprint, j.entries))
+	if len(names) == 0 {
+		return ""
 	}
-	return errors.Join(errs...)
+	slices.Sort(names)
+	return " Refs that did not exist before stay as they are: " + strings.Join(names, ", ") + "."
 }
 
 // state says what is known of the registry: published, not published, or unknown.
 func (j *publication) state(cause error) string {
-	var update *store.UpdateError
+	address, unknown := unknownWrite(cause)
 	switch {
 	case j.exists():
 		return "The image was published by an earlier build; the refs or the local copy may not be up to date."
 	case j.stored.Manifest != nil:
 		return "The manifest is published (" + j.stored.URI + "); the refs or the local copy are not complete."
-	case errors.As(cause, &update) && update.Outcome == store.Unknown:
-		return "It is unknown whether the manifest is published: read " + update.Address + " to find out."
+	case unknown:
+		return "It is unknown whether the manifest is published: read " + address + " to find out."
 	}
 	return "The manifest is not published."
+}
+
+// unknownWrite is the address of a document whose write may have landed or not.
+func unknownWrite(cause error) (address string, unknown bool) {
+	var update *store.UpdateError
+	if errors.As(cause, &update) && update.Outcome == store.Unknown {
+		return update.Address, true
+	}
+	return "", false
 }
 
 // remedy leaves a local copy and says how to finish.
@@ -98,10 +126,21 @@ func (j *publication) remedy(ctx context.Context) string {
 	return fmt.Sprintf("%s, in the same folder: it finds %s, builds nothing, and publishes the image.", again, path)
 }
 
-func (j *publication) artifacts() []string {
+// artifacts names what is kept. Of an artifact that could not be read, that is its id, if anything.
+func (j *publication) artifacts() string {
+	entries := j.entries
+	if len(entries) == 0 {
+		var unread manifest.Entry
+		_ = crash.Guard(component, func() error {
+			unread.ArtifactID = j.source.Id()
+			unread.Images = ami.FromArtifactID(unread.ArtifactID)
+			return nil
+		})()
+		entries = []manifest.Entry{unread}
+	}
 	var ids []string
-	for _, entry := range j.entries {
+	for _, entry := range entries {
 		ids = append(ids, artifactOf(entry))
 	}
-	return ids
+	return strings.Join(ids, ", ")
 }

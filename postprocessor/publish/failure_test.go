@@ -10,12 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
 )
 
 // broken is a registry that cannot be written to: its folder is a file.
@@ -117,11 +120,39 @@ func TestFailed_keepAfterManifest(t *testing.T) {
 	}
 }
 
+// TestFailed_oneRef has a ref damaged: the others move, in the first run and in every later one, and all
+// that is wrong is said. Cause: the first error ended the moves beside it.
+func TestFailed_oneRef(t *testing.T) {
+	dir, path := damaged(t)
+	other := filepath.Join(filepath.Dir(path), "staging.json")
+	check(t, os.WriteFile(other, []byte("[]"), 0o644))
+	const options = `channels = ["production", "staging", "latest"]`
+	want := "publish app: move ref production of app: read " + path + ": corrupt: it is cut short\n" +
+		"move ref staging of app: read " + other + ": corrupt: not a JSON object\n\n"
+	ui, err := process(t, configured(t, "file", newRecord(dir), options), &artifact{id: "File"})
+	if err != nil || len(ui.red) != 1 || !strings.HasPrefix(ui.red[0], want) {
+		t.Errorf("got %v, %q, want %s", err, ui.red, want)
+	}
+	for _, name := range []string{"latest", "git-" + sha1, "commit-" + sha1} {
+		if !points(t, dir, name) {
+			t.Errorf("ref %s is left behind", name)
+		}
+	}
+	behind := registry.Target{Fingerprint: strings.Repeat("2", 64), ManifestSeq: 1}
+	_, err = open(t, dir).Move(t.Context(), "app", "latest", behind, registry.Always, "test")
+	check(t, err)
+	ui, err = process(t, configured(t, "chain", handedOn(dir, stored(t, dir), false), options), &artifact{id: "File"})
+	if err != nil || len(ui.red) != 1 || !points(t, dir, "latest") {
+		t.Errorf("a later run leaves latest behind: %v, %q", err, ui.red)
+	}
+}
+
 // TestFailed_failAfterManifest takes back what is there already: Packer destroys the image next.
 func TestFailed_failAfterManifest(t *testing.T) {
 	dir, path := damaged(t)
 	_, err := process(t, configured(t, "file", newRecord(dir), "on_failure = \"fail\"\nchannels = [\"production\"]"), &artifact{id: "File"})
-	want := "publish app: move ref production of app: read " + path + ": corrupt: it is cut short\n\nWhat was published has been taken back."
+	want := "publish app: move ref production of app: read " + path + ": corrupt: it is cut short\n\n" +
+		"What was published has been taken back. Refs that did not exist before stay as they are: commit-" + sha1 + "."
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -131,6 +162,27 @@ func TestFailed_failAfterManifest(t *testing.T) {
 	ref, err := open(t, dir).Ref(t.Context(), "app", "git-"+sha1)
 	if err != nil || ref.Fingerprint != strings.Repeat("2", 64) {
 		t.Errorf("the ref is not moved back: %+v, %v", ref, err)
+	}
+}
+
+// TestFailed_failHandedOn publishes what an earlier run could not, and fails: source "chain" destroys nothing.
+// Cause: what another run had published of the image was revoked.
+func TestFailed_failHandedOn(t *testing.T) {
+	const options = "on_failure = \"fail\"\nchannels = [\"production\", \"latest\"]"
+	for name, unpublished := range map[string]bool{"published": false, "unpublished": true} {
+		t.Run(name, func(t *testing.T) {
+			dir, _ := damaged(t)
+			before := sibling(t, dir, "amd64")
+			before.publishEntries(t)
+			both, _ := manifest.Merge(before.stored.Manifest, sibling(t, dir, "arm64").entries, before.facts(), now, "w")
+			_, err := process(t, configured(t, "chain", handedOn(dir, both, unpublished), options), &artifact{id: "File"})
+			if err == nil || !strings.HasSuffix(err.Error(), " The image stays, and nothing was taken back.") {
+				t.Errorf("got %v", err)
+			}
+			if m := stored(t, dir); m.Chain.Revoked != "" || len(m.Builds) < 1 || !points(t, dir, "latest") || !points(t, dir, "git-"+sha1) {
+				t.Errorf("something was taken back: %+v", m)
+			}
+		})
 	}
 }
 
@@ -173,6 +225,81 @@ func TestFailed_cancelled(t *testing.T) {
 	}
 	if m := stored(t, dir); m == nil || m.Chain.Revoked != manifest.Withdrawn {
 		t.Errorf("the manifest is not withdrawn: %+v", m)
+	}
+}
+
+// moody is a store that loses the answer to the first write of a key, and then is away.
+type moody struct {
+	*memstore.Store
+	key  string
+	away bool
+}
+
+func (m *moody) Get(ctx context.Context, key string) (store.Object, error) {
+	if m.away {
+		return store.Object{}, fmt.Errorf("read %s: %w", key, store.ErrTransient)
+	}
+	return m.Store.Get(ctx, key)
+}
+
+func (m *moody) Put(ctx context.Context, key string, body []byte, tag string) (string, error) {
+	if m.away {
+		return "", fmt.Errorf("write %s: %w", key, store.ErrTransient)
+	}
+	tag, err := m.Store.Put(ctx, key, body, tag)
+	if err == nil && key == m.key {
+		m.key, m.away = "", true
+		return "", fmt.Errorf("write %s: %w", key, store.ErrUnknown)
+	}
+	return tag, err
+}
+
+// TestFailed_failUnknown loses the answer to a write, and does not learn until the deadline whether it landed.
+// Cause: a ref of which that is not known stayed on the image that Packer destroys, and the text said that all
+// was taken back.
+func TestFailed_failUnknown(t *testing.T) {
+	const back, not = "What was published has been taken back.", "It could not be taken back: "
+	latest, build := "app/refs/latest.json", "app/builds/"+print1+".json"
+	for name, tt := range map[string]struct {
+		key   string
+		there bool
+		want  string
+	}{
+		"ref":                        {latest, true, back},
+		"ref, and no answer after":   {latest, false, not},
+		"build":                      {build, true, back},
+		"build, and no answer after": {build, false, "It is unknown whether the manifest is published: read memory://" + build + " to find out. " + not},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &moody{Store: memstore.New()}
+				old := registry.Target{Fingerprint: strings.Repeat("2", 64), ManifestSeq: 1}
+				_, err := registry.New(s).Move(t.Context(), "app", "latest", old, registry.NotBack, "test")
+				check(t, err)
+				s.key = tt.key
+				j := sibling(t, t.TempDir(), "image")
+				j.config.OnFailure, j.config.Channels, j.registry = fail, []string{"latest"}, registry.New(s)
+				j.rec.Git = manifest.Git{}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if err = j.publishManifest(ctx, func() {}); err == nil {
+					err = j.moveRefs(ctx)
+				}
+				s.away = !tt.there
+				err = j.failed(t.Context(), err)
+				if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), back) != tt.there {
+					t.Errorf("got %v, want %s", err, tt.want)
+				}
+				ref, err := registry.New(s.Store).Ref(t.Context(), "app", "latest")
+				if tt.there && (err != nil || ref.Fingerprint != old.Fingerprint) {
+					t.Errorf("the ref is not moved back: %+v, %v", ref, err)
+				}
+				m, err := registry.New(s.Store).Manifest(t.Context(), "app", print1)
+				if tt.there && (err != nil || m.Manifest.Chain.Revoked != manifest.Withdrawn) {
+					t.Errorf("the manifest is not withdrawn: %+v, %v", m.Manifest, err)
+				}
+			})
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ package publish
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -65,6 +66,9 @@ func (j *publication) saysMore(have *manifest.Manifest) bool {
 // writeUnpublished writes a local copy that says that the image is not in the registry. The next run
 // finds it and publishes the image, instead of building it again.
 func (j *publication) writeUnpublished(ctx context.Context) (string, error) {
+	if len(j.entries) == 0 {
+		return "", errors.New("the artifact could not be read")
+	}
 	path, err := absolute("local_manifest", j.found())
 	if err != nil {
 		return "", err

@@ -91,14 +91,36 @@ func TestPostProcess_null(t *testing.T) {
 	}
 }
 
-func TestPostProcess_panic(t *testing.T) {
+// TestPostProcess_unreadable has an artifact that cannot be read: a bug, or a file that is locked. Cause: that
+// was an error whatever on_failure says, upon which Packer destroys the image.
+func TestPostProcess_unreadable(t *testing.T) {
 	dir := folder(t)
-	for _, method := range []string{"BuilderId", "Files", "Id", "State"} {
-		t.Run(method, func(t *testing.T) {
-			_, err := process(t, configured(t, "file", newRecord(dir), ""), &artifact{broken: method})
-			for _, want := range []string{`post-processor "chain": bug in the chain plugin `, ": the artifact has no " + method, "\n\nPlease report it at https://"} {
-				if err == nil || !strings.Contains(err.Error(), want) {
-					t.Errorf("got %v, want %q in it", err, want)
+	const region = "eu-west-1:" + ami1
+	bug := func(method string) []string {
+		return []string{`post-processor "chain": bug in the chain plugin `, ": the artifact has no " + method, "\n\nPlease report it at https://"}
+	}
+	for name, tt := range map[string]struct {
+		in   artifact
+		id   string
+		want []string
+	}{
+		"BuilderId": {artifact{id: region, broken: "BuilderId"}, region, bug("BuilderId")},
+		"Files":     {artifact{id: region, broken: "Files"}, region, bug("Files")},
+		"Id":        {artifact{id: region, broken: "Id"}, "an artifact of unknown id", bug("Id")},
+		"State":     {artifact{id: "File\x1b[2J", broken: "State"}, "File[2J", bug("State")},
+		"a file":    {artifact{id: "File", files: []string{"a\x00b"}}, "File", []string{"publish app: read a\x00b: "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &tt.in)
+			kept := "\n\nThe manifest is not published.\nThe image is kept: " + tt.id + "\nTo finish, remove the cause and run the same packer build " +
+				"again. No local copy could be left, so the image will be built again: the artifact could not be read"
+			if err != nil || len(ui.red) != 1 || !strings.HasSuffix(ui.red[0], kept) {
+				t.Fatalf("got %v, %q", err, ui.red)
+			}
+			_, err = process(t, configured(t, "file", newRecord(dir), `on_failure = "fail"`), &tt.in)
+			for _, want := range tt.want {
+				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(ui.red[0], want) {
+					t.Errorf("got %v and %q, want %q in them", err, ui.red, want)
 				}
 			}
 		})
@@ -157,6 +179,19 @@ func TestPostProcess_cancelled(t *testing.T) {
 	}
 	if stored(t, dir) != nil {
 		t.Error("it is published")
+	}
+}
+
+// TestPostProcess_cancelledRead gives up while a file of 40 GB is read.
+func TestPostProcess_cancelledRead(t *testing.T) {
+	dir := folder(t)
+	check(t, os.WriteFile("image.txt", []byte("hello"), 0o644))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	ui := &screen{}
+	_, _, _, err := configured(t, "file", newRecord(dir), "").PostProcess(ctx, ui, &artifact{id: "File", files: []string{"image.txt"}})
+	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "read image.txt: context canceled") || !strings.Contains(ui.red[0], "The image is kept: File") {
+		t.Errorf("got %v, %q", err, ui.red)
 	}
 }
 

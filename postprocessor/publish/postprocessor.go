@@ -6,6 +6,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -65,27 +66,42 @@ func (p *PostProcessor) publish(ctx context.Context, ui packersdk.Ui, source pac
 	if source == nil {
 		return fmt.Errorf("publish %s: there is no artifact: the builder made none", rec.Image)
 	}
-	if err := sameParent(rec, source); err != nil {
-		return fmt.Errorf("publish %s: %w", rec.Image, err)
-	}
-	entries, err := p.entries(ctx, ui, rec, source)
-	if err != nil {
-		return fmt.Errorf("publish %s: %w", rec.Image, err)
-	}
-	for _, warning := range p.config.Warnings() {
-		ui.Error("warning: " + warning)
-	}
-	job := &publication{
-		config: p.config, ui: ui, rec: rec, entries: entries,
-		ci: ci.Detect(os.Getenv), now: time.Now,
-	}
-	limited, cancel := context.WithTimeout(ctx, p.config.PublishTimeout)
-	defer cancel()
+	job := &publication{config: p.config, ui: ui, rec: rec, source: source, ci: ci.Detect(os.Getenv), now: time.Now}
+	var mistake error
 	// A bug in here is a failed publication like any other: it must not cost the image.
-	if err := crash.Guard(component, func() error { return job.run(limited) })(); err != nil {
+	err = crash.Guard(component, func() error {
+		if mistake = job.mistake(); mistake != nil {
+			return nil
+		}
+		return job.publish(ctx)
+	})()
+	switch {
+	case mistake != nil:
+		return fmt.Errorf("publish %s: %w", rec.Image, mistake)
+	case err != nil:
 		return job.failed(ctx, err)
 	}
 	return nil
+}
+
+// mistake is what is wrong with the template. It fails the build, whatever on_failure says.
+func (j *publication) mistake() error {
+	if j.handedOn() && len(j.rec.Entries) == 0 {
+		return errors.New("the record names no image that exists")
+	}
+	return sameParent(j.rec, j.source)
+}
+
+func (j *publication) publish(ctx context.Context) error {
+	if err := j.readArtifact(ctx); err != nil {
+		return err
+	}
+	for _, warning := range j.config.Warnings() {
+		j.ui.Error("warning: " + warning)
+	}
+	ctx, cancel := context.WithTimeout(ctx, j.config.PublishTimeout)
+	defer cancel()
+	return j.run(ctx)
 }
 
 // run publishes in an order in which everything that is visible is complete: the tags, then the

@@ -25,23 +25,26 @@ import (
 
 // publication is one run of the post-processor.
 type publication struct {
-	config  Config
-	ui      packersdk.Ui
-	rec     record.Record
-	entries []manifest.Entry
-	ci      ci.Build
-	now     func() time.Time
+	config Config
+	ui     packersdk.Ui
+	rec    record.Record
+	source packersdk.Artifact
+	ci     ci.Build
+	now    func() time.Time
 
+	// entries are what the manifest says of the artifact; empty until it was read.
+	entries  []manifest.Entry
 	registry *registry.Registry
 	stored   registry.Stored
 	mu       sync.Mutex
 	moved    []movedRef
 }
 
+// handedOn tells whether the artifact is an image that existed before the build.
+func (j *publication) handedOn() bool { return j.config.PackerBuilderType == builderType }
+
 // exists tells whether the image is in the registry already, so that only the refs may have to move.
-func (j *publication) exists() bool {
-	return j.config.PackerBuilderType == builderType && !j.rec.Unpublished
-}
+func (j *publication) exists() bool { return j.handedOn() && !j.rec.Unpublished }
 
 // aheadTime is how long is waited for what is read ahead: it only saves time, and must cost none where
 // the store is slow.

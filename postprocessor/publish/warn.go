@@ -54,7 +54,7 @@ func artifactOf(entry manifest.Entry) string {
 	for _, image := range entry.AMIs() {
 		amis = append(amis, image.Region+":"+image.ID)
 	}
-	return cmp.Or(strings.Join(amis, ","), manifest.OneLine(entry.ArtifactID))
+	return cmp.Or(strings.Join(amis, ","), manifest.OneLine(entry.ArtifactID), "an artifact of unknown id")
 }
 
 // listed are names for the terminal: those of a manifest may be anything.
