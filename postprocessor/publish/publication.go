@@ -91,6 +91,7 @@ func (j *publication) publishManifest(ctx context.Context, wait func()) error {
 		return fmt.Errorf("write the manifest: %w", err)
 	}
 	j.ui.Say("manifest: " + j.stored.URI)
+	j.warnOfTurns()
 	return nil
 }
 

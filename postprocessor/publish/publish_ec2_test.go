@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
@@ -187,6 +188,20 @@ func (c cloud) wantUnpublished(ui *screen, want ...string) {
 	}
 	if local := copied(c.t, "manifest-app.json"); local.Chain.Published == nil || *local.Chain.Published {
 		c.t.Errorf("the local copy does not say that it is not published: %+v", local.Chain)
+	}
+}
+
+// TestEC2_turns publishes beside a job that makes the image in another region.
+func TestEC2_turns(t *testing.T) {
+	c := cloud{t, folder(t)}
+	other := manifest.Entry{Name: "image", BuilderType: "amazon-ebs", PackerRunUUID: "other",
+		Images: []manifest.Image{{Provider: manifest.ProviderAWS, Region: "ap-south-1", ID: ami2}}}
+	_, err := open(t, c.dir).Publish(t.Context(), []manifest.Entry{other}, newRecord(c.dir).Facts())
+	check(t, err)
+	ui, err := c.publish("amazon-ebs", newRecord(c.dir), "", nil)
+	const want = "warning: amazon-ebs.image was in ap-south-1 and is in eu-central-1, eu-west-1, us-east-1 now: "
+	if err != nil || len(ui.red) != 1 || !strings.HasPrefix(ui.red[0], want) {
+		t.Errorf("got %v, %q, want %q", err, ui.red, want)
 	}
 }
 

@@ -36,6 +36,39 @@ func (j *publication) warnOfRegions(ids map[string][]string, session string) {
 	}
 }
 
+// warnOfTurns says when the image has left the regions that it was in. With two jobs that build one template,
+// each for a region of its own, the newest entry is always the other's.
+func (j *publication) warnOfTurns() {
+	for _, entry := range j.entries {
+		before, now := regionsOf(j.before(entry)), regionsOf(entry)
+		stays := slices.ContainsFunc(now, func(region string) bool { return slices.Contains(before, region) })
+		if len(before) == 0 || len(now) == 0 || stays {
+			continue
+		}
+		j.ui.Error(fmt.Sprintf("warning: %s was in %s and is in %s now: jobs that build it for other regions take turns, and each "+
+			"run builds again. Make the AMIs of all regions in one build, with ami_regions or copies, or give each region an image "+
+			"of its own name", manifest.OneLine(entry.Source()), strings.Join(before, ", "), strings.Join(now, ", ")))
+	}
+}
+
+// before is the newest entry of another run for the same source; empty where none counts.
+func (j *publication) before(entry manifest.Entry) manifest.Entry {
+	for _, other := range slices.Backward(j.stored.Manifest.Builds) {
+		if other.Source() == entry.Source() && other.PackerRunUUID != entry.PackerRunUUID && other.Revoked == "" {
+			return other
+		}
+	}
+	return manifest.Entry{}
+}
+
+func regionsOf(entry manifest.Entry) []string {
+	var regions []string
+	for _, image := range entry.AMIs() {
+		regions = append(regions, image.Region)
+	}
+	return regions
+}
+
 // warnOfLost names what an earlier run built and never published, before the copy that says so is replaced.
 // Nobody will publish it now.
 func (j *publication) warnOfLost(have *manifest.Manifest) {
