@@ -155,7 +155,7 @@ func TestExecute_withdrawn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := reg.Withdraw(t.Context(), "app", rec.Fingerprint, []manifest.Entry{entry("2", now)}); err != nil {
+	if _, err := reg.Withdraw(t.Context(), "app", rec.Fingerprint, []manifest.Entry{entry("2", now)}); err != nil {
 		t.Fatal(err)
 	}
 	if value, err := execute(t, ""); err != nil || !value.GetAttr("needed").True() {

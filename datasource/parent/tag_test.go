@@ -53,7 +53,8 @@ func TestTag_manifest(t *testing.T) {
 			check(t, err)
 			_, err = reg.Publish(t.Context(), tt.entries, tt.facts)
 			check(t, err)
-			check(t, reg.Withdraw(t.Context(), "base", print1, tt.withdrawn))
+			_, err = reg.Withdraw(t.Context(), "base", print1, tt.withdrawn)
+			check(t, err)
 			var tagged []amitest.Image
 			for i, id := range tt.amis {
 				tagged = append(tagged, amitest.Image{ID: id, Created: fmt.Sprintf("2026-05-%02dT00:00:00.000Z", 31-i), Tags: map[string]string{

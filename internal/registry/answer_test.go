@@ -40,8 +40,8 @@ func TestWithdraw_afterLostAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.lost = map[string]bool{}
-	if err := reg.Withdraw(t.Context(), image, fp1, ours); err != nil || len(s.lost) != 1 {
-		t.Fatalf("error %v, lost %v", err, s.lost)
+	if found, err := reg.Withdraw(t.Context(), image, fp1, ours); err != nil || !found || len(s.lost) != 1 {
+		t.Fatalf("found %t, error %v, lost %v", found, err, s.lost)
 	}
 	stored, err := reg.Manifest(t.Context(), image, fp1)
 	if err != nil || stored.Manifest.Chain.Revoked == "" || stored.Manifest.Chain.Seq != 2 {

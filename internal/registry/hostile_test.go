@@ -22,7 +22,7 @@ func TestHostile_manifests(t *testing.T) {
 			mem, reg := planted(t, buildKey(image, fp1), doc.Body)
 			_, read := reg.Manifest(t.Context(), image, fp1)
 			_, publish := reg.Publish(t.Context(), []manifest.Entry{entry("run2", "app")}, facts(fp1))
-			withdraw := reg.Withdraw(t.Context(), image, fp1, []manifest.Entry{entry("run1", "app")})
+			_, withdraw := reg.Withdraw(t.Context(), image, fp1, []manifest.Entry{entry("run1", "app")})
 			wantRefused(t, doc, read, publish, withdraw)
 			wantUntouched(t, mem, buildKey(image, fp1), doc)
 		})

@@ -210,8 +210,8 @@ func (r *Registry) Move(ctx context.Context, image, name string, to Target, rule
 	return moved, err
 }
 
-// MoveBack points a ref at what it pointed at before a move, unless someone moved it since. A ref
-// that the move created stays: nothing is ever deleted.
+// MoveBack points a ref at what it pointed at before a move, unless someone moved it since. A move whose
+// answer was lost cannot land after that. A ref that the move created stays: nothing is ever deleted.
 func (r *Registry) MoveBack(ctx context.Context, image, name string, moved Moved) error {
 	if !moved.Moved || moved.Before == nil {
 		return nil
@@ -225,7 +225,9 @@ func (r *Registry) MoveBack(ctx context.Context, image, name string, moved Moved
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", r.RefURI(image, name), err)
 		}
-		if ref.WriteID != moved.WriteID {
+		// Before its write has landed, a ref is older; another write makes the condition of that one fail.
+		landed, pending := ref.WriteID == moved.WriteID, ref.Seq < moved.Seq
+		if !landed && !pending {
 			return nil, store.ErrUnchanged
 		}
 		return r.encodeRef(ref.pointAt(*moved.Before, Move{
@@ -237,10 +239,10 @@ func (r *Registry) MoveBack(ctx context.Context, image, name string, moved Moved
 }
 
 // Withdraw takes entries out of the build of an image. One that holds nothing else that counts is marked
-// as revoked instead, so that nothing stands on it.
-func (r *Registry) Withdraw(ctx context.Context, image, fingerprint string, entries []manifest.Entry) error {
+// as revoked instead, so that nothing stands on it. It answers whether the entries were there.
+func (r *Registry) Withdraw(ctx context.Context, image, fingerprint string, entries []manifest.Entry) (found bool, err error) {
 	writeID := r.newID()
-	_, err := r.update(ctx, buildKey(image, fingerprint), func(current []byte) ([]byte, error) {
+	_, err = r.update(ctx, buildKey(image, fingerprint), func(current []byte) ([]byte, error) {
 		if current == nil {
 			return nil, store.ErrUnchanged
 		}
@@ -249,12 +251,13 @@ func (r *Registry) Withdraw(ctx context.Context, image, fingerprint string, entr
 			return nil, err
 		}
 		m, changed := manifest.Withdraw(stored.Manifest, entries, r.now(), writeID)
+		found = found || changed
 		if !changed || stored.Manifest.Chain.WriteID == writeID {
 			return nil, store.ErrUnchanged
 		}
 		return r.encode(m, image, fingerprint)
 	})
-	return err
+	return found, err
 }
 
 // encode is the body of a manifest. One that could not be read again is never written: it would stay

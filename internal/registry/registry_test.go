@@ -335,7 +335,7 @@ func TestWithdraw(t *testing.T) {
 	if _, err := reg.Publish(t.Context(), ours, facts(fp1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := reg.Withdraw(t.Context(), image, fp1, ours); err != nil {
+	if found, err := reg.Withdraw(t.Context(), image, fp1, ours); err != nil || !found {
 		t.Fatal(err)
 	}
 	stored, err := reg.Manifest(t.Context(), image, fp1)

@@ -59,20 +59,24 @@ func (j *publication) fail(ctx context.Context, cause error) error {
 	case j.handedOn():
 		text += " The image stays, and nothing was taken back."
 	case j.stored.Manifest != nil || unknown:
-		if err := j.takeBack(ctx); err != nil {
+		found, err := j.takeBack(ctx)
+		if err != nil {
 			text += " It could not be taken back: " + err.Error()
-		} else {
+		} else if found {
 			text = "What was published has been taken back." + j.leftBehind()
 		}
 	}
 	return fmt.Errorf("publish %s: %w\n\n%s", j.rec.Image, cause, text)
 }
 
-func (j *publication) takeBack(ctx context.Context) error {
-	err := sideBySide(j.moved, func(ref movedRef) error {
+// takeBack answers whether there was a manifest to take back: one that is not there may still come, where the
+// answer to its write was lost.
+func (j *publication) takeBack(ctx context.Context) (found bool, err error) {
+	refs := sideBySide(j.moved, func(ref movedRef) error {
 		return j.registry.MoveBack(ctx, j.rec.Image, ref.name, ref.moved)
 	})
-	return errors.Join(err, j.registry.Withdraw(ctx, j.rec.Image, j.rec.Fingerprint, j.entries))
+	found, err = j.registry.Withdraw(ctx, j.rec.Image, j.rec.Fingerprint, j.entries)
+	return found || j.stored.Manifest != nil, errors.Join(refs, err)
 }
 
 // leftBehind names the refs that cannot be moved back, because they pointed nowhere before.

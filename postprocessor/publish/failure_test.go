@@ -233,6 +233,8 @@ type moody struct {
 	*memstore.Store
 	key  string
 	away bool
+	// late, where set, gets the write, which has not landed yet.
+	late func(land func() error)
 }
 
 func (m *moody) Get(ctx context.Context, key string) (store.Object, error) {
@@ -246,60 +248,91 @@ func (m *moody) Put(ctx context.Context, key string, body []byte, tag string) (s
 	if m.away {
 		return "", fmt.Errorf("write %s: %w", key, store.ErrTransient)
 	}
-	tag, err := m.Store.Put(ctx, key, body, tag)
-	if err == nil && key == m.key {
-		m.key, m.away = "", true
-		return "", fmt.Errorf("write %s: %w", key, store.ErrUnknown)
+	if key != m.key {
+		return m.Store.Put(ctx, key, body, tag)
 	}
-	return tag, err
+	m.key, m.away = "", true
+	land := func() error {
+		_, err := m.Store.Put(context.WithoutCancel(ctx), key, body, tag)
+		return err
+	}
+	if m.late != nil {
+		m.late(land)
+	} else if err := land(); err != nil {
+		return "", err
+	}
+	return "", fmt.Errorf("write %s: %w", key, store.ErrUnknown)
 }
 
 // TestFailed_failUnknown loses the answer to a write, and does not learn until the deadline whether it landed.
 // Cause: a ref of which that is not known stayed on the image that Packer destroys, and the text said that all
 // was taken back.
 func TestFailed_failUnknown(t *testing.T) {
-	const back, not = "What was published has been taken back.", "It could not be taken back: "
 	latest, build := "app/refs/latest.json", "app/builds/"+print1+".json"
+	const back, not = "What was published has been taken back.", "It could not be taken back: "
+	unknown := "It is unknown whether the manifest is published: read memory://" + build + " to find out."
 	for name, tt := range map[string]struct {
-		key   string
-		there bool
-		want  string
+		key         string
+		late, there bool
+		want        string
 	}{
-		"ref":                        {latest, true, back},
-		"ref, and no answer after":   {latest, false, not},
-		"build":                      {build, true, back},
-		"build, and no answer after": {build, false, "It is unknown whether the manifest is published: read memory://" + build + " to find out. " + not},
+		"ref":               {latest, false, true, back},
+		"ref, later":        {latest, true, true, back},
+		"ref, store away":   {latest, false, false, not},
+		"build":             {build, false, true, back},
+		"build, later":      {build, true, true, unknown},
+		"build, store away": {build, false, false, unknown + " " + not},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &moody{Store: memstore.New()}
-				old := registry.Target{Fingerprint: strings.Repeat("2", 64), ManifestSeq: 1}
-				_, err := registry.New(s).Move(t.Context(), "app", "latest", old, registry.NotBack, "test")
-				check(t, err)
-				s.key = tt.key
-				j := sibling(t, t.TempDir(), "image")
-				j.config.OnFailure, j.config.Channels, j.registry = fail, []string{"latest"}, registry.New(s)
-				j.rec.Git = manifest.Git{}
+				s, j, old := sulking(t, tt.key)
+				var land func() error
+				if tt.late {
+					s.late = func(f func() error) { land = f }
+				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				if err = j.publishManifest(ctx, func() {}); err == nil {
+				err := j.publishManifest(ctx, func() {})
+				if err == nil {
 					err = j.moveRefs(ctx)
 				}
 				s.away = !tt.there
 				err = j.failed(t.Context(), err)
-				if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), back) != tt.there {
+				if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), back) != (tt.want == back) {
 					t.Errorf("got %v, want %s", err, tt.want)
 				}
-				ref, err := registry.New(s.Store).Ref(t.Context(), "app", "latest")
-				if tt.there && (err != nil || ref.Fingerprint != old.Fingerprint) {
-					t.Errorf("the ref is not moved back: %+v, %v", ref, err)
+				if land != nil {
+					_ = land()
 				}
-				m, err := registry.New(s.Store).Manifest(t.Context(), "app", print1)
-				if tt.there && (err != nil || m.Manifest.Chain.Revoked != manifest.Withdrawn) {
-					t.Errorf("the manifest is not withdrawn: %+v, %v", m.Manifest, err)
+				if tt.want == back {
+					wantTakenBack(t, registry.New(s.Store), old)
 				}
 			})
 		})
+	}
+}
+
+// sulking is a publication of an image whose channel is on an older build.
+func sulking(t *testing.T, key string) (*moody, *publication, registry.Target) {
+	t.Helper()
+	s := &moody{Store: memstore.New()}
+	old := registry.Target{Fingerprint: strings.Repeat("2", 64), ManifestSeq: 1}
+	_, err := registry.New(s).Move(t.Context(), "app", "latest", old, registry.NotBack, "test")
+	check(t, err)
+	s.key = key
+	j := sibling(t, t.TempDir(), "image")
+	j.config.OnFailure, j.config.Channels, j.registry = fail, []string{"latest"}, registry.New(s)
+	j.rec.Git = manifest.Git{}
+	return s, j, old
+}
+
+func wantTakenBack(t *testing.T, reg *registry.Registry, old registry.Target) {
+	t.Helper()
+	if ref, err := reg.Ref(t.Context(), "app", "latest"); err != nil || ref.Fingerprint != old.Fingerprint {
+		t.Errorf("the ref is not moved back: %+v, %v", ref, err)
+	}
+	if m, err := reg.Manifest(t.Context(), "app", print1); err != nil || m.Manifest.Chain.Revoked != manifest.Withdrawn {
+		t.Errorf("the manifest is not withdrawn: %+v, %v", m.Manifest, err)
 	}
 }
 
