@@ -56,7 +56,7 @@ type Config struct {
 	// Any text; changing it changes the fingerprint. Stored as a hash only.
 	Salt string `mapstructure:"salt"`
 	// The local copy of the manifest, which the post-processor writes. When it says that the image was
-	// built and could not be published, it is published now, and not built again. Default:
-	// `manifest-<image>.json` in the folder `path`.
+	// built and could not be published, it is published now, and not built again, unless `builds` has
+	// changed or the image was revoked. Default: `manifest-<image>.json` in the folder `path`.
 	LocalManifest string `mapstructure:"local_manifest"`
 }

@@ -310,6 +310,52 @@ func TestExecute_localAndRegistry(t *testing.T) {
 	}
 }
 
+// TestExecute_localIsNotIt has a local copy of what a run built and could not publish, and which is not what is wanted
+// now. It was published all the same: that took a later revocation off, or handed on sources that nobody wants.
+func TestExecute_localIsNotIt(t *testing.T) {
+	offline(t)
+	no := false
+	tests := map[string]struct {
+		revoked string
+		options string
+		want    string
+	}{
+		"revoked since":      {revoked: "holds a leaked key", want: "revoked: holds a leaked key"},
+		"withdrawn before":   {revoked: manifest.Withdrawn, want: reasonUnpublished},
+		"of other sources":   {options: `builds = ["file.image"]`, want: "builds: any -> file.image"},
+		"of the same source": {want: reasonUnpublished},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			newRepo(t, app)
+			rec := looked(t, "", "first build of app")
+			publish(t, rec, entry("1", now))
+			local(t, rec, &no, entry("2", now.Add(time.Hour)))
+			if tt.revoked != "" {
+				revoke(t, rec, tt.revoked)
+			}
+			if rec = looked(t, tt.options, tt.want); rec.Unpublished == rec.Needed {
+				t.Errorf("got %+v", rec)
+			}
+		})
+	}
+}
+
+// TestExecute_localRelic has a local copy of a source that is no part of the image any more: it made the image needed
+// for ever, as no run publishes it.
+func TestExecute_localRelic(t *testing.T) {
+	offline(t)
+	newRepo(t, app)
+	no := false
+	relic := entry("1", now)
+	relic.Name = "other"
+	rec := looked(t, `builds = ["file.image", "file.other"]`, "first build of app")
+	local(t, rec, &no, relic)
+	rec = looked(t, `builds = ["file.image"]`, "no build of "+rec.Fingerprint[:12]+" in the registry")
+	publish(t, rec, entry("2", now))
+	looked(t, `builds = ["file.image"]`, "unchanged")
+}
+
 func TestTags(t *testing.T) {
 	id := identity{
 		fingerprint: strings.Repeat("1", 64), git: manifest.Git{SHA: "a", Name: "a-dirty-1", Commit: "c"},

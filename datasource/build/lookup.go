@@ -107,7 +107,9 @@ func (l *lookup) localNewest() *manifest.Chain {
 	return local.Chain
 }
 
-// addUnpublished adds what an earlier run built from the same parts and could not publish.
+// addUnpublished adds what an earlier run built from the same parts and could not publish. It is not wanted for other
+// sources than those that make the image now; nor for a revoked image, as its publication would take the revocation off,
+// and nothing says that it was built later. A withdrawal says only that another publication failed.
 func (l *lookup) addUnpublished(s *seen) {
 	local, _, err := localcopy.Read(l.config.LocalManifest)
 	if err != nil {
@@ -116,7 +118,10 @@ func (l *lookup) addUnpublished(s *seen) {
 		}
 		return
 	}
-	if local.Belongs(l.config.Image, l.id.fingerprint) != nil {
+	if local.Belongs(l.config.Image, l.id.fingerprint) != nil || !sameSources(local.Chain.Sources, l.config.Builds) {
+		return
+	}
+	if s.manifest != nil && s.manifest.Chain.Revoked != "" && s.manifest.Chain.Revoked != manifest.Withdrawn {
 		return
 	}
 	entries := localcopy.Unpublished(s.manifest, local)
