@@ -5,6 +5,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
@@ -92,15 +93,26 @@ func clean(facts gitrepo.Facts) error {
 	if len(facts.Overlooked) > 0 {
 		what, remedy = what+" or that git was told to overlook", remedy+"\n\n"+lookAgain
 	}
-	named := files[:min(len(files), maxNamed)]
-	for i, file := range named {
+	var named []string
+	for _, file := range files[:min(len(files), maxNamed)] {
+		line := printable(file)
 		if flag := facts.Overlooked[file]; flag != "" {
-			named[i] += " (" + flag + ")"
+			line += " (" + flag + ")"
 		}
+		named = append(named, line)
 	}
 	list := strings.Join(named, "\n  ")
 	if more := len(files) - maxNamed; more > 0 {
 		list += fmt.Sprintf("\n  and %d more", more)
 	}
 	return fmt.Errorf("path has files in %s that %s:\n\n  %s\n\n%s", facts.Root, what, list, remedy)
+}
+
+// printable is the name of a file, in quotes where it would not show as it is, or where a CI service would take the line
+// for a command, such as "::error::".
+func printable(name string) string {
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` || strings.HasPrefix(name, ":") {
+		return quoted
+	}
+	return name
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -193,6 +194,21 @@ Or widen the sparse checkout, where that leaves them out.`
 	git(t, dir, "checkout", "-q", "app/run.sh")
 	if id := identified(t, func(c *Config) { c.Dirty = "include" }); !id.git.Dirty || id.fingerprint == before.fingerprint {
 		t.Errorf("got %+v", id)
+	}
+}
+
+// TestIdentify_dirtyName has names that would clear the terminal, and that a CI service would take for a command of its
+// own. They were printed as they are.
+func TestIdentify_dirtyName(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such names")
+	}
+	dir := newRepo(t, map[string]string{"app.pkr.hcl": "1"})
+	write(t, dir, map[string]string{"a\x1b[2J\n::error::b": "", "::error::c": "", "d é": ""})
+	_, err := identify(t.Context(), prepared(t, func(c *Config) { c.Path = "." }), noEnv)
+	want := "\n\n" + `  "::error::c"` + "\n" + `  "a\x1b[2J\n::error::b"` + "\n" + "  d é\n\n"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %q, want %q in it", err, want)
 	}
 }
 
