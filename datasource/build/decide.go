@@ -37,7 +37,7 @@ func decide(c Config, id identity, s seen, now time.Time) verdict {
 	case s.manifest == nil:
 		v.reason = changes(c.Image, id, s.newest)
 	case s.manifest.Chain.Revoked != "":
-		v.reason = "revoked: " + oneLine(s.manifest.Chain.Revoked)
+		v.reason = "revoked: " + manifest.OneLine(s.manifest.Chain.Revoked)
 	case !sameSources(s.manifest.Chain.Sources, c.Builds):
 		v.reason = fmt.Sprintf("builds: %s -> %s", listed(s.manifest.Chain.Sources), listed(c.Builds))
 	case len(s.manifest.MissingSources()) > 0:
@@ -76,7 +76,7 @@ func listed(sources []string) string {
 	if len(sources) == 0 {
 		return "any"
 	}
-	return oneLine(strings.Join(sorted(sources), ", "))
+	return manifest.OneLine(strings.Join(sorted(sources), ", "))
 }
 
 func sorted(sources []string) []string { return slices.Compact(slices.Sorted(slices.Values(sources))) }
@@ -90,9 +90,4 @@ func shortDuration(d time.Duration) string {
 		}
 	}
 	return text
-}
-
-// oneLine makes a text from a document fit into the reason.
-func oneLine(text string) string {
-	return manifest.OneLine(text)
 }

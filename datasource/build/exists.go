@@ -82,10 +82,10 @@ func problemOf(there map[ami.Address]ami.Image, want manifest.Image) string {
 		return fmt.Sprintf("%s is gone", address)
 	}
 	if problem := ami.Problem(image); problem != "" {
-		return fmt.Sprintf("%s %s", address, oneLine(problem))
+		return fmt.Sprintf("%s %s", address, manifest.OneLine(problem))
 	}
 	if reason, revoked := ami.RevokedReason(image); revoked {
-		return strings.TrimSuffix(fmt.Sprintf("%s is revoked: %s", address, oneLine(reason)), ": ")
+		return strings.TrimSuffix(fmt.Sprintf("%s is revoked: %s", address, manifest.OneLine(reason)), ": ")
 	}
 	return ""
 }
