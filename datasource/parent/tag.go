@@ -99,13 +99,14 @@ func passedOver(images []ami.Image) string {
 	if len(images) == 0 {
 		return ""
 	}
-	return "; passed over, as not published, not current or of another source: " + strings.Join(idsOf(images[:min(len(images), maxNamed)]), ", ")
+	return "; passed over, as not published, not current or of another source: " +
+		strings.Join(idsOf(images[:min(len(images), maxNamed)]), ", ")
 }
 
 // published drops AMIs that this plugin tagged and that are not the image, or that were never published:
 // a builder tags its AMI before anybody knows whether it will be. AMIs that other tools made have no
-// such tags, and are taken at their word, unless a source is asked for. Images come newest first; of each architecture the newest that
-// stays is enough, so the registry is not asked for every older build.
+// such tags, and are taken at their word, unless a source is asked for. Images come newest first; of each
+// architecture the newest that stays is enough, so the registry is not asked for every older build.
 func (r *resolver) published(ctx context.Context, images []ami.Image) ([]ami.Image, error) {
 	var kept []ami.Image
 	found := map[string]bool{}

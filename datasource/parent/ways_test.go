@@ -149,7 +149,6 @@ func TestExecute_registry(t *testing.T) {
 	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "is not complete: amazon-ebs.app is not built")
 }
 
-// TestExecute_damaged is never taken for missing: on_missing = "empty" would build on nothing.
 // TestExecute_withdrawn has a first publication fail that was taken back: the ref that it created stays, and points at
 // a withdrawn build. That was an error about a revoked parent, which on_missing and fallback_ami did not help against.
 func TestExecute_withdrawn(t *testing.T) {
@@ -164,6 +163,7 @@ func TestExecute_withdrawn(t *testing.T) {
 	wantNone(t, dir)
 }
 
+// TestExecute_damaged is never taken for missing: on_missing = "empty" would build on nothing.
 func TestExecute_damaged(t *testing.T) {
 	offline(t)
 	const lenient = "\non_missing = \"empty\""
