@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// maxOutput is 64 MiB: some 400,000 dirty files.
+	// maxOutput is 64 MiB: some 400,000 dirty files, or files under the paths.
 	maxOutput = 64 << 20
 	maxStderr = 64 << 10
 	// waitDelay is how long a child that git left behind may keep the pipes open.

@@ -5,6 +5,7 @@ package gitrepo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -199,6 +200,49 @@ func TestInspect_submodule(t *testing.T) {
 	}
 	if got := inspect(t, sub); got.Root != sub || got.Objects[0].Path != "." {
 		t.Errorf("the submodule by itself: %+v", got)
+	}
+}
+
+// Cause: git calls a submodule clean whose folder is empty, so an image without its files became that of
+// the commit. So was one of files in a submodule that git was told to overlook.
+func TestInspect_submoduleHidden(t *testing.T) {
+	inner := newRepo(t, map[string]string{"f": "1"})
+	lib := newRepo(t, map[string]string{"f": "1"})
+	git(t, lib, "submodule", "--quiet", "add", inner, "inner")
+	commit(t, lib)
+	origin := newRepo(t, map[string]string{"base/f": "1", "other/f": "1"})
+	git(t, origin, "submodule", "--quiet", "add", lib, "base/lib")
+	commit(t, origin)
+
+	root := filepath.Join(tempDir(t), "clone")
+	git(t, origin, "clone", "-q", origin, root)
+	base, sub := filepath.Join(root, "base"), filepath.Join(root, "base", "lib")
+	absent := func(at, in string, paths ...string) {
+		t.Helper()
+		_, err := Inspect(t.Context(), paths...)
+		want := fmt.Sprintf("inspect %q: submodule is not checked out\n\nThe image would be built without its files. "+
+			"Check it out:\n  git -C %s submodule update --init --recursive", at, in)
+		if !errors.Is(err, ErrSubmodule) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	absent(sub, root, base)
+	absent(sub, root, sub)
+	absent(sub, root, filepath.Join(root, "other"), sub)
+	inspect(t, filepath.Join(root, "other"))
+	git(t, root, "submodule", "--quiet", "update", "--init")
+	absent(filepath.Join(sub, "inner"), sub, base)
+	git(t, root, "submodule", "--quiet", "update", "--init", "--recursive")
+	if f := inspect(t, base); f.DirtyHash() != "" || f.Objects[0].SHA != git(t, origin, "rev-parse", "HEAD:base") {
+		t.Errorf("got %+v", f)
+	}
+	git(t, filepath.Join(sub, "inner"), "update-index", "--assume-unchanged", "f")
+	f := inspect(t, base)
+	if diff := cmp.Diff(map[string]string{"base/lib/inner/f": "assume-unchanged"}, f.Overlooked); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"base/lib/inner/f"}, f.DirtyFiles()); diff != "" {
+		t.Error(diff)
 	}
 }
 

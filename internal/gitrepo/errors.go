@@ -26,6 +26,8 @@ var (
 	ErrNoCommit = errors.New("the git repository has no commit yet")
 	// ErrNoFiles means that git tracks nothing under the path, and sees nothing it could.
 	ErrNoFiles = errors.New("no tracked files")
+	// ErrSubmodule means that the folder of a submodule has no files, because it is not checked out.
+	ErrSubmodule = errors.New("submodule is not checked out")
 	// ErrOwner means that git refuses a repository that belongs to another user.
 	ErrOwner = errors.New("git refuses the repository, which belongs to another user")
 	// ErrBare means that the path is in a bare repository.
@@ -41,7 +43,7 @@ var (
 
 // Error is what is wrong with a path, and how to repair it. It wraps one of the sentinels.
 type Error struct {
-	// Path is the path that was asked for, absolute.
+	// Path is the path that was asked for, or a submodule below it, absolute.
 	Path string
 	// Detail, where set, stands behind the sentinel's text.
 	Detail string
@@ -94,6 +96,14 @@ func uncommitted(path, root, rel string) *Error {
 	e := newError(ErrNotCommitted, path)
 	e.Remedy = fmt.Sprintf("Images are named after what git has. Add the files and commit them:\n"+
 		"  git -C %s add -- %s", quote(root), quote(rel))
+	return e
+}
+
+// noSubmodule is for a submodule of the repository at root.
+func noSubmodule(path, root string) *Error {
+	e := newError(ErrSubmodule, path)
+	e.Remedy = "The image would be built without its files. Check it out:\n" +
+		"  git -C " + quote(root) + " submodule update --init --recursive"
 	return e
 }
 

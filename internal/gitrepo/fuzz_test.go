@@ -19,7 +19,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add("false\ntrue\n")
 	f.Add("100644 blob " + id + "\tbase/a b\x00040000 tree " + id + "\tbase\x00")
 	f.Add("100644 blob " + id + "\t../../etc\x00")
-	f.Add("H 100644 " + id + " 0\tbase/a b\x00h 120000 " + id + " 0\tbase/c\x00")
+	f.Add("H 100644 " + id + " 0\tbase/a b\x00h 120000 " + id + " 0\tbase/c\x00H 160000 " + id + " 0\tlib\x00")
 	f.Add("1790000000 " + id + "\n")
 	f.Add("253402300800 " + id + "\n")
 	f.Add("-1 " + id + "\n")
@@ -43,7 +43,12 @@ func FuzzAnswers(f *testing.F) {
 				}
 			}
 		}
-		overlooked, err := parseIndex(out)
+		overlooked, submodules, err := parseIndex(out)
+		for _, name := range submodules {
+			if err != nil || !filepath.IsLocal(name) {
+				t.Errorf("index of %q has the submodule %q: %v", out, name, err)
+			}
+		}
 		for name, flag := range overlooked {
 			if err != nil || !filepath.IsLocal(name) || flag == "" {
 				t.Errorf("index of %q overlooks %q by %q: %v", out, name, flag, err)

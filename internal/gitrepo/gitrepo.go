@@ -101,9 +101,11 @@ func (i Inspector) Inspect(ctx context.Context, paths ...string) (Facts, error) 
 	if err != nil {
 		return Facts{}, err
 	}
-	if err := tree.readIndex(base, got.index); err != nil {
+	index := indexReader{ctx: ctx, base: base, root: root, overlooked: map[string]string{}}
+	if err := index.read(".", got.index); err != nil {
 		return Facts{}, err
 	}
+	tree.overlook(index.overlooked)
 	if err := f.readObjects(ctx, targets, place, tree); err != nil {
 		return Facts{}, err
 	}

@@ -178,13 +178,17 @@ func TestParseTree(t *testing.T) {
 }
 
 func TestParseIndex(t *testing.T) {
+	submodule := "H 160000 " + id + " 0\tlib|"
 	entry := func(tag, name string) string { return tag + " 100644 " + id + " 0\t" + name + "|" }
 	tests := []struct {
-		name, in string
-		want     map[string]string
-		wantErr  bool
+		name, in   string
+		want       map[string]string
+		submodules []string
+		wantErr    bool
 	}{
 		{name: "none", want: map[string]string{}},
+		{name: "submodule", in: entry("h", "a") + submodule, want: map[string]string{"a": "assume-unchanged"}, submodules: []string{"lib"}},
+		{name: "skipped submodule", in: "S" + submodule[1:], want: map[string]string{"lib": "skip-worktree"}},
 		{name: "nothing to overlook", in: entry("H", "a") + entry("M", "b"), want: map[string]string{}},
 		{name: "every tag", in: entry("h", "a\tb") + entry("m", "c\nd") + entry("S", " ") + entry("s", "H "),
 			want: map[string]string{"a\tb": "assume-unchanged", "c\nd": "assume-unchanged", " ": "skip-worktree", "H ": "skip-worktree"}},
@@ -201,11 +205,14 @@ func TestParseIndex(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := parseIndex(strings.ReplaceAll(tt.in, "|", "\x00"))
+			got, submodules, err := parseIndex(strings.ReplaceAll(tt.in, "|", "\x00"))
 			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, ErrAnswer)) {
 				t.Fatalf("error %v", err)
 			}
 			if diff := cmp.Diff(tt.want, got); err == nil && diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tt.submodules, submodules); diff != "" {
 				t.Error(diff)
 			}
 		})
