@@ -65,6 +65,9 @@ func identify(ctx context.Context, c Config, getenv func(string) string) (identi
 	}
 	for _, object := range facts.Objects[1:] {
 		parts.Extra[object.Path] = object.SHA
+		if object.Executable {
+			parts.Extra[object.Path] += " 100755"
+		}
 	}
 	id.fingerprint, id.components = fingerprint.Compute(parts)
 	return id, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/fingerprint"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
@@ -121,6 +122,22 @@ func TestIdentify(t *testing.T) {
 		if other := identified(t, change); other.fingerprint != id.fingerprint {
 			t.Errorf("%s changes the fingerprint", name)
 		}
+	}
+}
+
+// Cause: the object id of a file has no mode, so a script that became executable changed no fingerprint.
+func TestIdentify_executable(t *testing.T) {
+	dir := newRepo(t, app)
+	tasks := func(c *Config) { c.ExtraPaths = []string{"shared/tasks.sh"} }
+	before := identified(t, tasks)
+	git(t, dir, "update-index", "--chmod=+x", "shared/tasks.sh")
+	git(t, dir, "commit", "-q", "-m", "executable")
+	git(t, dir, "checkout", "-q", ".")
+	after := identified(t, tasks)
+	sha := git(t, dir, "rev-parse", "HEAD:shared/tasks.sh")
+	want := []string{fmt.Sprintf("extra shared/tasks.sh: %.7s -> %.7s 100755", sha, sha)}
+	if diff := cmp.Diff(want, fingerprint.Diff(before.components, after.components)); diff != "" || before.fingerprint == after.fingerprint {
+		t.Error(diff)
 	}
 }
 

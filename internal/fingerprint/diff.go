@@ -91,8 +91,9 @@ func changed(name, old, new string) string {
 func display(name string) string { return clip(name, maxName) }
 
 func displayValue(value string) string {
-	if manifest.IsGitSHA(value) {
-		return value[:shortID]
+	// The mode of an executable file stands behind its object id.
+	if id, _, _ := strings.Cut(value, " "); manifest.IsGitSHA(id) {
+		value = id[:shortID] + value[len(id):]
 	}
 	return clip(value, maxValue)
 }

@@ -47,7 +47,8 @@ type Parts struct {
 	Image string
 	// TemplateSHA is the git object id of the image's folder.
 	TemplateSHA string
-	// Extra maps the paths outside of that folder, relative to the repository, to object ids.
+	// Extra maps the paths outside of that folder, relative to the repository, to object ids, for an
+	// executable file with the mode of git behind a space.
 	Extra map[string]string
 	// Inputs are hashed together with their keys. That hides a value from whoever reads a manifest,
 	// but not a short one from whoever guesses.

@@ -35,11 +35,11 @@ func FuzzAnswers(f *testing.F) {
 				t.Errorf("place of %q has the root %q", out, p.root)
 			}
 		}
-		ids := map[string]string{}
-		if parseTree(out, ids) == nil {
-			for name, id := range ids {
-				if !filepath.IsLocal(name) || !manifest.IsGitSHA(id) {
-					t.Errorf("tree of %q holds %q at %q", out, id, name)
+		objects := map[string]Object{}
+		if parseTree(out, objects) == nil {
+			for name, object := range objects {
+				if !filepath.IsLocal(name) || object.Path != name || !manifest.IsGitSHA(object.SHA) {
+					t.Errorf("tree of %q holds %+v at %q", out, object, name)
 				}
 			}
 		}

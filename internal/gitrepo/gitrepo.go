@@ -44,6 +44,8 @@ type Object struct {
 	Path string
 	// SHA is the object id of HEAD:Path: of a tree, of a blob, or of a submodule's commit.
 	SHA string
+	// Executable is true for a file that is committed with the executable bit, which no object id has.
+	Executable bool
 	// Dirty are the files under Path that differ from HEAD, relative to the root and sorted:
 	// modified, staged, deleted, new and not ignored, or such that git was told to overlook them. A
 	// submodule or a nested repository counts as one file.

@@ -56,18 +56,18 @@ func isBool(s string) bool { return s == "true" || s == "false" }
 
 // readObjects finds the object id of every target.
 func (f *Facts) readObjects(ctx context.Context, targets []target, p place, tree workTree) error {
-	ids := map[string]string{".": p.tree}
-	if targets[0].dir && targets[0].rel != "." {
-		ids[targets[0].rel] = p.folder
+	known := map[string]Object{".": {Path: ".", SHA: p.tree}}
+	if base := targets[0]; base.dir && base.rel != "." {
+		known[base.rel] = Object{Path: base.rel, SHA: p.folder}
 	}
-	if err := f.listTree(ctx, targets, ids); err != nil {
+	if err := f.listTree(ctx, targets, known); err != nil {
 		return err
 	}
 	for _, t := range targets {
-		id := ids[t.rel]
+		object := known[t.rel]
 		switch {
-		case id != "" && !emptyTrees[id]:
-			f.Objects = append(f.Objects, Object{Path: t.rel, SHA: id})
+		case object.SHA != "" && !emptyTrees[object.SHA]:
+			f.Objects = append(f.Objects, object)
 		case t.dir && t.rel != "." && hasGit(t.real):
 			return nested(t.name, t.real)
 		case len(tree.under(t.rel)) > 0:
@@ -79,14 +79,14 @@ func (f *Facts) readObjects(ctx context.Context, targets []target, p place, tree
 	return nil
 }
 
-// listTree adds the ids that "rev-parse" did not answer. It is ls-tree because that takes names
+// listTree adds the objects that "rev-parse" did not answer. It is ls-tree because that takes names
 // as they are: "rev-parse HEAD:a..b" may be a range, and "cat-file" finds no submodule.
-func (f *Facts) listTree(ctx context.Context, targets []target, ids map[string]string) error {
+func (f *Facts) listTree(ctx context.Context, targets []target, known map[string]Object) error {
 	// With -t a tree is listed also when another path lies inside of it.
 	args := []string{"ls-tree", "-z", "-t", "--full-tree", f.Commit, "--"}
 	options := len(args)
 	for _, t := range targets {
-		if _, known := ids[t.rel]; !known {
+		if _, found := known[t.rel]; !found {
 			args = append(args, t.rel)
 		}
 	}
@@ -98,24 +98,24 @@ func (f *Facts) listTree(ctx context.Context, targets []target, ids map[string]s
 	if got.err != nil {
 		return explain(got.err, base.name, f.Root)
 	}
-	if err := parseTree(got.out, ids); err != nil {
+	if err := parseTree(got.out, known); err != nil {
 		return fmt.Errorf("inspect %q: git ls-tree: %w", base.name, err)
 	}
 	return nil
 }
 
-var treeEntry = regexp.MustCompile(`^[0-7]{6} (?:blob|tree|commit) ([0-9a-f]+)$`)
+var treeEntry = regexp.MustCompile(`^([0-7]{6}) (?:blob|tree|commit) ([0-9a-f]+)$`)
 
-// parseTree reads "ls-tree -z" into a map from path to object id.
-func parseTree(out string, ids map[string]string) error {
+// parseTree reads "ls-tree -z" into a map by path.
+func parseTree(out string, into map[string]Object) error {
 	for out != "" {
 		entry, rest, ended := strings.Cut(out, "\x00")
 		meta, name, named := strings.Cut(entry, "\t")
 		m := treeEntry.FindStringSubmatch(meta)
-		if !ended || !named || m == nil || !manifest.IsGitSHA(m[1]) || !isPath(name) {
+		if !ended || !named || m == nil || !manifest.IsGitSHA(m[2]) || !isPath(name) {
 			return unexpected(out)
 		}
-		ids[name] = m[1]
+		into[name] = Object{Path: name, SHA: m[2], Executable: m[1] == "100755"}
 		out = rest
 	}
 	return nil

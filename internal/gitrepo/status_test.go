@@ -151,12 +151,14 @@ func TestParsePlace(t *testing.T) {
 func TestParseTree(t *testing.T) {
 	tests := []struct {
 		name, in string
-		want     map[string]string
+		want     map[string]Object
 		wantErr  bool
 	}{
-		{name: "none", want: map[string]string{}},
+		{name: "none", want: map[string]Object{}},
 		{name: "three kinds", in: "040000 tree " + id + "\ta\tb|100644 blob " + id2 + "\tc\nd|160000 commit " + id + "\te|",
-			want: map[string]string{"a\tb": id, "c\nd": id2, "e": id}},
+			want: map[string]Object{
+				"a\tb": {Path: "a\tb", SHA: id}, "c\nd": {Path: "c\nd", SHA: id2}, "e": {Path: "e", SHA: id}}},
+		{name: "executable", in: "100755 blob " + id + "\ta|", want: map[string]Object{"a": {Path: "a", SHA: id, Executable: true}}},
 		{name: "cut off", in: "040000 tree " + id + "\ta", wantErr: true},
 		{name: "short id", in: "040000 tree 1234\ta|", wantErr: true},
 		{name: "no name", in: "040000 tree " + id + "\t|", wantErr: true},
@@ -165,7 +167,7 @@ func TestParseTree(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := map[string]string{}
+			got := map[string]Object{}
 			err := parseTree(strings.ReplaceAll(tt.in, "|", "\x00"), got)
 			if (err != nil) != tt.wantErr {
 				t.Fatalf("error %v", err)
