@@ -74,9 +74,9 @@ func Inspect(ctx context.Context, paths ...string) (Facts, error) {
 
 // Inspector asks git, with a say in what counts as dirty.
 type Inspector struct {
-	// LeftBehind, where set, is asked about each untracked file, by its absolute path. Those that a
-	// build leaves behind are not dirty.
-	LeftBehind func(path string) bool
+	// LeftBehind, where set, is asked about each untracked file, by the root of the work tree and its
+	// path in there, with slashes. Those that a build leaves behind are not dirty.
+	LeftBehind func(root, name string) bool
 }
 
 // Inspect is the function of that name.
@@ -122,7 +122,7 @@ func (i Inspector) inputs(root string, files []file) []file {
 		return files
 	}
 	return slices.DeleteFunc(slices.Clone(files), func(f file) bool {
-		return f.untracked && i.LeftBehind(filepath.Join(root, filepath.FromSlash(f.path)))
+		return f.untracked && i.LeftBehind(root, f.path)
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 // the next one. These are Packer's own manifest and cache, and the local copy of the image's manifest:
 // under its usual name, or under one of the paths in copies. A process that dies while it writes such a
 // file leaves the new one, whose name has digits at the end.
-func LeftBehind(image string, copies ...string) func(path string) bool {
+func LeftBehind(image string, copies ...string) func(root, name string) bool {
 	names := map[string]bool{
 		"packer-manifest.json": true, "packer-manifest.json.lock": true, "manifest-" + image + ".json": true}
 	paths := map[string]bool{}
@@ -23,9 +23,10 @@ func LeftBehind(image string, copies ...string) func(path string) bool {
 		}
 	}
 	known := func(path string) bool { return names[filepath.Base(path)] || paths[path] }
-	return func(path string) bool {
+	return func(root, name string) bool {
+		path := filepath.Join(root, filepath.FromSlash(name))
 		return known(path) || known(strings.TrimRight(path, "0123456789")) || isCopy(path) ||
-			strings.Contains(filepath.ToSlash(path), "/packer_cache/")
+			strings.Contains("/"+name, "/packer_cache/")
 	}
 }
 
