@@ -35,7 +35,11 @@ type identity struct {
 
 // identify asks git and computes the fingerprint.
 func identify(ctx context.Context, c Config, getenv func(string) string) (identity, error) {
-	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(c.Image, c.LocalManifest)}
+	at, err := registry.ParseLocation(c.Registry)
+	if err != nil {
+		return identity{}, fmt.Errorf("registry %w", err)
+	}
+	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(c.Image, at.Dir, c.LocalManifest)}
 	facts, err := git.Inspect(ctx, append([]string{c.Path}, c.ExtraPaths...)...)
 	if err != nil {
 		return identity{}, err

@@ -260,6 +260,15 @@ func TestIdentify_leftBehind(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+	t.Run("registry below the folder", func(t *testing.T) {
+		dir := newRepo(t, files)
+		below := func(c *Config) { c.Registry = "app/registry" }
+		before := identified(t, below)
+		write(t, dir, map[string]string{"app/registry/app/builds/x.json": "{}", "app/registry/.chain.lock": ""})
+		if diff := cmp.Diff(before, identified(t, below), cmp.AllowUnexported(identity{})); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("of another image", func(t *testing.T) {
 		write(t, newRepo(t, files), map[string]string{"app/manifest-other.json": "{}"})
 		if _, err := identify(t.Context(), prepared(t, inApp), noEnv); err == nil {

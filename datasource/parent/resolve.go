@@ -83,7 +83,9 @@ func (r *resolver) readGit(ctx context.Context) error {
 	if r.config.Path == "" {
 		return nil
 	}
-	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(r.config.Image, r.config.Manifest)}
+	// Without a registry there is no folder of it either.
+	at, _ := registry.ParseLocation(r.config.Registry)
+	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(r.config.Image, at.Dir, r.config.Manifest)}
 	facts, err := git.Inspect(ctx, r.config.Path)
 	if err != nil {
 		return fmt.Errorf("path: %w", err)

@@ -4,6 +4,7 @@ package parent
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -227,5 +228,27 @@ func wantNone(t *testing.T, registry string) {
 	value, err := d.Execute()
 	if err != nil || value.GetAttr("found").True() || value.GetAttr("amis").IsNull() {
 		t.Errorf("got %#v, %v", value, err)
+	}
+}
+
+// Cause: a publication to a registry below the parent's folder changed the name of the parent's files.
+func TestReadGit_registryBelow(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	base := filepath.Join(t.TempDir(), "base")
+	dir := filepath.Join(base, "registry")
+	check(t, os.MkdirAll(filepath.Join(dir, "base", "builds"), 0o755))
+	check(t, os.WriteFile(filepath.Join(base, "base.pkr.hcl"), nil, 0o644))
+	for _, args := range [][]string{
+		{"init", "-q"}, {"add", "base.pkr.hcl"},
+		{"-c", "user.name=Acme", "-c", "user.email=acme@example.com", "commit", "-q", "-m", "begin"},
+	} {
+		check(t, exec.Command("git", append([]string{"-C", base}, args...)...).Run())
+	}
+	check(t, os.WriteFile(filepath.Join(dir, "base", "builds", print1+".json"), nil, 0o644))
+	r := &resolver{config: Config{Image: "base", Registry: dir, Path: base}}
+	if err := r.readGit(t.Context()); err != nil || r.commit == "" || strings.Contains(r.gitName, "dirty") {
+		t.Errorf("got name %q, commit %q, %v", r.gitName, r.commit, err)
 	}
 }

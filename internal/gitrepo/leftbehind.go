@@ -3,17 +3,20 @@
 package gitrepo
 
 import (
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/localcopy"
 )
 
 // LeftBehind is a rule for [Inspector]: untracked files that a build leaves behind are no inputs of
-// the next one. These are Packer's own manifest and cache, and the local copy of the image's manifest:
-// under its usual name, or under one of the paths in copies. A process that dies while it writes such a
-// file leaves the new one, whose name has digits at the end.
-func LeftBehind(image string, copies ...string) func(root, name string) bool {
+// the next one. These are Packer's own manifest and cache, the local copy of the image's manifest, under
+// its usual name or one of the paths in copies, and the documents of a registry in a folder, where
+// registry is its absolute path. A process that dies while it writes such a file leaves the new one; that
+// of a local copy has digits at the end of its name.
+func LeftBehind(image, registry string, copies ...string) func(root, name string) bool {
 	names := map[string]bool{
 		"packer-manifest.json": true, "packer-manifest.json.lock": true, "manifest-" + image + ".json": true}
 	paths := map[string]bool{}
@@ -23,11 +26,27 @@ func LeftBehind(image string, copies ...string) func(root, name string) bool {
 		}
 	}
 	known := func(path string) bool { return names[filepath.Base(path)] || paths[path] }
+	// A folder that is not there yet holds nothing.
+	registry, _ = filepath.EvalSymlinks(registry)
 	return func(root, name string) bool {
 		path := filepath.Join(root, filepath.FromSlash(name))
 		return known(path) || known(strings.TrimRight(path, "0123456789")) || isCopy(path) ||
-			strings.Contains("/"+name, "/packer_cache/")
+			inRegistry(registry, path) || strings.Contains("/"+name, "/packer_cache/")
 	}
+}
+
+// registryFiles are the files of a registry in a folder: documents, unfinished ones, and the lock. Not all
+// below the folder is the registry's, for it may be the checkout itself.
+var registryFiles = []string{
+	".chain.lock", "*/builds/*.json", "*/builds/.chain-*.tmp", "*/refs/*.json", "*/refs/.chain-*.tmp",
+}
+
+func inRegistry(dir, file string) bool {
+	name, err := filepath.Rel(dir, file)
+	return err == nil && filepath.IsLocal(name) && slices.ContainsFunc(registryFiles, func(pattern string) bool {
+		matches, _ := path.Match(pattern, filepath.ToSlash(name))
+		return matches
+	})
 }
 
 // isCopy tells whether a file is the local copy of some image's manifest, by name and by content: the

@@ -3,6 +3,8 @@
 package gitrepo
 
 import (
+	"os"
+	"path"
 	"path/filepath"
 	"testing"
 )
@@ -12,7 +14,7 @@ func TestLeftBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := LeftBehind("base", filepath.Join(dir, "copy"), filepath.Join(dir, "copy2"), "")
+	left := LeftBehind("base", "", filepath.Join(dir, "copy"), filepath.Join(dir, "copy2"), "")
 	for name, want := range map[string]bool{
 		"manifest-base.json": true, "manifest-app.json": false, "packer-manifest.json": true, "copy": true, "copy2": true,
 		"packer_cache/x": true, "a/packer_cache/b/x": true, "my_packer_cache/x": false, "packer_cache": false, "other": false,
@@ -31,7 +33,28 @@ func TestLeftBehind(t *testing.T) {
 // file counted.
 func TestLeftBehind_cacheAbove(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "packer_cache", "checkout")
-	if left := LeftBehind("base"); left(root, "base/untracked.sh") || !left(root, "base/packer_cache/x") {
+	if left := LeftBehind("base", ""); left(root, "base/untracked.sh") || !left(root, "base/packer_cache/x") {
 		t.Error("the folders above the checkout count")
+	}
+}
+
+// Cause: each publication to a registry below the image's folder changed what is not committed there, so
+// the next run built again.
+func TestLeftBehind_registry(t *testing.T) {
+	root := tempDir(t)
+	write(t, root, map[string]string{"registry/": ""})
+	must(t, os.Symlink("registry", filepath.Join(root, "link")))
+	for folder, in := range map[string]string{"registry": "registry", "link": "registry", ".": "."} {
+		left := LeftBehind("base", filepath.Join(root, folder))
+		for name, want := range map[string]bool{
+			".chain.lock": true, "app/builds/0a1b.json": true, "app/refs/latest.json": true,
+			"app/builds/.chain-ABC.tmp": true, "app/refs/.chain-ABC.tmp": true,
+			"script.sh": false, "app/script.sh": false, "app/builds/run.sh": false, "app/builds/x/y.json": false,
+			"builds/x.json": false, "../other/builds/x.json": false,
+		} {
+			if got := left(root, path.Join(in, name)); got != want {
+				t.Errorf("registry %s: %s is %v", folder, name, got)
+			}
+		}
 	}
 }
