@@ -45,7 +45,7 @@ type Config struct {
 	// What to do about uncommitted or untracked files under `path` and `extra_paths`: `error`
 	// (default), or `include`, which takes a hash of them into the fingerprint. An image of
 	// uncommitted files moves no channel. Files that Git ignores do not count, nor do the files that
-	// builds leave behind when they are untracked: `local_manifest`, `packer-manifest.json`,
+	// builds leave behind when they are untracked: local copies of manifests, `packer-manifest.json`,
 	// `packer_cache`, and the documents of a `registry` in a folder.
 	Dirty string `mapstructure:"dirty"`
 	// Build the image in any case. Default: false.

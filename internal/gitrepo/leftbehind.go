@@ -49,10 +49,10 @@ func inRegistry(dir, file string) bool {
 	})
 }
 
-// isCopy tells whether a file is the local copy of some image's manifest, by name and by content: the
-// folder of another image may lie below this one's.
+// isCopy tells whether a file is the local copy of some image's manifest, by its content: the template may
+// name it as it likes, and the folder of another image may lie below this one's.
 func isCopy(path string) bool {
-	if named, err := filepath.Match("manifest-*.json", filepath.Base(path)); err != nil || !named {
+	if filepath.Ext(path) != ".json" {
 		return false
 	}
 	m, _, err := localcopy.Read(path)

@@ -6,7 +6,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 func TestLeftBehind(t *testing.T) {
@@ -24,6 +28,28 @@ func TestLeftBehind(t *testing.T) {
 		"manifest-base.json.1": false, "other123": false,
 	} {
 		if got := left(dir, name); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
+// Cause: only copies with the usual name were known by their content. With output set to another name, the
+// next build stopped at it, and a child could not find its parent.
+func TestLeftBehind_copies(t *testing.T) {
+	root := tempDir(t)
+	m, _ := manifest.Merge(nil, []manifest.Entry{{Name: "image", BuilderType: "file", ArtifactID: "File"}},
+		manifest.Chain{Image: "app", Fingerprint: strings.Repeat("1", 64)}, time.Now(), "write")
+	body, err := manifest.Encode(m)
+	must(t, err)
+	write(t, root, map[string]string{
+		"image.json": string(body), "app/out.json": string(body), "image.txt": string(body),
+		"packers.json": `{"builds":[{"name":"x"}],"last_run_uuid":"u"}`, "input.json": "{}",
+	})
+	left := LeftBehind("base", "")
+	for name, want := range map[string]bool{
+		"image.json": true, "app/out.json": true, "image.txt": false, "packers.json": false, "input.json": false, "none.json": false,
+	} {
+		if got := left(root, name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
