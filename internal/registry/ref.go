@@ -3,6 +3,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -71,18 +72,25 @@ type Move struct {
 	MovedBy     string    `json:"moved_by,omitempty"`
 	WriteID     string    `json:"write_id"`
 
-	extra map[string]json.RawMessage
+	// raw is the move as it was read. Nobody changes a move, so it is written back as it is.
+	raw json.RawMessage
 }
 
 type plainMove Move
 
-// UnmarshalJSON keeps fields that this version does not know.
+// UnmarshalJSON keeps the move as it is, with fields that this version does not know.
 func (m *Move) UnmarshalJSON(data []byte) error {
-	return manifest.DecodeKeeping(data, (*plainMove)(m), &m.extra)
+	m.raw = bytes.Clone(data)
+	return json.Unmarshal(data, (*plainMove)(m))
 }
 
-// MarshalJSON writes unknown fields back, after the known ones.
-func (m Move) MarshalJSON() ([]byte, error) { return manifest.EncodeKeeping(plainMove(m), m.extra) }
+// MarshalJSON writes a move back as it was read.
+func (m Move) MarshalJSON() ([]byte, error) {
+	if m.raw != nil {
+		return m.raw, nil
+	}
+	return json.Marshal(plainMove(m))
+}
 
 func parseRef(body []byte, image, name string) (*Ref, error) {
 	var head struct {
