@@ -24,14 +24,20 @@ const bucket = "acme-images"
 type bucketOptions struct {
 	// trusted hides from the store that the server is not Amazon's, so that it does not test it.
 	trusted bool
-	// mode is conditional_writes. Empty: the default.
-	mode string
 	// attempt is the limit of one request. 0: the default of the plugin.
 	attempt time.Duration
 }
 
 // openBucket is a registry in the bucket of a server, with connections and a self-test of its own.
 func openBucket(ctx context.Context, server string, o bucketOptions) (*registry.Registry, error) {
+	s, err := openStore(ctx, server, o)
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(s), nil
+}
+
+func openStore(ctx context.Context, server string, o bucketOptions) (*s3store.Store, error) {
 	access := &awsaccess.Config{AccessKey: s3server.AccessKey, SecretKey: s3server.SecretKey, Region: "us-east-1"}
 	cfg, err := access.AWS(ctx)
 	if err != nil {
@@ -39,7 +45,6 @@ func openBucket(ctx context.Context, server string, o bucketOptions) (*registry.
 	}
 	options := s3store.Options{
 		Bucket: bucket, Prefix: "chain", Endpoint: server, UsePathStyle: true, AttemptTimeout: o.attempt,
-		ConditionalWrites: o.mode,
 	}
 	if o.trusted {
 		options.Endpoint = "http://s3.us-east-1.amazonaws.com"
@@ -50,7 +55,7 @@ func openBucket(ctx context.Context, server string, o bucketOptions) (*registry.
 			},
 		}}
 	}
-	return registry.New(s3store.New(cfg, options)), nil
+	return s3store.New(cfg, options), nil
 }
 
 // bucketOpener opens the bucket of a server for many writers.

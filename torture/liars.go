@@ -19,17 +19,14 @@ import (
 type liar struct {
 	name string
 	make func(http.Handler) http.Handler
-	// refusal is what the self-test says. One that races shows only with several writes at once, which
-	// only conditional_writes = "require" sends.
+	// refusal is what the self-test says.
 	refusal error
-	mode    string
 }
 
 var liars = []liar{
-	{"ignores conditions", s3server.Unconditional, s3store.ErrConditionsIgnored, s3store.Auto},
-	{"refuses conditions", s3server.Unimplemented, s3store.ErrNoConditions, s3store.Auto},
-	{"races", func(h http.Handler) http.Handler { return s3server.Racy(h, 5*time.Millisecond) },
-		s3store.ErrConditionsRacy, s3store.Require},
+	{"ignores conditions", s3server.Unconditional, s3store.ErrConditionsIgnored},
+	{"refuses conditions", s3server.Unimplemented, s3store.ErrNoConditions},
+	{"races", func(h http.Handler) http.Handler { return s3server.Racy(h, 5*time.Millisecond) }, s3store.ErrConditionsRacy},
 }
 
 // promiseLiars wants a store that lies to be refused before anything is written. And it lets the workload
@@ -47,7 +44,13 @@ func promiseLiars(ctx context.Context, r *Run) (Result, error) {
 		}
 		r.Logf("a store that %s: %s", l.name, found)
 	}
-	result.Note = "refused, and the checker is red on all three; a store that only races is refused with \"require\" only"
+	found, err := naiveWriters(ctx, r)
+	if err != nil {
+		return result, err
+	}
+	result.Tried++
+	r.Logf("writers that do not look for their own write: %s", found)
+	result.Note = "refused, and the checker is red on all three, and on writers that do not look for their own write"
 	return result, nil
 }
 
@@ -65,7 +68,7 @@ func (l liar) isRefused(ctx context.Context) error {
 		l.make(behind).ServeHTTP(w, r)
 	}))
 	defer stop()
-	reg, err := openBucket(ctx, url, bucketOptions{mode: l.mode})
+	reg, err := openBucket(ctx, url, bucketOptions{})
 	if err != nil {
 		return err
 	}
