@@ -18,8 +18,9 @@ const (
 	refused = "refused"
 	// failed: the writer was told that it failed. It may be there or not.
 	failed = "failed"
-	// seen is that of a read.
-	seen = "seen"
+	// seen is that of a read, unread of one that failed although the document is there.
+	seen   = "seen"
+	unread = "unread"
 )
 
 // op is one operation on one document, as the client saw it. Start and End are times of one clock.

@@ -24,9 +24,12 @@ const (
 	hostileImage = "app"
 	hostileBuild = "app/builds/" + hostilePrint + ".json"
 	hostilePrint = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+
+	hostileRef    = "latest"
+	hostileRefKey = "app/refs/latest.json"
 )
 
-// promiseHostile publishes where other documents lie than ours: the ones of package hostile, and ours with
+// promiseHostile publishes, and moves refs, where other documents lie than ours: the ones of package hostile, and ours with
 // bytes changed by chance. What is not ours must stay as it is; what still is must be read with one build
 // more. Lost counts what was overwritten or became unreadable, and panics.
 func promiseHostile(ctx context.Context, r *Run) (Result, error) {
@@ -48,12 +51,33 @@ func promiseHostile(ctx context.Context, r *Run) (Result, error) {
 			try(doc.Name, doc.Body, true)
 		}
 	}
+	tryRef := func(name string, body []byte, refuse bool) {
+		result.Tried++
+		if err := tryMove(ctx, body, refuse); err != nil {
+			result.Lost++
+			broken = errors.Join(broken, fmt.Errorf("ref, %s: %w: %.300q", name, err, body))
+		}
+	}
+	for _, doc := range hostile.Refs(hostileImage, hostileRef, hostilePrint) {
+		if len(doc.Body) <= manifest.MaxSize {
+			tryRef(doc.Name, doc.Body, true)
+		}
+	}
+	goodRef, err := goodRefDocument(ctx)
+	if err != nil {
+		return result, err
+	}
 	random := r.Random(0)
 	for i := range r.Pick(3_000, 150_000) {
 		if ctx.Err() != nil || result.Lost > 10 {
 			break
 		}
-		try(fmt.Sprintf("mutation %d", i), mutate(random, good), false)
+		name := fmt.Sprintf("mutation %d", i)
+		if i%2 == 0 {
+			try(name, mutate(random, good), false)
+		} else {
+			tryRef(name, mutate(random, goodRef), false)
+		}
 	}
 	return result, broken
 }
@@ -100,6 +124,50 @@ func tryDocument(ctx context.Context, body []byte, refuse bool) (err error) {
 	return nil
 }
 
+func goodRefDocument(ctx context.Context) ([]byte, error) {
+	mem := memstore.New()
+	if _, err := registry.New(mem).Move(ctx, hostileImage, hostileRef, hostileTarget("1"), registry.Always, "torture"); err != nil {
+		return nil, err
+	}
+	object, err := mem.Get(ctx, hostileRefKey)
+	return object.Body, err
+}
+
+func hostileTarget(commit string) registry.Target {
+	return registry.Target{Fingerprint: hostilePrint, ManifestSeq: 1, ManifestSHA256: manifest.Digest([]byte(commit)), Commit: commit}
+}
+
+// tryMove moves the ref at whose address body lies.
+func tryMove(ctx context.Context, body []byte, refuse bool) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v", cause)
+		}
+	}()
+	mem := memstore.New()
+	if _, err := mem.Put(ctx, hostileRefKey, body, ""); err != nil {
+		return err
+	}
+	reg := registry.New(mem)
+	_, parseErr := reg.Ref(ctx, hostileImage, hostileRef)
+	_, moveErr := reg.Move(ctx, hostileImage, hostileRef, hostileTarget("2"), registry.Always, "torture")
+	after, err := mem.Get(ctx, hostileRefKey)
+	switch {
+	case err != nil:
+		return err
+	case moveErr != nil && !bytes.Equal(after.Body, body):
+		return errors.New("refused, and changed")
+	case moveErr != nil:
+		return nil
+	case refuse || parseErr != nil:
+		return errors.New("overwritten")
+	}
+	if ref, err := reg.Ref(ctx, hostileImage, hostileRef); err != nil || ref.Commit != "2" {
+		return fmt.Errorf("the move is not there: %w", errors.Join(err))
+	}
+	return nil
+}
+
 // scraps are what a mutation puts in.
 var scraps = []string{
 	`"`, `{`, `}`, `[`, `]`, `,`, `null`, `-1`, `9223372036854775807`, `1e999`, `"seq": 7,`, `"Seq": 7,`, "\x00", "\xff",
@@ -131,15 +199,18 @@ func mutate(random *rand.Rand, good []byte) []byte {
 	return body
 }
 
-// fuzzedDocuments are the fuzz tests of what others may write; the rest are of texts.
-const fuzzedDocuments = "Rewrite|Ref|Decode|FromArtifactID|State|Location|Answers|ParseStatus"
+// fuzzedDocuments are the fuzz tests of what others may write, fuzzedTexts the rest.
+const (
+	fuzzedDocuments = "FuzzRewrite|FuzzRef|FuzzDecode|FuzzFromArtifactID|FuzzState|FuzzLocation|FuzzAnswers|FuzzParseStatus"
+	fuzzedTexts     = "FuzzScrub|FuzzCanonical|FuzzText|FuzzDiff|FuzzTagValue"
+)
 
 func promiseFuzzDocuments(ctx context.Context, r *Run) (Result, error) {
-	return runFuzz(ctx, r, 60, fuzzedDocuments)
+	return runFuzz(ctx, r, r.Pick(20, 60), fuzzedDocuments)
 }
 
 func promiseFuzzTexts(ctx context.Context, r *Run) (Result, error) {
-	return runFuzz(ctx, r, r.Pick(20, 45), "Scrub|Canonical|Text|Diff|TagValue")
+	return runFuzz(ctx, r, r.Pick(20, 60), fuzzedTexts)
 }
 
 // fuzzLine is how scripts/fuzz says that a fuzz test ended.
@@ -167,7 +238,10 @@ func runFuzz(ctx context.Context, r *Run, seconds int, names string) (Result, er
 		}
 	}
 	result.Note = fmt.Sprintf("%d fuzz tests, %d s each", len(ran), seconds)
-	if err != nil || len(ran) == 0 {
+	if want := strings.Count(names, "|") + 1; err == nil && len(ran) != want {
+		err = fmt.Errorf("%d fuzz tests ran, not %d", len(ran), want)
+	}
+	if err != nil {
 		r.Logf("%s", strings.TrimSpace(string(out)))
 		return result, fmt.Errorf("scripts/fuzz: %w", err)
 	}

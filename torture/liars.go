@@ -94,7 +94,7 @@ func (l liar) isCaught(ctx context.Context) (string, error) {
 	}
 	url, stop := serve(l.make(behind))
 	defer stop()
-	w := workload{Writers: 8, Publishes: 3}
+	w := workload{Writers: 8, Publishes: 3, Control: true}
 	v, err := w.try(ctx, bucketOpener(ctx, url, bucketOptions{trusted: true}))
 	switch {
 	case ctx.Err() != nil:

@@ -6,11 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // seedVariable repeats a run of the tests that printed this seed.
@@ -115,5 +121,30 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := choose(all, "a,x"); err == nil || err.Error() != `there is no promise "x"` {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestFuzz_all wants each fuzz test of the repository in the torture: one that is renamed would drop out unseen.
+func TestFuzz_all(t *testing.T) {
+	declared := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
+	var found []string
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		body, err := os.ReadFile(path)
+		for _, match := range declared.FindAllStringSubmatch(string(body), -1) {
+			found = append(found, match[1])
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := strings.Split(fuzzedDocuments+"|"+fuzzedTexts, "|")
+	slices.Sort(found)
+	slices.Sort(run)
+	if diff := cmp.Diff(found, run); diff != "" {
+		t.Errorf("fuzz tests that are there and those that run (-there +run):\n%s", diff)
 	}
 }

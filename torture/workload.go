@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
 const (
@@ -33,6 +36,8 @@ type workload struct {
 	// Shared lets all publish into one fingerprint, and moves no ref. Else each publish has a fingerprint of
 	// its own, and moves both channels.
 	Shared bool `json:"shared"`
+	// Control is a workload in which faults are wanted: no history of them is kept.
+	Control bool `json:"-"`
 }
 
 // opener opens the registry for one writer, as its own process would.
@@ -67,7 +72,7 @@ func (w workload) run(ctx context.Context, open opener) ([]op, error) {
 // firstError is the first failure of a writer.
 func firstError(ops []op) error {
 	for _, o := range ops {
-		if o.Outcome == failed {
+		if o.Outcome == failed || o.Outcome == unread {
 			return fmt.Errorf("writer %d: %s", o.Client, o.Error)
 		}
 	}
@@ -82,6 +87,10 @@ func (w workload) writer(ctx context.Context, reg *registry.Registry, client int
 			break
 		}
 		fingerprint := w.fingerprint(client, round)
+		if round%2 == 1 {
+			// As the post-processor does, beside its questions to EC2. What it learns may be old by the time it is used.
+			reg.ReadAhead(ctx, image, fingerprint, forward, sideways)
+		}
 		stored, ok := c.publish(ctx, fingerprint, round)
 		if !ok || w.Shared {
 			continue
@@ -149,11 +158,17 @@ func (c *clientLog) look(ctx context.Context, name string) {
 	o := op{Client: c.client, Doc: "ref " + name, Outcome: seen, Start: now()}
 	ref, err := c.reg.Ref(ctx, image, name)
 	o.End = now()
-	// A read that failed saw nothing.
-	if err == nil {
+	switch {
+	case err == nil:
 		o.Seq = ref.Seq
-		c.note(o, nil)
+	case errors.Is(err, store.ErrTransient) || ctx.Err() != nil:
+		// It saw nothing.
+		return
+	default:
+		// The ref is there, and whole: this writer has moved it.
+		o.Outcome, o.Error = unread, err.Error()
 	}
+	c.ops = append(c.ops, o)
 }
 
 func (c *clientLog) note(o op, err error) {
@@ -235,11 +250,27 @@ func (w workload) judge(ctx context.Context, open opener, ops []op, failure erro
 	v := checkHistory(ops, final)
 	if failure == nil && len(v.Faults) > 0 {
 		failure = fmt.Errorf("%d faults, such as %s", len(v.Faults), v.Faults[0])
+		if !w.Control {
+			failure = fmt.Errorf("%w; all that was done is in %s", failure, keepHistory(ops, final))
+		}
 	}
 	if want := w.Writers * w.Publishes; failure == nil && countAcked(ops) < want {
 		failure = fmt.Errorf("%d publishes were acknowledged, want %d", countAcked(ops), want)
 	}
 	return v, failure
+}
+
+// keepHistory leaves the operations and the documents at the end in a file, and answers its name.
+func keepHistory(ops []op, final map[string]document) string {
+	file, err := os.CreateTemp("", "chain-torture-history-*.json")
+	if err != nil {
+		return err.Error()
+	}
+	defer file.Close()
+	if err := json.NewEncoder(file).Encode(map[string]any{"operations": ops, "documents": final}); err != nil {
+		return err.Error()
+	}
+	return file.Name()
 }
 
 // countAcked counts publishes.
