@@ -125,6 +125,12 @@ func unexpected(out string) error {
 var foreignRepository = regexp.MustCompile(
 	`detected dubious ownership in repository at '([^']+)'|unsafe repository \('([^']+)' is owned`)
 
+// brokenGitFile matches where .git is a file that points at a folder which is not there, as when a linked
+// work tree is mounted into a container on its own. Git names that folder, since 2.54 "(null)", and after
+// 2.55 the file.
+var brokenGitFile = regexp.MustCompile(
+	`^fatal: (?:not a git repository|gitfile does not point to a valid repository)(: .*)`)
+
 // explain turns a failed command into what it means for the user. Git has one exit code for all.
 func explain(err error, path, dir string) error {
 	var failed *commandError
@@ -140,15 +146,14 @@ func explain(err error, path, dir string) error {
 	if strings.Contains(failed.stderr, "dubious ownership") {
 		return unsafeOwner(path, dir)
 	}
-	if rest, found := strings.CutPrefix(failed.stderr, "fatal: not a git repository"); found {
+	if m := brokenGitFile.FindStringSubmatch(failed.stderr); m != nil {
 		e := newError(ErrNoRepository, path)
-		// A colon: .git is a file that points at a folder which is not there, as when a linked work
-		// tree is mounted into a container on its own.
-		if gitDir, broken := strings.CutPrefix(rest, ": "); broken {
-			e.Detail = ": its .git file points at " + gitDir
-			e.Remedy = "Mount or check out that folder too, or use a clone instead of a linked work tree."
-		}
+		e.Detail = ": its .git file points at no repository" + strings.TrimSuffix(m[1], ": (null)")
+		e.Remedy = "Mount or check out the folder that it names too, or use a clone instead of a linked work tree."
 		return e
+	}
+	if strings.HasPrefix(failed.stderr, "fatal: not a git repository") {
+		return newError(ErrNoRepository, path)
 	}
 	return fmt.Errorf("inspect %q: %w", path, err)
 }

@@ -39,13 +39,6 @@ Check path and extra_paths. ${path.root} is the folder of the template.`},
 			want: `inspect "TMP": not in a git repository
 
 Run Packer in a git checkout. An archive of the files is not enough: images are named after what git has.`},
-		{name: "broken linked work tree", paths: []string{"TMP"}, is: ErrNoRepository,
-			setup: func(t *testing.T, _, tmp string) {
-				write(t, tmp, map[string]string{".git": "gitdir: /nonexistent/worktrees/x\n"})
-			},
-			want: `inspect "TMP": not in a git repository: its .git file points at /nonexistent/worktrees/x
-
-Mount or check out that folder too, or use a clone instead of a linked work tree.`},
 		{name: "extra path in no repository", paths: []string{"ROOT/base", "TMP"}, is: ErrOutside,
 			want: `inspect "TMP": outside of the git repository ROOT
 
@@ -194,6 +187,32 @@ func TestInspect_corrupt(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	t.Log(err)
+}
+
+func TestInspect_brokenGitFile(t *testing.T) {
+	isolate(t)
+	dir := tempDir(t)
+	write(t, dir, map[string]string{".git": "gitdir: /nonexistent/worktrees/x\n"})
+	_, err := Inspect(t.Context(), dir)
+	if !errors.Is(err, ErrNoRepository) || !strings.Contains(err.Error(), "its .git file points at no repository") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Cause: git 2.54 and 2.55 name the folder "(null)", and later ones name the .git file in another text.
+func TestExplain_brokenGitFile(t *testing.T) {
+	for stderr, want := range map[string]string{
+		"fatal: not a git repository: /git/worktrees/x":                  ": /git/worktrees/x",
+		"fatal: not a git repository: (null)":                            "",
+		"fatal: gitfile does not point to a valid repository: /src/.git": ": /src/.git",
+	} {
+		err := explain(&commandError{"status", stderr, errors.New("exit status 128")}, "/p", "/work")
+		want := "inspect \"/p\": not in a git repository: its .git file points at no repository" + want + "\n\n" +
+			"Mount or check out the folder that it names too, or use a clone instead of a linked work tree."
+		if !errors.Is(err, ErrNoRepository) || err.Error() != want {
+			t.Errorf("%s: got %v", stderr, err)
+		}
+	}
 }
 
 func TestExplain_owner(t *testing.T) {
