@@ -7,6 +7,7 @@ var promises = []Promise{
 	{"publish-gofakes3", promisePublishFake},
 	{"publish-versitygw", promisePublishGateway},
 	{"publish-folder", promisePublishFolder},
+	{"server-dies", promiseServerDies},
 	{"faults", promiseFaults},
 	{"contention", promiseContention},
 	{"no-hang", promiseNoHang},

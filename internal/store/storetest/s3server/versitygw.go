@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/acceptance/toolbox"
@@ -35,6 +36,8 @@ type Gateway struct {
 	// URL is where it answers.
 	URL string
 
+	binary, dir string
+
 	cmd    *exec.Cmd
 	output bytes.Buffer
 	ended  chan error
@@ -54,21 +57,28 @@ func Versitygw(ctx context.Context, dir, bucket string) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{URL: "http://" + address, ended: make(chan error, 1)}
-	g.cmd = exec.Command(binary, "--port", address, "--quiet", "--keep-alive", "posix", dir)
+	g := &Gateway{URL: "http://" + address, binary: binary, dir: dir}
+	return g, g.Start(ctx)
+}
+
+// Start starts the server again after [Gateway.Stop], where it was and with what it had.
+func (g *Gateway) Start(ctx context.Context) error {
+	g.ended = make(chan error, 1)
+	g.cmd = exec.Command(g.binary, "--port", strings.TrimPrefix(g.URL, "http://"), "--quiet", "--keep-alive", "posix", g.dir)
 	g.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKey, "ROOT_SECRET_KEY="+SecretKey)
 	g.cmd.Stdout, g.cmd.Stderr = &g.output, &g.output
 	if err := g.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
-	go func() { g.ended <- g.cmd.Wait() }()
+	cmd, ended := g.cmd, g.ended
+	go func() { ended <- cmd.Wait() }()
 	if err := g.await(ctx); err != nil {
-		return nil, fmt.Errorf("start versitygw: %w: %s", err, g.Stop())
+		return fmt.Errorf("start versitygw: %w: %s", err, g.Stop())
 	}
-	return g, nil
+	return nil
 }
 
-// Stop ends the server, and answers what it printed.
+// Stop kills the server, and answers what it printed.
 func (g *Gateway) Stop() string {
 	_ = g.cmd.Process.Kill()
 	err := <-g.ended
