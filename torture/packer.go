@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,17 +15,17 @@ import (
 )
 
 func promisePackerConcurrent(ctx context.Context, r *Run) (Result, error) {
-	result, err := acceptance(ctx, r, "^TestAccConcurrent")
+	result, err := goTest(ctx, r, "./acceptance", "^TestAccConcurrent")
 	result.Note = fmt.Sprintf("%d packer processes at once, and 16 sources in one", r.Pick(4, 16))
 	return result, err
 }
 
 func promiseInterrupt(ctx context.Context, r *Run) (Result, error) {
-	return acceptance(ctx, r, "^TestAccInterrupt")
+	return goTest(ctx, r, "./acceptance", "^TestAccInterrupt")
 }
 
 func promiseSurvive(ctx context.Context, r *Run) (Result, error) {
-	return acceptance(ctx, r, "^TestAccSurvive|^TestAccFailure")
+	return goTest(ctx, r, "./acceptance", "^TestAccSurvive|^TestAccFailure")
 }
 
 var (
@@ -36,17 +35,18 @@ var (
 	testLine = regexp.MustCompile(`(?m)^\s*--- (PASS|FAIL|SKIP): (\S+)`)
 )
 
-// acceptance runs acceptance tests, with real Packer, and counts what they tried. A test of this package
+// goTest runs tests of a package in a process of their own, and counts what they tried. A test of this package
 // passes them over, because the same go test runs them where they are.
-func acceptance(ctx context.Context, r *Run, pattern string) (Result, error) {
+func goTest(ctx context.Context, r *Run, pkg, pattern string, flags ...string) (Result, error) {
 	if testing.Testing() {
-		return Result{Note: "go test ./acceptance runs it"}, nil
+		return Result{Note: "go test " + pkg + " runs it"}, nil
 	}
 	root, err := repository()
 	if err != nil {
 		return Result{}, err
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-v", "-count=1", "-timeout=8m", "-run", pattern, "./acceptance")
+	args := append([]string{"test", "-v", "-count=1", "-timeout=8m", "-run", pattern}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "PACKER_ACC=1", "CHAIN_REQUIRE_TOOLS=1")
 	if r.Long {
@@ -59,9 +59,9 @@ func acceptance(ctx context.Context, r *Run, pattern string) (Result, error) {
 	switch {
 	case err != nil:
 		r.Logf("%s", out.String())
-		return result, fmt.Errorf("go test -run %s ./acceptance: %w", pattern, err)
+		return result, fmt.Errorf("go test -run %s %s: %w", pattern, pkg, err)
 	case result.Tried == 0:
-		return result, errors.New("no acceptance test ran")
+		return result, fmt.Errorf("no test of %s ran", pkg)
 	}
 	return result, nil
 }

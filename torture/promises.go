@@ -5,6 +5,7 @@ package main
 // promises are all promises, in the order in which they run.
 var promises = []Promise{
 	{"publish-gofakes3", promisePublishFake},
+	{"publish-race", promiseRace},
 	{"publish-versitygw", promisePublishGateway},
 	{"publish-folder", promisePublishFolder},
 	{"server-dies", promiseServerDies},

@@ -7,7 +7,7 @@ import "context"
 // promiseSecrets plants secrets in options, environment, CI and git, and looks for them in everything that
 // successful and failing runs of Packer leave.
 func promiseSecrets(ctx context.Context, r *Run) (Result, error) {
-	result, err := acceptance(ctx, r, "^TestAccSecrets")
+	result, err := goTest(ctx, r, "./acceptance", "^TestAccSecrets")
 	if result.Note == "" {
 		result.Note = "planted values, in runs of Packer with PACKER_LOG=1"
 	}

@@ -148,3 +148,19 @@ func TestFuzz_all(t *testing.T) {
 		t.Errorf("fuzz tests that are there and those that run (-there +run):\n%s", diff)
 	}
 }
+
+// TestRace publishes under the race detector, in full where CHAIN_LONG is set.
+func TestRace(t *testing.T) {
+	handler, err := fakeBucket()
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, stop := serve(handler)
+	defer stop()
+	w := raceWorkload(os.Getenv("CHAIN_LONG") != "")
+	v, err := w.try(t.Context(), bucketOpener(t.Context(), url, bucketOptions{}))
+	if err != nil {
+		t.Error(err)
+	}
+	t.Logf("torture: tried=%d lost=%d duplicated=%d", w.Writers*w.Publishes, v.Lost, v.Duplicated)
+}

@@ -36,6 +36,8 @@ type workload struct {
 	// Shared lets all publish into one fingerprint, and moves no ref. Else each publish has a fingerprint of
 	// its own, and moves both channels.
 	Shared bool `json:"shared"`
+	// RefsEvery is in how many rounds the channels move once. 0: in each.
+	RefsEvery int `json:"refs_every"`
 	// Control is a workload in which faults are wanted: no history of them is kept.
 	Control bool `json:"-"`
 }
@@ -92,7 +94,7 @@ func (w workload) writer(ctx context.Context, reg *registry.Registry, client int
 			reg.ReadAhead(ctx, image, fingerprint, forward, sideways)
 		}
 		stored, ok := c.publish(ctx, fingerprint, round)
-		if !ok || w.Shared {
+		if !ok || w.Shared || (w.RefsEvery > 0 && round%w.RefsEvery != 0) {
 			continue
 		}
 		to := registry.Target{

@@ -329,6 +329,35 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestFollow_manifestDeleted has something delete a manifest that a ref points at, such as a lifecycle rule. Publishing
+// the image again makes all well.
+func TestFollow_manifestDeleted(t *testing.T) {
+	s := memstore.New()
+	reg := New(s)
+	publish := func(run string) *Ref {
+		stored, err := reg.Publish(t.Context(), []manifest.Entry{entry(run, "app")}, facts(fp1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1}.Of(stored), NotBack, "test"); err != nil {
+			t.Fatal(err)
+		}
+		ref, err := reg.Ref(t.Context(), image, "latest")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ref
+	}
+	ref := publish("run1")
+	s.Delete(image + "/builds/" + fp1 + ".json")
+	if _, err := reg.Follow(t.Context(), ref); !errors.Is(err, manifest.ErrCorrupt) || !strings.Contains(err.Error(), "ref latest points at it, but it is not there") {
+		t.Errorf("got %v", err)
+	}
+	if stored, err := reg.Follow(t.Context(), publish("run2")); err != nil || stored.Manifest.Builds[0].PackerRunUUID != "run2" {
+		t.Errorf("after the next publication: %v", err)
+	}
+}
+
 func TestWithdraw(t *testing.T) {
 	reg := New(memstore.New())
 	ours := []manifest.Entry{entry("run1", "app")}

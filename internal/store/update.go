@@ -10,8 +10,8 @@ import (
 )
 
 // lastReadTimeout limits the read that finds out, after ctx has ended, whether the last write landed. It is
-// what an Update may take beyond its deadline, or beyond Ctrl-C.
-const lastReadTimeout = time.Second
+// what an Update may take beyond its deadline, or beyond Ctrl-C; with what the rest takes, less than a second.
+const lastReadTimeout = 800 * time.Millisecond
 
 // ErrUnchanged is what an edit answers when the object is already as it should be.
 var ErrUnchanged = errors.New("nothing to change")

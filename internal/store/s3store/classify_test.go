@@ -133,6 +133,9 @@ func TestRequest_classify(t *testing.T) {
 			on{read: errUnexpected, create: ErrNoConditions, swap: ErrNoConditions, overwrite: errUnexpected},
 		},
 		{"400 other", answered(400, "InvalidRequest", ""), all(errRefused)},
+		// A key that is disabled or gone does not make its objects absent.
+		{"400 KMS disabled", answered(400, "KMS.DisabledException", ""), all(errRefused)},
+		{"400 KMS gone", answered(400, "KMS.NotFoundException", ""), all(errRefused)},
 		{"400 slow body", answered(400, "RequestTimeout", ""), all(store.ErrTransient)},
 		{"400 digest", answered(400, "BadDigest", ""), all(store.ErrTransient)},
 		{"405", answered(405, "MethodNotAllowed", ""), all(errRefused)},
