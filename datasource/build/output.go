@@ -28,7 +28,8 @@ type DatasourceOutput struct {
 	// that is no AMI, the id of its artifact.
 	ID string `mapstructure:"id"`
 	// Region to AMI of the image that exists. Where an image has several AMIs in a region, the keys are
-	// `region/source`, such as `eu-west-1/amazon-ebs.arm64`.
+	// `region/source`, such as `eu-west-1/amazon-ebs.arm64`. AMIs outside of `regions` are as the manifest
+	// has them: it is not asked whether they are there.
 	AMIs map[string]string `mapstructure:"amis"`
 	// The regions of `regions` in which the AMI is not there.
 	MissingRegions []string `mapstructure:"missing_regions"`
