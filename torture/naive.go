@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -72,7 +73,7 @@ func naiveWriter(ctx context.Context, s store.Store, client int) (ops []op, err 
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return ops, err
 			}
-			body := append(object.Body, o.ID+"\n"...)
+			body := slices.Concat(object.Body, []byte(o.ID+"\n"))
 			if _, err = s.Put(ctx, naiveKey, body, object.ETag); err == nil {
 				o.Seq = int64(strings.Count(string(body), "\n"))
 				break

@@ -128,7 +128,7 @@ func TestChoose(t *testing.T) {
 func TestFuzz_all(t *testing.T) {
 	declared := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
 	var found []string
-	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}

@@ -70,15 +70,16 @@ func (p *PostProcessor) publish(ctx context.Context, ui packersdk.Ui, source pac
 	var mistake error
 	// A bug in here is a failed publication like any other: it must not cost the image.
 	err = crash.Guard(component, func() error {
-		if mistake = job.mistake(); mistake != nil {
-			return nil
-		}
-		return job.publish(ctx)
+		mistake = job.mistake()
+		return mistake
 	})()
-	switch {
-	case mistake != nil:
+	if mistake != nil {
 		return fmt.Errorf("publish %s: %w", rec.Image, mistake)
-	case err != nil:
+	}
+	if err == nil {
+		err = crash.Guard(component, func() error { return job.publish(ctx) })()
+	}
+	if err != nil {
 		return job.failed(ctx, err)
 	}
 	return nil
