@@ -20,7 +20,7 @@ import (
 )
 
 // limit ends a generator that hangs, as packer-sdc does when it does not like the name of the folder.
-const limit = 3 * time.Minute
+const limit = 10 * time.Minute
 
 func main() {
 	if len(os.Args) != 2 {
