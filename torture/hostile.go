@@ -29,6 +29,9 @@ const (
 	hostileRefKey = "app/refs/latest.json"
 )
 
+// trial writes where body lies, and tells what went wrong. With refuse the body must stay as it is.
+type trial func(ctx context.Context, body []byte, refuse bool) error
+
 // promiseHostile publishes, and moves refs, where other documents lie than ours: the ones of package hostile, and ours with
 // bytes changed by chance. What is not ours must stay as it is; what still is must be read with one build
 // more. Lost counts what was overwritten or became unreadable, and panics.
@@ -39,28 +42,21 @@ func promiseHostile(ctx context.Context, r *Run) (Result, error) {
 	}
 	result := Result{Note: "documents replaced by others; see also the tests TestHostile of each component"}
 	var broken error
-	try := func(name string, body []byte, refuse bool) {
+	try := func(on trial, name string, body []byte, refuse bool) {
 		result.Tried++
-		if err := tryDocument(ctx, body, refuse); err != nil {
+		if err := on(ctx, body, refuse); err != nil {
 			result.Lost++
 			broken = errors.Join(broken, fmt.Errorf("%s: %w: %.300q", name, err, body))
 		}
 	}
 	for _, doc := range hostile.Manifests(good, hostileImage, hostilePrint) {
 		if len(doc.Body) <= manifest.MaxSize {
-			try(doc.Name, doc.Body, true)
-		}
-	}
-	tryRef := func(name string, body []byte, refuse bool) {
-		result.Tried++
-		if err := tryMove(ctx, body, refuse); err != nil {
-			result.Lost++
-			broken = errors.Join(broken, fmt.Errorf("ref, %s: %w: %.300q", name, err, body))
+			try(tryDocument, doc.Name, doc.Body, true)
 		}
 	}
 	for _, doc := range hostile.Refs(hostileImage, hostileRef, hostilePrint) {
 		if len(doc.Body) <= manifest.MaxSize {
-			tryRef(doc.Name, doc.Body, true)
+			try(tryMove, "ref, "+doc.Name, doc.Body, true)
 		}
 	}
 	goodRef, err := goodRefDocument(ctx)
@@ -74,9 +70,9 @@ func promiseHostile(ctx context.Context, r *Run) (Result, error) {
 		}
 		name := fmt.Sprintf("mutation %d", i)
 		if i%2 == 0 {
-			try(name, mutate(random, good), false)
+			try(tryDocument, name, mutate(random, good), false)
 		} else {
-			tryRef(name, mutate(random, goodRef), false)
+			try(tryMove, "ref, "+name, mutate(random, goodRef), false)
 		}
 	}
 	return result, broken
