@@ -225,7 +225,7 @@ func (w workload) documents(ctx context.Context, reg *registry.Registry) (map[st
 			return nil, err
 		}
 		d := document{Seq: ref.Seq}
-		for _, move := range slices.Backward(ref.Moves) {
+		for _, move := range slices.Backward(ref.History()) {
 			d.IDs = append(d.IDs, move.Fingerprint)
 		}
 		final["ref "+name] = d

@@ -27,8 +27,9 @@ type Ref struct {
 	Target
 	MovedAt time.Time `json:"moved_at"`
 	MovedBy string    `json:"moved_by,omitempty"`
-	// Moves are the newest moves of the ref, newest first, this one included.
-	Moves []Move `json:"moves"`
+	// Moves are the newest moves of the ref, newest first, this one included: see [Ref.History]. Nobody
+	// changes a move, so it is written back as it was read, and hardly anybody asks what it says.
+	Moves []json.RawMessage `json:"moves"`
 
 	extra map[string]json.RawMessage
 }
@@ -71,25 +72,17 @@ type Move struct {
 	MovedAt     time.Time `json:"moved_at"`
 	MovedBy     string    `json:"moved_by,omitempty"`
 	WriteID     string    `json:"write_id"`
-
-	// raw is the move as it was read. Nobody changes a move, so it is written back as it is.
-	raw json.RawMessage
 }
 
-type plainMove Move
-
-// UnmarshalJSON keeps the move as it is, with fields that this version does not know.
-func (m *Move) UnmarshalJSON(data []byte) error {
-	m.raw = bytes.Clone(data)
-	return json.Unmarshal(data, (*plainMove)(m))
-}
-
-// MarshalJSON writes a move back as it was read.
-func (m Move) MarshalJSON() ([]byte, error) {
-	if m.raw != nil {
-		return m.raw, nil
+// History is what the moves say, newest first. One that cannot be read is empty.
+func (r *Ref) History() []Move {
+	moves := make([]Move, len(r.Moves))
+	for i, raw := range r.Moves {
+		if json.Unmarshal(raw, &moves[i]) != nil {
+			moves[i] = Move{}
+		}
 	}
-	return json.Marshal(plainMove(m))
+	return moves
 }
 
 func parseRef(body []byte, image, name string) (*Ref, error) {
@@ -187,7 +180,7 @@ func (r *Ref) isAhead(to Target) bool {
 // firstMove is how many moves ago a commit moved the ref for the first time; -1 where it is not known to
 // have done so.
 func (r *Ref) firstMove(commit string) int {
-	for ago, move := range slices.Backward(r.Moves) {
+	for ago, move := range slices.Backward(r.History()) {
 		if move.Commit == commit {
 			return ago
 		}
@@ -214,7 +207,8 @@ func (r *Ref) pointAt(to Target, move Move) *Ref {
 	out := *r
 	out.Schema, out.Seq, out.WriteID, out.Target = manifest.Schema, r.Seq+1, move.WriteID, to
 	out.MovedAt, out.MovedBy = move.MovedAt, move.MovedBy
-	out.Moves = append([]Move{move}, r.Moves...)
+	newest, _ := json.Marshal(move) // it is made of texts and a time of ours
+	out.Moves = append([]json.RawMessage{newest}, r.Moves...)
 	out.Moves = out.Moves[:min(len(out.Moves), maxMoves)]
 	return &out
 }
@@ -224,8 +218,9 @@ func (r *Ref) hasMove(writeID string) (seq int64, found bool) {
 	if r == nil {
 		return 0, false
 	}
-	for age, move := range r.Moves {
-		if move.WriteID == writeID {
+	for age, raw := range r.Moves {
+		var move Move
+		if bytes.Contains(raw, []byte(writeID)) && json.Unmarshal(raw, &move) == nil && move.WriteID == writeID {
 			return r.Seq - int64(age), true
 		}
 	}

@@ -247,22 +247,25 @@ func TestMove_history(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(ref.Moves) != maxMoves || ref.Seq != maxMoves+5 || ref.Moves[0].Fingerprint != ref.Fingerprint {
+	if len(ref.Moves) != maxMoves || ref.Seq != maxMoves+5 || ref.History()[0].Fingerprint != ref.Fingerprint {
 		t.Errorf("got %d moves, seq %d", len(ref.Moves), ref.Seq)
 	}
 }
 
-// A field of a move that a newer plugin put there got lost with the next move.
+// A field of a move that a newer plugin put there got lost with the next move. Moves that say nothing to
+// this version are kept as well.
 func TestMove_keepsUnknownFields(t *testing.T) {
 	body := hostile.Ref(image, "latest", fp1, `"moves": []`,
-		`"moves": [{"write_id": "w1", "approved_by": "kept 1"}], "lock": "kept 2"`)
+		`"moves": [{"write_id": "w1", "approved_by": "kept 1"}, {"moved_at": "kept 3"}, "kept 4"], "lock": "kept 2"`)
 	_, reg := planted(t, refKey(image, "latest"), body)
 	if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp2}, Always, "ci"); err != nil {
 		t.Fatal(err)
 	}
 	after, err := reg.store.Get(t.Context(), refKey(image, "latest"))
-	if text := string(after.Body); err != nil || !strings.Contains(text, "kept 1") || !strings.Contains(text, "kept 2") {
-		t.Errorf("%v\n%s", err, text)
+	for _, kept := range []string{"kept 1", "kept 2", "kept 3", "kept 4"} {
+		if text := string(after.Body); err != nil || !strings.Contains(text, kept) {
+			t.Errorf("%v: no %q in\n%s", err, kept, text)
+		}
 	}
 }
 
