@@ -132,7 +132,7 @@ func TestAccChain(t *testing.T) {
 	for _, folder := range []string{"base", "snowflake"} {
 		l.check(removeAll(filepath.Join(l.repo.Dir, folder), "manifest-*.json"))
 		result := l.mustBuild(folder)
-		wantOutput(t, result, "unchanged: nothing is built", "(type manifest)")
+		wantOutput(t, result, "unchanged: nothing is built")
 		l.wantNothingBuilt(2, result)
 	}
 	if n := l.launched(); n != 2 {

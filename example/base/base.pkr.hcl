@@ -81,8 +81,10 @@ build {
     build  = data.chain-build.this.record
     tags   = local.os_tags
   }
-  # Packer deregisters the AMI when all of a build's post-processors fail. This one does not.
-  post-processor "manifest" {}
+  # Packer deregisters a new AMI when all of a build's post-processors fail. This one does not.
+  post-processor "manifest" {
+    except = ["chain.unchanged"]
+  }
 }
 
 locals {
