@@ -119,7 +119,7 @@ func (c *crowd) once(ctx context.Context, n int, one publisher) (took, slowest t
 
 // oneBuild publishes a build of its own.
 func (c *crowd) oneBuild(ctx context.Context, p *past, i, _ int) error {
-	return publishBuild(ctx, p.registry, p.image, p.fingerprint(i), p.ami)
+	return publishBuild(ctx, p.registry, p.image, p.fingerprint(i), p.ami, "latest")
 }
 
 // oneSource adds its source to the build that all make together, and makes sure that it is there.

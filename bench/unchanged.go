@@ -16,6 +16,7 @@ func unchanged(ctx context.Context, l *lab) (findings, error) {
 	var ours, theirs trace
 	values, err := l.inTurn(20,
 		func() (float64, error) {
+			l.proxy.take()
 			took, err := l.build(ctx, l.repoFolder("snowflake"), copyTo(wanted)...)
 			ours = l.proxy.take()
 			return took, err
