@@ -53,7 +53,7 @@ func newLab(t *testing.T) *lab {
 func (l *lab) startAWS() {
 	l.t.Helper()
 	var log bytes.Buffer
-	aws, err := emulator.Start(l.t.Context(), &log)
+	aws, err := emulator.Start(&log)
 	l.check(err)
 	l.aws = aws
 	l.t.Cleanup(func() {

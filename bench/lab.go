@@ -82,7 +82,7 @@ func (l *lab) setUp(ctx context.Context) error {
 	if err := l.setEnvironment(l.cloud(cache)); err != nil {
 		return err
 	}
-	if l.aws, err = emulator.Start(ctx, io.Discard); err != nil {
+	if l.aws, err = emulator.Start(io.Discard); err != nil {
 		return err
 	}
 	if l.gateway, err = s3server.Versitygw(ctx, l.folder("s3"), bucket); err != nil {

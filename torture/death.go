@@ -93,7 +93,7 @@ func openGraveyard(ctx context.Context, r *Run) (*graveyard, func(), error) {
 	if _, err := toolbox.MotoPython(ctx); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errNoTool, err)
 	}
-	account, err := emulator.Start(ctx, io.Discard)
+	account, err := emulator.Start(io.Discard)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -35,7 +35,7 @@ func promisePermissions(ctx context.Context, _ *Run) (Result, error) {
 	if err != nil {
 		return result, err
 	}
-	aws, err := emulator.Start(ctx, io.Discard)
+	aws, err := emulator.Start(io.Discard)
 	if err != nil {
 		return result, err
 	}

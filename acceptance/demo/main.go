@@ -39,7 +39,7 @@ func run() (err error) {
 	}
 	defer os.RemoveAll(dir)
 	heading("Starting an emulated AWS account, and building the plugin")
-	aws, err := emulator.Start(ctx, io.Discard)
+	aws, err := emulator.Start(io.Discard)
 	if err != nil {
 		return err
 	}

@@ -6,24 +6,14 @@
 package emulator
 
 import (
-	"bufio"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
-	"strconv"
 	"strings"
-	"time"
-
-	"github.com/packer-chain/packer-plugin-chain/acceptance/toolbox"
 )
-
-//go:embed moto_single.py
-var launcher string
 
 // Account is the id of the account that the credentials of [AWS.Env] belong to.
 const Account = "123456789012"
@@ -33,63 +23,45 @@ type AWS struct {
 	// Endpoint is the URL of every service, such as http://127.0.0.1:40001.
 	Endpoint string
 
-	cmd   *exec.Cmd
-	stdin io.Closer
+	servers *servers
+	pid     int
+	logFile string
+	log     io.Writer
 }
 
-// Start starts an emulator and waits until it answers. What it prints, such as the requests that it
-// gets, goes to log. It needs moto, see [toolbox.MotoPython].
-func Start(ctx context.Context, log io.Writer) (*AWS, error) {
-	python, err := toolbox.MotoPython(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(python, "-c", launcher)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir(),
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "PYTHONDONTWRITEBYTECODE=1"}
-	cmd.Stderr = log
-	cmd.WaitDelay = 5 * time.Second
-	stdin, err := cmd.StdinPipe()
+// Start starts an emulator. What it prints, such as the requests that it gets, goes to log when it is
+// stopped. It needs moto, see [toolbox.MotoPython].
+func Start(log io.Writer) (*AWS, error) {
+	all, err := launch()
 	if err != nil {
 		return nil, fmt.Errorf("start the AWS emulator: %w", err)
 	}
-	stdout, err := cmd.StdoutPipe()
+	file, err := os.CreateTemp("", "chain-emulator-*.log")
 	if err != nil {
 		return nil, fmt.Errorf("start the AWS emulator: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the AWS emulator: %w", err)
+	a := &AWS{servers: all, logFile: file.Name(), log: log}
+	var port uint16
+	answer, err := all.ask("start " + a.logFile)
+	if err == nil {
+		_, err = fmt.Sscan(answer, &port, &a.pid)
 	}
-	a := &AWS{cmd: cmd, stdin: stdin}
-	if err := a.await(ctx, stdout); err != nil {
-		return nil, errors.Join(fmt.Errorf("start the AWS emulator: %w", err), a.Stop())
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the AWS emulator: %w", err), os.Remove(a.logFile))
 	}
+	a.Endpoint = fmt.Sprintf("http://127.0.0.1:%d", port)
 	return a, nil
 }
 
-// await reads the port and makes one request. The launcher listens before it prints the port, so
-// there is no time at which a connection is refused.
-func (a *AWS) await(ctx context.Context, stdout io.Reader) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = a.cmd.Process.Kill() })
-	defer stop()
-
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		return fmt.Errorf("read its port: %w", errors.Join(ctx.Err(), err))
+// Stop ends the emulator and waits until it is gone.
+func (a *AWS) Stop() error {
+	_, err := a.servers.ask(fmt.Sprintf("stop %d", a.pid))
+	text, readErr := os.ReadFile(a.logFile)
+	if err = errors.Join(err, readErr, os.Remove(a.logFile)); err != nil {
+		return fmt.Errorf("stop the AWS emulator: %w", err)
 	}
-	port, err := strconv.ParseUint(strings.TrimSpace(line), 10, 16)
-	if err != nil {
-		return fmt.Errorf("read its port: %w", err)
-	}
-	a.Endpoint = fmt.Sprintf("http://127.0.0.1:%d", port)
-	return a.post(ctx, "/moto-api/reset", "")
-}
-
-// Reset empties the account in every region.
-func (a *AWS) Reset(ctx context.Context) error {
-	return a.post(ctx, "/moto-api/reset", "")
+	_, err = a.log.Write(text)
+	return err
 }
 
 func (a *AWS) post(ctx context.Context, path, body string) error {
@@ -104,18 +76,6 @@ func (a *AWS) post(ctx context.Context, path, body string) error {
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("post to the AWS emulator: %s%s: %s", a.Endpoint, path, res.Status)
-	}
-	return nil
-}
-
-// Stop ends the emulator and waits until it is gone.
-func (a *AWS) Stop() error {
-	_ = a.stdin.Close()
-	timer := time.AfterFunc(5*time.Second, func() { _ = a.cmd.Process.Kill() })
-	defer timer.Stop()
-	var exit *exec.ExitError
-	if err := a.cmd.Wait(); err != nil && !errors.As(err, &exit) {
-		return fmt.Errorf("stop the AWS emulator: %w", err)
 	}
 	return nil
 }

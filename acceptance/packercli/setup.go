@@ -58,7 +58,7 @@ func ExampleVariables(registry string) []string {
 
 // buildPlugin builds a release version: a constraint such as "~> 0.1" does not match 0.1.0-dev.
 func buildPlugin(ctx context.Context, root, dir string) (string, error) {
-	const release = "-X github.com/packer-chain/packer-plugin-chain/internal/version.VersionPrerelease="
+	const release = "-s -w -X github.com/packer-chain/packer-plugin-chain/internal/version.VersionPrerelease="
 	path := filepath.Join(dir, "packer-plugin-chain")
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", release, "-o", path, ".")
 	cmd.Dir = root

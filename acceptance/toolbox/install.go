@@ -78,16 +78,17 @@ func (t tool) build(ctx context.Context, root, version, path string, log io.Writ
 	}
 	defer os.RemoveAll(temp)
 
-	args := []string{"install", t.pkg + "@" + version}
+	pkg := t.pkg + "@" + version
 	if t.gomod != "" {
-		args = []string{"install", t.pkg}
+		pkg = t.pkg
 	}
-	cmd := exec.CommandContext(ctx, "go", args...)
+	// As they are released: Packer reads each plugin twice in a run, symbols and debug information included.
+	cmd := exec.CommandContext(ctx, "go", "install", "-ldflags=-s -w", pkg)
 	cmd.Dir = filepath.Join(root, t.gomod)
 	cmd.Env = append(os.Environ(), "GOBIN="+temp)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("go %s: %w", args[0]+" "+args[1], err)
+		return fmt.Errorf("go install %s: %w", pkg, err)
 	}
 	return os.Rename(filepath.Join(temp, filepath.Base(path)), path)
 }
