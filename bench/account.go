@@ -42,7 +42,7 @@ func (l *lab) ask(ctx context.Context, region string, form url.Values, out any) 
 // warmRegions touches every region once: the emulator makes one up when it is first asked about it.
 func (l *lab) warmRegions(ctx context.Context) error {
 	var errs []error
-	for _, region := range regions {
+	for _, region := range regions[:l.pick(len(regions), wanted)] {
 		errs = append(errs, l.ask(ctx, region, url.Values{"Action": {"DescribeImages"}, "Owner.1": {"self"}}, nil))
 	}
 	return errors.Join(errs...)

@@ -12,9 +12,6 @@ import (
 	"time"
 )
 
-// latency is what every request takes longer while round trips are counted.
-const latency = 50 * time.Millisecond
-
 // job is one thing that is done with the network far away.
 type job struct {
 	name string
@@ -37,6 +34,7 @@ func roundTrips(ctx context.Context, l *lab) (findings, error) {
 		return findings{}, err
 	}
 	lookups, bakes := l.lookupJobs(ctx), l.bakeJobs(ctx)
+	latency := time.Duration(l.pick(50, 5)) * time.Millisecond
 	err := l.delayed(latency, func() error {
 		return errors.Join(l.count(l.pick(10, 1), lookups), l.count(l.pick(10, 1), bakes))
 	})
@@ -58,7 +56,7 @@ func roundTrips(ctx context.Context, l *lab) (findings, error) {
 		name := fmt.Sprintf("depth_publish_%d_regions", n)
 		figures = append(figures, depthFigure(name, by[publishing("ours", n)], by[publishing("glue", n)], 5))
 	}
-	return findings{figures: figures, tables: []table{depthTable(append(lookups, bakes...))}}, nil
+	return findings{figures: figures, tables: []table{depthTable(latency, append(lookups, bakes...))}}, nil
 }
 
 // published are the numbers of regions, by the one that names the figure. A quick run has one, and that is
@@ -162,7 +160,7 @@ func depthFigure(name string, ours, theirs *job, most float64) figure {
 }
 
 // depthTable puts the time of the requests beside the least that it can be: their depth times the delay.
-func depthTable(jobs []*job) table {
+func depthTable(latency time.Duration, jobs []*job) table {
 	t := table{title: fmt.Sprintf("Round trips, with %s added to each request", latency),
 		head: []string{"job", "requests", "one after another", "first request to last answer, ms", "depth × delay, ms",
 			"ratio", "emulator's median answer, ms"},

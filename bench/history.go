@@ -39,7 +39,7 @@ func history(ctx context.Context, l *lab) (findings, error) {
 	if err := l.buildChains(ctx); err != nil {
 		return findings{}, err
 	}
-	sizes := []int{10, l.pick(1000, 20), l.pick(100_000, 200)}
+	sizes := []int{l.pick(10, 2), l.pick(1000, 3), l.pick(100_000, 200)}
 	var pasts []*past
 	for _, size := range sizes {
 		p, err := l.makePast(ctx, size)
@@ -61,7 +61,7 @@ func history(ctx context.Context, l *lab) (findings, error) {
 		return found, err
 	}
 	beside, err := l.besideHistory(ctx, sizes, pasts)
-	found.figures = append(whole, beside...)
+	found.figures = slices.Concat(whole, beside)
 	return found, err
 }
 
@@ -82,7 +82,7 @@ func (l *lab) makePast(ctx context.Context, size int) (*past, error) {
 		return nil, err
 	}
 	started := time.Now()
-	published := min(size, 100)
+	published := min(size, l.pick(100, 5))
 	for range published {
 		if err := p.publishNext(ctx); err != nil {
 			return nil, err

@@ -101,6 +101,8 @@ func (p Packer) environment() []string {
 		"CHECKPOINT_DISABLE=1",
 		"GIT_CONFIG_NOSYSTEM=1",
 		"AWS_EC2_METADATA_DISABLED=true",
+		// Packer and its plugins end before collecting garbage pays: it takes a fifth of their computing time.
+		"GOGC=off", "GOMEMLIMIT=1GiB",
 	}
 	return append(env, p.env...)
 }

@@ -93,7 +93,7 @@ func TestHostile_facts(t *testing.T) {
 // TestHostile_manyBuilds merges into a manifest of thousands of builds that is too large to be written
 // again, indented as it is then.
 func TestHostile_manyBuilds(t *testing.T) {
-	body, _ := hostile.ManyBuilds(goodBody(t), manifest.MaxSize/8)
+	body, _ := hostile.ManyBuilds(goodBody(t), manifest.MaxSize/16)
 	_, reg := planted(t, buildKey(image, fp1), body)
 	stored, err := reg.Manifest(t.Context(), image, fp1)
 	if err != nil {
