@@ -204,11 +204,11 @@ const (
 )
 
 func promiseFuzzDocuments(ctx context.Context, r *Run) (Result, error) {
-	return runFuzz(ctx, r, r.Pick(20, 60), fuzzedDocuments)
+	return runFuzz(ctx, r, r.Pick(20, 30), fuzzedDocuments)
 }
 
 func promiseFuzzTexts(ctx context.Context, r *Run) (Result, error) {
-	return runFuzz(ctx, r, r.Pick(20, 60), fuzzedTexts)
+	return runFuzz(ctx, r, r.Pick(20, 30), fuzzedTexts)
 }
 
 // fuzzLine is how scripts/fuzz says that a fuzz test ended.
