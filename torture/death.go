@@ -58,6 +58,9 @@ type graveyard struct {
 // promiseDeath kills a process before and after each step of a publication. Each time the registry has to
 // be readable and true, and the same build again has to finish the work. The tests try some of the points.
 func promiseDeath(ctx context.Context, r *Run) (Result, error) {
+	if _, err := toolbox.MotoPython(ctx); err != nil {
+		return Result{}, fmt.Errorf("%w: %w", errNoTool, err)
+	}
 	g, stop, err := openGraveyard(ctx, r)
 	if err != nil {
 		return Result{}, err
@@ -77,7 +80,7 @@ func promiseDeath(ctx context.Context, r *Run) (Result, error) {
 	// Each graveyard has an account of its own.
 	graveyards := r.Pick(2, 4)
 	for some := range slices.Chunk(points, (len(points)+graveyards-1)/graveyards) {
-		diggers.Go(func() error { return t.buryAll(ctx, r, some) })
+		diggers.Go(func() error { return t.buryAll(ctx, r, g.fingerprint, some) })
 	}
 	err = diggers.Wait()
 	t.Note = fmt.Sprintf("%d of %d points; %d died before the manifest, and were baked again", len(points), all, t.bakedAgain)
@@ -91,16 +94,14 @@ type toll struct {
 	bakedAgain int
 }
 
-// buryAll tries points one after the other.
-func (t *toll) buryAll(ctx context.Context, r *Run, points []point) error {
+// buryAll tries points one after the other. The same files have the same fingerprint in every graveyard.
+func (t *toll) buryAll(ctx context.Context, r *Run, fingerprint string, points []point) error {
 	g, stop, err := openGraveyard(ctx, r)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	if _, err := g.points(ctx); err != nil {
-		return err
-	}
+	g.fingerprint = fingerprint
 	for _, p := range points {
 		b, err := g.bury(ctx, p)
 		if err != nil {
@@ -126,9 +127,6 @@ func (t *toll) add(r *Run, p point, b burial) {
 }
 
 func openGraveyard(ctx context.Context, r *Run) (*graveyard, func(), error) {
-	if _, err := toolbox.MotoPython(ctx); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errNoTool, err)
-	}
 	account, err := emulator.Start(io.Discard)
 	if err != nil {
 		return nil, nil, err
