@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
@@ -81,7 +81,7 @@ func (w *witness) tagged(ctx context.Context, stored registry.Stored) []error {
 			for _, tag := range out.Images[0].Tags {
 				tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
 			}
-			if tags[ami.TagManifest] != stored.URI || tags[ami.TagFingerprint] != w.fingerprint {
+			if tags[awstag.Manifest] != stored.URI || tags[awstag.Fingerprint] != w.fingerprint {
 				faults = append(faults, fmt.Errorf("the manifest names %s, which has the tags %v", image.ID, tags))
 			}
 		}

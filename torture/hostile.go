@@ -199,8 +199,8 @@ func mutate(random *rand.Rand, good []byte) []byte {
 
 // fuzzedDocuments are the fuzz tests of what others may write, fuzzedTexts the rest.
 const (
-	fuzzedDocuments = "FuzzRewrite|FuzzRef|FuzzDecode|FuzzFromArtifactID|FuzzState|FuzzLocation|FuzzAnswers|FuzzParseStatus"
-	fuzzedTexts     = "FuzzScrub|FuzzCanonical|FuzzText|FuzzDiff|FuzzTagValue"
+	fuzzedDocuments = "FuzzRewrite|FuzzRef|FuzzDecode|FuzzFromID|FuzzState|FuzzLocation|FuzzAnswers|FuzzParseStatus"
+	fuzzedTexts     = "FuzzScrub|FuzzCanonical|FuzzText|FuzzDiff|FuzzValue"
 )
 
 func promiseFuzzDocuments(ctx context.Context, r *Run) (Result, error) {

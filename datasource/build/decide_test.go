@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
@@ -116,7 +117,7 @@ func TestDecide(t *testing.T) {
 		},
 		"revoked by tag": {
 			seen: seen{manifest: one, regions: eu, images: described(
-				there("available", map[string]string{ami.RevokedTag: "CVE"}))},
+				there("available", map[string]string{awstag.Revoked: "CVE"}))},
 			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is revoked: CVE", missingRegions: eu},
 		},
 		// What was left was revoked, and the manifest was not: the last publication was withdrawn.

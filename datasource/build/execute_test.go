@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -52,7 +52,7 @@ func looked(t *testing.T, options, wantReason string) record.Record {
 	}
 	fingerprint := value.GetAttr("fingerprint").AsString()
 	if rec.Needed != value.GetAttr("needed").True() || rec.Fingerprint != fingerprint ||
-		value.GetAttr("short").AsString() != fingerprint[:12] || rec.Tags[ami.TagFingerprint] != fingerprint {
+		value.GetAttr("short").AsString() != fingerprint[:12] || rec.Tags[awstag.Fingerprint] != fingerprint {
 		t.Errorf("the record %+v and the outputs %#v differ", rec, value)
 	}
 	return rec

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
@@ -58,9 +58,9 @@ func firstID(entries []manifest.Entry, regions []string) string {
 // tags are those for the builder: few, short, and known before the build.
 func tags(c Config, id identity) map[string]string {
 	tags := map[string]string{
-		ami.TagImage: c.Image, ami.TagFingerprint: id.fingerprint, ami.TagCommit: id.git.Commit}
+		awstag.Image: c.Image, awstag.Fingerprint: id.fingerprint, awstag.Commit: id.git.Commit}
 	if id.git.Name != "" {
-		tags[ami.TagGitSHA] = id.git.Name
+		tags[awstag.GitSHA] = id.git.Name
 	}
 	var parents []string
 	for _, parent := range id.parents {
@@ -69,7 +69,7 @@ func tags(c Config, id identity) map[string]string {
 		}
 	}
 	if len(parents) > 0 {
-		tags[ami.TagParent] = ami.TagValue(strings.Join(parents, " "))
+		tags[awstag.Parent] = awstag.Value(strings.Join(parents, " "))
 	}
 	return tags
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -55,7 +56,7 @@ func (c *Config) prepare() []error {
 	check.That("architecture", c.Architecture, option.Optional(option.OneOf(architectures...)))
 	check.That("fallback_ami", c.FallbackAMI, option.Optional(ami.CheckID))
 	check.That("source", c.Source, option.Optional(manifest.CheckSource))
-	check.That("git_sha_tag", c.GitSHATag, ami.CheckTagKey)
+	check.That("git_sha_tag", c.GitSHATag, awstag.CheckKey)
 	check.That("on_missing", c.OnMissing, option.OneOf("error", "empty"))
 	check.List("regions", c.Regions, ami.CheckRegion)
 	check.List("owners", c.Owners, ami.CheckOwner)

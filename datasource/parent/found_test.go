@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
@@ -40,8 +41,8 @@ func TestAcceptable(t *testing.T) {
 	)
 	one := func(i ami.Image) map[string]ami.Image { return map[string]ami.Image{i.Region: i} }
 	young := image(ami1, "eu-west-1", time.Hour, nil)
-	revoked := image(ami1, "eu-west-1", time.Hour, map[string]string{ami.RevokedTag: "CVE\nin  the kernel"})
-	noReason := image(ami1, "eu-west-1", time.Hour, map[string]string{ami.RevokedTag: ""})
+	revoked := image(ami1, "eu-west-1", time.Hour, map[string]string{awstag.Revoked: "CVE\nin  the kernel"})
+	noReason := image(ami1, "eu-west-1", time.Hour, map[string]string{awstag.Revoked: ""})
 	deprecated, later, undated := young, young, young
 	deprecated.DeprecatedAt, later.DeprecatedAt = now, now.Add(time.Second)
 	undated.CreatedAt = time.Time{}
@@ -188,9 +189,9 @@ func TestFromImage(t *testing.T) {
 		want found
 	}{
 		"none":                 {nil, found{}},
-		"good":                 {map[string]string{ami.TagFingerprint: print1, "SHA": sha1, ami.TagCommit: sha2}, found{fingerprint: print1, gitSHA: sha1, commit: sha2}},
+		"good":                 {map[string]string{awstag.Fingerprint: print1, "SHA": sha1, awstag.Commit: sha2}, found{fingerprint: print1, gitSHA: sha1, commit: sha2}},
 		"of uncommitted files": {map[string]string{"SHA": sha1 + "-dirty-0123456789ab"}, found{gitSHA: sha1}},
-		"garbage":              {map[string]string{ami.TagFingerprint: "../../" + print1, "SHA": "\x1b[31m", ami.TagCommit: "HEAD"}, found{}},
+		"garbage":              {map[string]string{awstag.Fingerprint: "../../" + print1, "SHA": "\x1b[31m", awstag.Commit: "HEAD"}, found{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
@@ -87,7 +88,7 @@ func entryAMIs(entry manifest.Entry) []manifest.Image {
 	if amis := entry.AMIs(); len(amis) > 0 {
 		return amis
 	}
-	return ami.FromArtifactID(entry.ArtifactID)
+	return artifact.FromID(entry.ArtifactID)
 }
 
 func (r *resolver) fits(image ami.Image) bool {
@@ -114,7 +115,7 @@ func idsByRegion(amis map[string]string, regions []string) map[string][]string {
 	ids := map[string][]string{}
 	for key, id := range amis {
 		region, _, _ := strings.Cut(key, "/")
-		if slices.Contains(regions, region) && ami.ValidID(id) {
+		if slices.Contains(regions, region) && manifest.IsAMI(id) {
 			ids[region] = append(ids[region], id)
 		}
 	}

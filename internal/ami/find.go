@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // pageSize is the most that EC2 gives at once, and filterValues the most values that a request's
@@ -36,7 +38,7 @@ type Query struct {
 func (c *Client) ByID(ctx context.Context, region string, ids, owners []string) ([]Image, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	for _, id := range ids {
-		if !ValidID(id) {
+		if !manifest.IsAMI(id) {
 			return nil, fmt.Errorf("find %q in %s: not the id of an AMI", id, region)
 		}
 	}

@@ -14,11 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 )
-
-// RevokedTag is the key of the tag that revokes an image. Its value is the reason.
-const RevokedTag = "chain:revoked"
 
 // Image is an AMI as EC2 described it.
 type Image struct {
@@ -137,12 +134,9 @@ func Problem(img Image) string {
 	}
 }
 
-// RevokedReason answers the value of the tag [RevokedTag], and whether the image has that tag. Any
+// RevokedReason answers the value of the tag [awstag.Revoked], and whether the image has that tag. Any
 // value revokes, also an empty one.
 func RevokedReason(img Image) (string, bool) {
-	reason, ok := img.Tags[RevokedTag]
+	reason, ok := img.Tags[awstag.Revoked]
 	return reason, ok
 }
-
-// ValidID says whether s has the form of an AMI id.
-func ValidID(s string) bool { return manifest.IsAMI(s) }

@@ -3,11 +3,8 @@
 package ami
 
 import (
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestNewest(t *testing.T) {
@@ -88,65 +85,5 @@ func TestImage_Deprecated(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
-	}
-}
-
-func TestValidID(t *testing.T) {
-	for in, want := range map[string]bool{
-		"ami-0a1b2c3d":              true,
-		"ami-0a1b2c3d4e5f60718":     true,
-		"":                          false,
-		"ami-":                      false,
-		"ami-0a1b2c3":               false,
-		"ami-0a1b2c3d4e5f607189":    false,
-		"ami-0A1B2C3D":              false,
-		"ami-0a1b2c3*":              false,
-		"ami-0a1b2c3d\n":            false,
-		"eu-west-1:ami-0a1b2c3d":    false,
-		"snap-0a1b2c3d4e5f60718":    false,
-		"<unknown>":                 false,
-		"ami-0a1b2c3d,ami-0a1b2c3e": false,
-	} {
-		if got := ValidID(in); got != want {
-			t.Errorf("%q: got %v, want %v", in, got, want)
-		}
-	}
-}
-
-func TestCheckTags(t *testing.T) {
-	fifty := map[string]string{}
-	for c := range 50 {
-		fifty["key-"+string(rune('A'+c))] = "v"
-	}
-	tests := []struct {
-		name string
-		in   map[string]string
-		want []string
-	}{
-		{name: "none"},
-		{name: "good", in: map[string]string{"chain:git-sha": "4f1c9e2", "Größe": "ein halbes Kilo", "empty": ""}},
-		{name: "exactly the limits", in: map[string]string{strings.Repeat("ü", 127): strings.Repeat("語", 255)}},
-		{name: "fifty", in: fifty},
-		{name: "key too long", in: map[string]string{strings.Repeat("k", 128): "v"},
-			want: []string{`tag "` + strings.Repeat("k", 128) + `": the key has 128 characters, 127 are allowed`}},
-		{name: "value too long", in: map[string]string{"k": strings.Repeat("v", 256)},
-			want: []string{`tag "k": the value has 256 characters, 255 are allowed`}},
-		{name: "reserved, in any case", in: map[string]string{"aws:x": "", "AWS:y": "", "aws": "aws:ok"},
-			want: []string{`tag "AWS:y": keys that begin with "aws:" are reserved for AWS`,
-				`tag "aws:x": keys that begin with "aws:" are reserved for AWS`}},
-		{name: "every violation", in: map[string]string{"": "a\nb", "a\x00b": "\xff"},
-			want: []string{"a tag has an empty key", `tag "": the value has the control character '\n'`,
-				`tag "a\x00b": the key has the control character '\x00'`, `tag "a\x00b": the value is not valid UTF-8`}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, CheckTags(tt.in)); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-	fifty["one more"] = ""
-	if got := CheckTags(fifty); len(got) != 1 || got[0] != "there are 51 tags, EC2 allows 50" {
-		t.Errorf("51 tags: got %q", got)
 	}
 }

@@ -14,6 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // ErrNotVisible means that EC2 took the tags and had not shown them yet when the time was over.
@@ -52,7 +55,7 @@ func (c *Client) Tag(
 	job := &tagging{client: c, region: region, tags: tags, known: known, begun: c.now()}
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		switch {
-		case ValidID(id):
+		case manifest.IsAMI(id):
 			job.images = append(job.images, id)
 		case strings.HasPrefix(id, "snap-"):
 			job.snapshots = append(job.snapshots, id)
@@ -209,10 +212,10 @@ func (t *tagging) refusal(err error, seen []Image) error {
 		if keys := lacking(img, t.tags); len(keys) > 0 {
 			return fmt.Errorf("%w\n\nA resource can have %d tags. %s has %d already; of the new ones "+
 				"these are missing: %s. Remove some tags of the image, or publish fewer",
-				err, maxTags, img, len(img.Tags), strings.Join(keys, ", "))
+				err, awstag.Max, img, len(img.Tags), strings.Join(keys, ", "))
 		}
 	}
-	return fmt.Errorf("%w\n\nA resource can have %d tags. These did not fit: %s", err, maxTags,
+	return fmt.Errorf("%w\n\nA resource can have %d tags. These did not fit: %s", err, awstag.Max,
 		strings.Join(sortedKeys(t.tags), ", "))
 }
 

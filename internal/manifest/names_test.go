@@ -61,3 +61,25 @@ func TestOneLine(t *testing.T) {
 		}
 	}
 }
+
+func TestIsAMI(t *testing.T) {
+	for in, want := range map[string]bool{
+		"ami-0a1b2c3d":              true,
+		"ami-0a1b2c3d4e5f60718":     true,
+		"":                          false,
+		"ami-":                      false,
+		"ami-0a1b2c3":               false,
+		"ami-0a1b2c3d4e5f607189":    false,
+		"ami-0A1B2C3D":              false,
+		"ami-0a1b2c3*":              false,
+		"ami-0a1b2c3d\n":            false,
+		"eu-west-1:ami-0a1b2c3d":    false,
+		"snap-0a1b2c3d4e5f60718":    false,
+		"<unknown>":                 false,
+		"ami-0a1b2c3d,ami-0a1b2c3e": false,
+	} {
+		if got := IsAMI(in); got != want {
+			t.Errorf("%q: got %v, want %v", in, got, want)
+		}
+	}
+}

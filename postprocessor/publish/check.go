@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -26,7 +26,6 @@ const (
 	// ownPrefix begins the keys of the plugin's own tags, ownTags is how many there can be.
 	ownPrefix = "chain:"
 	ownTags   = 8
-	maxTags   = 50
 
 	maxLabels      = 100
 	maxLabelLength = 1024
@@ -69,12 +68,12 @@ func checkBuild(text string) error {
 
 func checkTags(tags map[string]string) []error {
 	var errs []error
-	for _, broken := range ami.CheckTags(tags) {
+	for _, broken := range awstag.Check(tags) {
 		errs = append(errs, fmt.Errorf("tags: %s", broken))
 	}
-	if len(tags) > maxTags-ownTags && len(tags) <= maxTags {
+	if len(tags) > awstag.Max-ownTags && len(tags) <= awstag.Max {
 		errs = append(errs, fmt.Errorf("tags: there are %d; with the %d of the plugin an AMI may have %d",
-			len(tags), ownTags, maxTags))
+			len(tags), ownTags, awstag.Max))
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		if strings.HasPrefix(key, ownPrefix) {

@@ -166,7 +166,7 @@ func TestConfigure_unknown(t *testing.T) {
 			if name == "build" {
 				want = "build is not known"
 			}
-			_, _, _, err := p.PostProcess(t.Context(), &screen{}, &artifact{})
+			_, _, _, err := p.PostProcess(t.Context(), &screen{}, &fakeArtifact{})
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v", err)
 			}

@@ -16,9 +16,8 @@ import (
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
-	"github.com/mitchellh/mapstructure"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
@@ -45,37 +44,15 @@ func (j *publication) readArtifact(ctx context.Context) error {
 }
 
 // images reads the machine images of an artifact: from the state that every builder fills that is
-// ready for a registry of images, else from the id, as the Amazon plugin writes it. Everything in
-// there is untrusted; what is no image is left out.
+// ready for a registry of images, else from the id, as the Amazon plugin writes it.
 func images(source packersdk.Artifact) []manifest.Image {
-	found := fromState(source.State(registryimage.ArtifactStateURI))
+	found := artifact.FromState(source.State(registryimage.ArtifactStateURI))
 	if len(found) == 0 {
-		found = ami.FromArtifactID(source.Id())
+		found = artifact.FromID(source.Id())
 	}
 	slices.SortFunc(found, func(a, b manifest.Image) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.ID, b.ID))
 	})
-	return found
-}
-
-// fromState reads one image or a list of them. Over RPC they arrive as maps.
-func fromState(state any) []manifest.Image {
-	var decoded []registryimage.Image
-	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: &decoded, WeaklyTypedInput: true})
-	if err != nil || state == nil {
-		return nil
-	}
-	// An element that is no image fails, and leaves the others as they are.
-	_ = decoder.Decode(state)
-	var found []manifest.Image
-	for _, image := range decoded {
-		isAMI := ami.ValidID(image.ImageID) && ami.CheckRegion(image.ProviderRegion) == nil
-		if image.ImageID == "" || (image.ProviderName == manifest.ProviderAWS && !isAMI) {
-			continue
-		}
-		found = append(found, manifest.Image{
-			Provider: image.ProviderName, Region: image.ProviderRegion, ID: image.ImageID, SourceID: image.SourceImageID})
-	}
 	return found
 }
 

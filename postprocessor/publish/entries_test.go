@@ -17,57 +17,19 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
-// TestFromState reads the state in every shape that it takes on its way over RPC.
-func TestFromState(t *testing.T) {
-	over := func(id, region string) map[any]any {
-		return map[any]any{"ImageID": id, "ProviderName": "aws", "ProviderRegion": region, "SourceImageID": ami2, "Labels": map[any]any{"a": 1}}
-	}
-	one := []manifest.Image{{Provider: "aws", Region: "eu-west-1", ID: ami1, SourceID: ami2}}
-	itself := &registryimage.Image{ImageID: ami1, ProviderName: "aws", ProviderRegion: "eu-west-1", SourceImageID: ami2}
-	tests := map[string]struct {
-		in   any
-		want []manifest.Image
-	}{
-		"nil":                   {nil, nil},
-		"itself":                {itself, one},
-		"list of itself":        {[]*registryimage.Image{itself}, one},
-		"list with a nil":       {[]*registryimage.Image{nil, itself}, one},
-		"values":                {[]registryimage.Image{*itself}, one},
-		"map":                   {over(ami1, "eu-west-1"), one},
-		"list of maps":          {[]any{over(ami1, "eu-west-1")}, one},
-		"maps of strings":       {[]any{map[string]any{"ImageID": ami1, "ProviderName": "aws", "ProviderRegion": "eu-west-1", "SourceImageID": ami2}}, one},
-		"of another provider":   {map[string]any{"ImageID": "sha256:1", "ProviderName": "docker"}, []manifest.Image{{Provider: "docker", ID: "sha256:1"}}},
-		"no AMI":                {[]any{over("ami-1", "eu-west-1"), over(ami1, "../x"), over("", "eu-west-1")}, nil},
-		"one of two is good":    {[]any{over("ami-1", "eu-west-1"), over(ami1, "eu-west-1")}, one},
-		"one of many is good":   {[]any{"x", 7, nil, []any{}, map[any]any{"ImageID": []any{map[any]any{}}}, over(ami1, "eu-west-1")}, one},
-		"string":                {"ami", nil},
-		"number":                {7, nil},
-		"list of lists":         {[]any{[]any{[]any{7}}}, nil},
-		"keys that are no text": {map[any]any{7: 8, nil: nil}, nil},
-		"function":              {func() {}, nil},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, fromState(tt.in), whole); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
 func TestImages(t *testing.T) {
 	state := map[string]any{registryimage.ArtifactStateURI: []any{
 		map[any]any{"ImageID": ami2, "ProviderName": "aws", "ProviderRegion": "us-east-1"},
 		map[any]any{"ImageID": ami1, "ProviderName": "aws", "ProviderRegion": "eu-west-1"}}}
 	two := []manifest.Image{{Provider: "aws", Region: "eu-west-1", ID: ami1}, {Provider: "aws", Region: "us-east-1", ID: ami2}}
 	tests := map[string]struct {
-		in   *artifact
+		in   *fakeArtifact
 		want []manifest.Image
 	}{
-		"state, sorted":      {&artifact{id: "x", state: state}, two},
-		"id":                 {&artifact{id: "us-east-1:" + ami2 + ",eu-west-1:" + ami1}, two},
-		"id of another form": {&artifact{id: "File"}, nil},
-		"neither":            {&artifact{}, nil},
+		"state, sorted":      {&fakeArtifact{id: "x", state: state}, two},
+		"id":                 {&fakeArtifact{id: "us-east-1:" + ami2 + ",eu-west-1:" + ami1}, two},
+		"id of another form": {&fakeArtifact{id: "File"}, nil},
+		"neither":            {&fakeArtifact{}, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -78,24 +40,20 @@ func TestImages(t *testing.T) {
 	}
 }
 
-func TestSourceAMI(t *testing.T) {
-	tests := map[string]struct {
-		in   any
-		want string
-	}{
-		"nil":       {nil, ""},
-		"of text":   {map[string]any{"SourceAMI": ami1}, ami1},
-		"over RPC":  {map[any]any{"SourceAMI": ami1, 7: 8}, ami1},
-		"plain":     {map[string]string{"SourceAMI": ami1}, ami1},
-		"unknown":   {map[string]any{"SourceAMI": record.Unknown}, ""},
-		"no text":   {map[string]any{"SourceAMI": []any{ami1}}, ""},
-		"not there": {map[string]any{}, ""},
-		"list":      {[]any{ami1}, ""},
-	}
-	for name, tt := range tests {
+// TestImages_described reads the images as builders describe them, before they go over RPC.
+func TestImages_described(t *testing.T) {
+	image := &registryimage.Image{ImageID: ami1, ProviderName: "aws", ProviderRegion: "eu-west-1", SourceImageID: ami2}
+	want := []manifest.Image{{Provider: "aws", Region: "eu-west-1", ID: ami1, SourceID: ami2}}
+	for name, state := range map[string]any{
+		"one":             image,
+		"list":            []*registryimage.Image{image},
+		"list with a nil": []*registryimage.Image{nil, image},
+		"list of values":  []registryimage.Image{*image},
+	} {
 		t.Run(name, func(t *testing.T) {
-			if got := sourceAMI(tt.in); got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
+			source := &fakeArtifact{state: map[string]any{registryimage.ArtifactStateURI: state}}
+			if diff := cmp.Diff(want, images(source), whole); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}
@@ -125,7 +83,7 @@ func TestSameParent(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			source := &artifact{state: map[string]any{"generated_data": map[any]any{"SourceAMI": tt.built}}}
+			source := &fakeArtifact{state: map[string]any{"generated_data": map[any]any{"SourceAMI": tt.built}}}
 			got := ""
 			if err := sameParent(record.Record{Parents: tt.parents}, source); err != nil {
 				got = err.Error()

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
@@ -137,7 +137,7 @@ func (j *publication) artifacts() string {
 		var unread manifest.Entry
 		_ = crash.Guard(component, func() error {
 			unread.ArtifactID = j.source.Id()
-			unread.Images = ami.FromArtifactID(unread.ArtifactID)
+			unread.Images = artifact.FromID(unread.ArtifactID)
 			return nil
 		})()
 		entries = []manifest.Entry{unread}

@@ -32,7 +32,7 @@ func broken(t *testing.T) (dir string, repair func()) {
 // TestFailed_keep fails, and then finishes as the text says: with the same build again.
 func TestFailed_keep(t *testing.T) {
 	dir, repair := broken(t)
-	ui, err := process(t, configured(t, "file", newRecord(dir), "labels = { team = \"images\" }"), &artifact{id: "File"})
+	ui, err := process(t, configured(t, "file", newRecord(dir), "labels = { team = \"images\" }"), &fakeArtifact{id: "File"})
 	check(t, err)
 	cwd, err := os.Getwd()
 	check(t, err)
@@ -50,7 +50,7 @@ func TestFailed_keep(t *testing.T) {
 
 	// It fails a second time, and is still to be published.
 	again := func() (*screen, error) {
-		return process(t, configured(t, "chain", handedOn(dir, copied(t, "manifest-app.json"), true), ""), &artifact{id: "File"})
+		return process(t, configured(t, "chain", handedOn(dir, copied(t, "manifest-app.json"), true), ""), &fakeArtifact{id: "File"})
 	}
 	if ui, err := again(); err != nil || len(ui.red) != 1 || copied(t, "manifest-app.json").Chain.Published == nil {
 		t.Errorf("got %v, %q", err, ui.red)
@@ -70,7 +70,7 @@ func TestFailed_keep(t *testing.T) {
 func TestFailed_keepWithoutCopy(t *testing.T) {
 	dir, _ := broken(t)
 	check(t, os.WriteFile("manifest-app.json", []byte("mine\n"), 0o644))
-	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "No local copy could be left, so the image will be built again: replace ") {
 		t.Errorf("got %v, %q", err, ui.red)
 	}
@@ -81,7 +81,7 @@ func TestFailed_keepWithoutCopy(t *testing.T) {
 
 func TestFailed_fail(t *testing.T) {
 	dir, _ := broken(t)
-	ui, err := process(t, configured(t, "file", newRecord(dir), `on_failure = "fail"`), &artifact{id: "File"})
+	ui, err := process(t, configured(t, "file", newRecord(dir), `on_failure = "fail"`), &fakeArtifact{id: "File"})
 	if err == nil || !strings.HasPrefix(err.Error(), "publish app: write the manifest: ") || !strings.HasSuffix(err.Error(), "\n\nThe manifest is not published.") {
 		t.Errorf("got %v", err)
 	}
@@ -104,7 +104,7 @@ func damaged(t *testing.T) (dir, path string) {
 
 func TestFailed_keepAfterManifest(t *testing.T) {
 	dir, path := damaged(t)
-	ui, err := process(t, configured(t, "file", newRecord(dir), `channels = ["production"]`), &artifact{id: "File"})
+	ui, err := process(t, configured(t, "file", newRecord(dir), `channels = ["production"]`), &fakeArtifact{id: "File"})
 	address := filepath.Join(dir, "app", "builds", print1+".json")
 	want := "publish app: move ref production of app: read " + path + ": corrupt: it is cut short\n\n" +
 		"The manifest is published (" + address + "); the refs or the local copy are not complete.\nThe image is kept: File\n" +
@@ -129,7 +129,7 @@ func TestFailed_oneRef(t *testing.T) {
 	const options = `channels = ["production", "staging", "latest"]`
 	want := "publish app: move ref production of app: read " + path + ": corrupt: it is cut short\n" +
 		"move ref staging of app: read " + other + ": corrupt: not a JSON object\n\n"
-	ui, err := process(t, configured(t, "file", newRecord(dir), options), &artifact{id: "File"})
+	ui, err := process(t, configured(t, "file", newRecord(dir), options), &fakeArtifact{id: "File"})
 	if err != nil || len(ui.red) != 1 || !strings.HasPrefix(ui.red[0], want) {
 		t.Errorf("got %v, %q, want %s", err, ui.red, want)
 	}
@@ -141,7 +141,7 @@ func TestFailed_oneRef(t *testing.T) {
 	behind := registry.Target{Fingerprint: strings.Repeat("2", 64), ManifestSeq: 1}
 	_, err = open(t, dir).Move(t.Context(), "app", "latest", behind, registry.Always, "test")
 	check(t, err)
-	ui, err = process(t, configured(t, "chain", handedOn(dir, stored(t, dir), false), options), &artifact{id: "File"})
+	ui, err = process(t, configured(t, "chain", handedOn(dir, stored(t, dir), false), options), &fakeArtifact{id: "File"})
 	if err != nil || len(ui.red) != 1 || !points(t, dir, "latest") {
 		t.Errorf("a later run leaves latest behind: %v, %q", err, ui.red)
 	}
@@ -150,7 +150,7 @@ func TestFailed_oneRef(t *testing.T) {
 // TestFailed_failAfterManifest takes back what is there already: Packer destroys the image next.
 func TestFailed_failAfterManifest(t *testing.T) {
 	dir, path := damaged(t)
-	_, err := process(t, configured(t, "file", newRecord(dir), "on_failure = \"fail\"\nchannels = [\"production\"]"), &artifact{id: "File"})
+	_, err := process(t, configured(t, "file", newRecord(dir), "on_failure = \"fail\"\nchannels = [\"production\"]"), &fakeArtifact{id: "File"})
 	want := "publish app: move ref production of app: read " + path + ": corrupt: it is cut short\n\n" +
 		"What was published has been taken back. Refs that did not exist before stay as they are: commit-" + sha1 + "."
 	if err == nil || err.Error() != want {
@@ -175,7 +175,7 @@ func TestFailed_failHandedOn(t *testing.T) {
 			before := sibling(t, dir, "amd64")
 			before.publishEntries(t)
 			both, _ := manifest.Merge(before.stored.Manifest, sibling(t, dir, "arm64").entries, before.facts(), now, "w")
-			_, err := process(t, configured(t, "chain", handedOn(dir, both, unpublished), options), &artifact{id: "File"})
+			_, err := process(t, configured(t, "chain", handedOn(dir, both, unpublished), options), &fakeArtifact{id: "File"})
 			if err == nil || !strings.HasSuffix(err.Error(), " The image stays, and nothing was taken back.") {
 				t.Errorf("got %v", err)
 			}
@@ -193,7 +193,7 @@ func TestFailed_failTwice(t *testing.T) {
 	for _, run := range []string{"1", "2"} {
 		t.Setenv("PACKER_RUN_UUID", run)
 		p := configured(t, "file", newRecord(dir), "on_failure = \"fail\"\nchannels = [\"production\"]")
-		if _, err := process(t, p, &artifact{id: "File" + run}); err == nil {
+		if _, err := process(t, p, &fakeArtifact{id: "File" + run}); err == nil {
 			t.Fatal("the build did not fail")
 		}
 		if m := stored(t, dir); m == nil || m.Chain.Revoked != manifest.Withdrawn {
@@ -219,7 +219,7 @@ func TestFailed_cancelled(t *testing.T) {
 	dir := folder(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	p := configured(t, "file", newRecord(dir), `on_failure = "fail"`)
-	_, _, _, err := p.PostProcess(ctx, &canceller{cancel: cancel}, &artifact{id: "File"})
+	_, _, _, err := p.PostProcess(ctx, &canceller{cancel: cancel}, &fakeArtifact{id: "File"})
 	if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "\n\nWhat was published has been taken back.") {
 		t.Errorf("got %v", err)
 	}
@@ -342,7 +342,7 @@ func TestFailed_corruptManifest(t *testing.T) {
 	path := filepath.Join(dir, "app", "builds", print1+".json")
 	check(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	check(t, os.WriteFile(path, []byte("{"), 0o644))
-	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "read "+path+": corrupt: it is cut short") || !strings.Contains(ui.red[0], "The manifest is not published.") {
 		t.Errorf("got %v, %q", err, ui.red)
 	}
@@ -356,7 +356,7 @@ func TestFailed_corruptManifest(t *testing.T) {
 func TestFailed_handedOn(t *testing.T) {
 	dir := folder(t)
 	m := &manifest.Manifest{Builds: []manifest.Entry{{Name: "image", BuilderType: "file", ArtifactID: "File"}}}
-	ui, err := process(t, configured(t, "chain", handedOn(dir, m, false), ""), &artifact{id: "File"})
+	ui, err := process(t, configured(t, "chain", handedOn(dir, m, false), ""), &fakeArtifact{id: "File"})
 	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "The image was published by an earlier build;") || strings.Contains(ui.red[0], "not published") {
 		t.Errorf("got %v, %q", err, ui.red)
 	}

@@ -52,8 +52,8 @@ func (s *screen) Error(text string) {
 	s.red = append(s.red, text)
 }
 
-// artifact is one of a builder without AWS. Its zero value is that of source "null".
-type artifact struct {
+// fakeArtifact is one of a builder without AWS. Its zero value is that of source "null".
+type fakeArtifact struct {
 	id    string
 	files []string
 	state map[string]any
@@ -61,18 +61,18 @@ type artifact struct {
 	broken string
 }
 
-func (a *artifact) check(method string) {
+func (a *fakeArtifact) check(method string) {
 	if a.broken == method {
 		panic("the artifact has no " + method)
 	}
 }
 
-func (a *artifact) BuilderId() string     { a.check("BuilderId"); return "acme.file" }
-func (a *artifact) Files() []string       { a.check("Files"); return a.files }
-func (a *artifact) Id() string            { a.check("Id"); return a.id }
-func (a *artifact) String() string        { a.check("String"); return a.id }
-func (a *artifact) State(name string) any { a.check("State"); return a.state[name] }
-func (a *artifact) Destroy() error        { panic("the post-processor destroys the image") }
+func (a *fakeArtifact) BuilderId() string     { a.check("BuilderId"); return "acme.file" }
+func (a *fakeArtifact) Files() []string       { a.check("Files"); return a.files }
+func (a *fakeArtifact) Id() string            { a.check("Id"); return a.id }
+func (a *fakeArtifact) String() string        { a.check("String"); return a.id }
+func (a *fakeArtifact) State(name string) any { a.check("State"); return a.state[name] }
+func (a *fakeArtifact) Destroy() error        { panic("the post-processor destroys the image") }
 
 // newRecord is that of data "chain-build" for an image that has to be built.
 func newRecord(dir string) record.Record {

@@ -18,7 +18,7 @@ import (
 // published, and none of the documents is overwritten.
 func TestHostile(t *testing.T) {
 	dir := folder(t)
-	processed(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+	processed(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 	build := filepath.Join("builds", print1+".json")
 	good, err := os.ReadFile(filepath.Join(dir, "app", build))
 	check(t, err)
@@ -36,7 +36,7 @@ func TestHostile(t *testing.T) {
 		t.Run("local copy, "+doc.Name, func(t *testing.T) {
 			dir := folder(t)
 			check(t, os.WriteFile("manifest-app.json", doc.Body, 0o644))
-			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 			check(t, err)
 			if text := strings.Join(ui.red, "\n"); replaceable[doc.Name] != (text == "") {
 				t.Errorf("in red: %s", text)
@@ -58,11 +58,11 @@ func TestHostile_text(t *testing.T) {
 	rec.Parents = []manifest.Parent{{Image: "base", Identity: escape, FoundBy: escape}}
 	rec.Entries = []manifest.Entry{{Name: "image" + escape, BuilderType: "file", ArtifactID: "File" + escape}}
 	rec.Unpublished = true
-	ui, err := process(t, configured(t, "chain", rec, ""), &artifact{id: "File"})
+	ui, err := process(t, configured(t, "chain", rec, ""), &fakeArtifact{id: "File"})
 	check(t, err)
 	check(t, os.RemoveAll(dir))
 	check(t, os.WriteFile(dir, nil, 0o644))
-	failed, err := process(t, configured(t, "chain", rec, ""), &artifact{id: "File"})
+	failed, err := process(t, configured(t, "chain", rec, ""), &fakeArtifact{id: "File"})
 	check(t, err)
 	lines := slices.Concat(ui.said, ui.red, failed.said, failed.red)
 	if text := strings.Join(lines, "\n"); strings.ContainsAny(text, "\x1b\r") || strings.Contains(text, "\n::error::") {
@@ -93,7 +93,7 @@ func wantHostile(t *testing.T, doc hostile.Document, name string, want ...string
 	path := filepath.Join(dir, "app", name)
 	check(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	check(t, os.WriteFile(path, doc.Body, 0o644))
-	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 	check(t, err)
 	text := strings.Join(ui.red, "\n")
 	for _, part := range append(want, path) {

@@ -8,7 +8,7 @@ import (
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
@@ -16,7 +16,7 @@ import (
 // names. A template that resolves a parent and then builds on something else is wrong: the next
 // build of the parent would not reach it.
 func sameParent(rec record.Record, source packersdk.Artifact) error {
-	built := sourceAMI(source.State("generated_data"))
+	built := artifact.SourceAMI(source.State("generated_data"))
 	if built == "" {
 		return nil
 	}
@@ -40,22 +40,4 @@ func sameParent(rec record.Record, source packersdk.Artifact) error {
 	return fmt.Errorf("it was built on %s, but its parent is %s\n\n"+
 		"Set source_ami = data.chain.NAME.id, of the data source whose ref is in parents. "+
 		"Nothing was tagged or published.", built, strings.Join(wanted, " or "))
-}
-
-// sourceAMI reads the generated data of an artifact, which comes over RPC as a map of some kind.
-func sourceAMI(data any) string {
-	var value any
-	switch m := data.(type) {
-	case map[string]any:
-		value = m["SourceAMI"]
-	case map[any]any:
-		value = m["SourceAMI"]
-	case map[string]string:
-		value = m["SourceAMI"]
-	}
-	id, _ := value.(string)
-	if !ami.ValidID(id) {
-		return ""
-	}
-	return id
 }

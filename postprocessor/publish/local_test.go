@@ -26,7 +26,7 @@ func TestLocal_foreign(t *testing.T) {
 			dir := folder(t)
 			path := filepath.Join(t.TempDir(), "file")
 			check(t, os.WriteFile(path, []byte(tt.body), 0o600))
-			ui, err := process(t, configured(t, "file", newRecord(dir), `output = "`+path+`"`), &artifact{id: "File"})
+			ui, err := process(t, configured(t, "file", newRecord(dir), `output = "`+path+`"`), &fakeArtifact{id: "File"})
 			if err != nil || len(ui.red) != 1 || !strings.HasPrefix(ui.red[0], "The image is published, but the local copy could not be written: replace "+path+": ") ||
 				!strings.Contains(ui.red[0], tt.want) || !strings.Contains(ui.red[0], "Remove the file, or set output to another") {
 				t.Errorf("got %v, %q", err, ui.red)
@@ -38,7 +38,7 @@ func TestLocal_foreign(t *testing.T) {
 	}
 	t.Run("device", func(t *testing.T) {
 		dir := folder(t)
-		ui, err := process(t, configured(t, "file", newRecord(dir), `output = "`+filepath.ToSlash(os.DevNull)+`"`), &artifact{id: "File"})
+		ui, err := process(t, configured(t, "file", newRecord(dir), `output = "`+filepath.ToSlash(os.DevNull)+`"`), &fakeArtifact{id: "File"})
 		if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "not a manifest: a file of at most") {
 			t.Errorf("got %v, %q", err, ui.red)
 		}
@@ -47,7 +47,7 @@ func TestLocal_foreign(t *testing.T) {
 
 func TestLocal_output(t *testing.T) {
 	dir := folder(t)
-	processed(t, configured(t, "file", newRecord(dir), `output = "out/of/app.json"`), &artifact{id: "File"})
+	processed(t, configured(t, "file", newRecord(dir), `output = "out/of/app.json"`), &fakeArtifact{id: "File"})
 	if copied(t, "out/of/app.json").Chain.Published != nil {
 		t.Error("it says that it is not published")
 	}
@@ -96,10 +96,10 @@ func TestLocal_otherRegistry(t *testing.T) {
 	dir := folder(t)
 	for _, run := range []string{"1", "2"} {
 		t.Setenv("PACKER_RUN_UUID", run)
-		processed(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File" + run})
+		processed(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File" + run})
 	}
 	t.Setenv("PACKER_RUN_UUID", "3")
-	processed(t, configured(t, "file", newRecord(filepath.Join(t.TempDir(), "new")), ""), &artifact{id: "File3"})
+	processed(t, configured(t, "file", newRecord(filepath.Join(t.TempDir(), "new")), ""), &fakeArtifact{id: "File3"})
 	if builds := copied(t, "manifest-app.json").Builds; len(builds) != 1 || builds[0].ArtifactID != "File3" {
 		t.Errorf("the copy is not what was published: %+v", builds)
 	}
@@ -119,7 +119,7 @@ func TestLocal_lost(t *testing.T) {
 			change(&lost.rec)
 			_, err := lost.writeUnpublished(t.Context())
 			check(t, err)
-			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 			want := "warning: File[2J ::error:: was built by an earlier run and never published; nothing refers to it any more"
 			if err != nil || !slices.Equal(ui.red, []string{want}) {
 				t.Errorf("got %v, %q", err, ui.red)

@@ -19,7 +19,7 @@ import (
 )
 
 // process runs PostProcess. Whatever happens, Packer is to keep the artifact.
-func process(t *testing.T, p *PostProcessor, source *artifact) (*screen, error) {
+func process(t *testing.T, p *PostProcessor, source *fakeArtifact) (*screen, error) {
 	t.Helper()
 	ui := &screen{}
 	got, keepInput, forceKeep, err := p.PostProcess(t.Context(), ui, source)
@@ -29,7 +29,7 @@ func process(t *testing.T, p *PostProcessor, source *artifact) (*screen, error) 
 	return ui, err
 }
 
-func processed(t *testing.T, p *PostProcessor, source *artifact) *screen {
+func processed(t *testing.T, p *PostProcessor, source *fakeArtifact) *screen {
 	t.Helper()
 	ui, err := process(t, p, source)
 	check(t, err)
@@ -49,7 +49,7 @@ func handedOn(dir string, m *manifest.Manifest, unpublished bool) record.Record 
 func TestPostProcess_file(t *testing.T) {
 	dir := folder(t)
 	check(t, os.WriteFile("image.txt", []byte("hello"), 0o644))
-	source := &artifact{id: "File", files: []string{"image.txt"}}
+	source := &fakeArtifact{id: "File", files: []string{"image.txt"}}
 	processed(t, configured(t, "file", newRecord(dir), "channels = [\"latest\", \"production\"]\nlabels = { team = \"images\" }"), source)
 
 	m := stored(t, dir)
@@ -75,7 +75,7 @@ func TestPostProcess_file(t *testing.T) {
 		t.Error("the local copy is not what lies in the registry")
 	}
 
-	ui := processed(t, configured(t, "chain", handedOn(dir, m, false), "channels = [\"latest\", \"production\"]"), &artifact{id: "File"})
+	ui := processed(t, configured(t, "chain", handedOn(dir, m, false), "channels = [\"latest\", \"production\"]"), &fakeArtifact{id: "File"})
 	after, _ := os.ReadFile(filepath.Join(dir, "app", "builds", print1+".json"))
 	if string(after) != string(remote) || !strings.HasPrefix(ui.said[0], "app is unchanged (fingerprint 111111111111)") {
 		t.Errorf("a second run wrote the manifest, or says %q", ui.said)
@@ -85,7 +85,7 @@ func TestPostProcess_file(t *testing.T) {
 // TestPostProcess_null publishes an artifact that is nothing at all.
 func TestPostProcess_null(t *testing.T) {
 	dir := folder(t)
-	processed(t, configured(t, "null", newRecord(dir), ""), &artifact{})
+	processed(t, configured(t, "null", newRecord(dir), ""), &fakeArtifact{})
 	if m := stored(t, dir); m == nil || len(m.Builds) != 1 || !points(t, dir, "latest") {
 		t.Errorf("got %+v", m)
 	}
@@ -100,15 +100,15 @@ func TestPostProcess_unreadable(t *testing.T) {
 		return []string{`post-processor "chain": bug in the chain plugin `, ": the artifact has no " + method, "\n\nPlease report it at https://"}
 	}
 	for name, tt := range map[string]struct {
-		in   artifact
+		in   fakeArtifact
 		id   string
 		want []string
 	}{
-		"BuilderId": {artifact{id: region, broken: "BuilderId"}, region, bug("BuilderId")},
-		"Files":     {artifact{id: region, broken: "Files"}, region, bug("Files")},
-		"Id":        {artifact{id: region, broken: "Id"}, "an artifact of unknown id", bug("Id")},
-		"State":     {artifact{id: "File\x1b[2J", broken: "State"}, "File[2J", bug("State")},
-		"a file":    {artifact{id: "File", files: []string{"a\x00b"}}, "File", []string{"publish app: read a\x00b: "}},
+		"BuilderId": {fakeArtifact{id: region, broken: "BuilderId"}, region, bug("BuilderId")},
+		"Files":     {fakeArtifact{id: region, broken: "Files"}, region, bug("Files")},
+		"Id":        {fakeArtifact{id: region, broken: "Id"}, "an artifact of unknown id", bug("Id")},
+		"State":     {fakeArtifact{id: "File\x1b[2J", broken: "State"}, "File[2J", bug("State")},
+		"a file":    {fakeArtifact{id: "File", files: []string{"a\x00b"}}, "File", []string{"publish app: read a\x00b: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &tt.in)
@@ -139,7 +139,7 @@ func (f *fragile) Say(string) { panic("no terminal") }
 func TestPostProcess_panicLater(t *testing.T) {
 	dir := folder(t)
 	ui := &fragile{}
-	_, _, _, err := configured(t, "file", newRecord(dir), "").PostProcess(t.Context(), ui, &artifact{id: "File"})
+	_, _, _, err := configured(t, "file", newRecord(dir), "").PostProcess(t.Context(), ui, &fakeArtifact{id: "File"})
 	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "bug in the chain plugin") || !strings.Contains(ui.red[0], "The image is kept: File") {
 		t.Errorf("got %v, %q", err, ui.red)
 	}
@@ -155,7 +155,7 @@ func TestPostProcess_noArtifact(t *testing.T) {
 
 func TestPostProcess_handedOnNothing(t *testing.T) {
 	dir := folder(t)
-	_, err := process(t, configured(t, "chain", newRecord(dir), ""), &artifact{})
+	_, err := process(t, configured(t, "chain", newRecord(dir), ""), &fakeArtifact{})
 	if want := "publish app: the record names no image that exists"; err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
@@ -168,7 +168,7 @@ func TestPostProcess_cancelled(t *testing.T) {
 	cancel()
 	ui := &screen{}
 	begun := time.Now()
-	_, _, _, err := configured(t, "file", newRecord(dir), "").PostProcess(ctx, ui, &artifact{id: "File"})
+	_, _, _, err := configured(t, "file", newRecord(dir), "").PostProcess(ctx, ui, &fakeArtifact{id: "File"})
 	if err != nil || time.Since(begun) > 3*time.Second {
 		t.Errorf("got %v after %s", err, time.Since(begun))
 	}
@@ -189,7 +189,7 @@ func TestPostProcess_cancelledRead(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	ui := &screen{}
-	_, _, _, err := configured(t, "file", newRecord(dir), "").PostProcess(ctx, ui, &artifact{id: "File", files: []string{"image.txt"}})
+	_, _, _, err := configured(t, "file", newRecord(dir), "").PostProcess(ctx, ui, &fakeArtifact{id: "File", files: []string{"image.txt"}})
 	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "read image.txt: context canceled") || !strings.Contains(ui.red[0], "The image is kept: File") {
 		t.Errorf("got %v, %q", err, ui.red)
 	}
@@ -199,7 +199,7 @@ func TestPostProcess_dirty(t *testing.T) {
 	dir := folder(t)
 	rec := newRecord(dir)
 	rec.Git.Dirty, rec.Git.Name = true, sha1+"-dirty-0123456789ab"
-	ui := processed(t, configured(t, "file", rec, ""), &artifact{id: "File"})
+	ui := processed(t, configured(t, "file", rec, ""), &fakeArtifact{id: "File"})
 	if !slices.Contains(ui.said, "channels stay: the image holds files that are not committed") {
 		t.Errorf("got %q", ui.said)
 	}
@@ -213,11 +213,11 @@ func TestPostProcess_incomplete(t *testing.T) {
 	dir := folder(t)
 	rec := newRecord(dir)
 	rec.Sources = []string{"docker.image", "file.image"}
-	ui := processed(t, configured(t, "file", rec, ""), &artifact{id: "File"})
+	ui := processed(t, configured(t, "file", rec, ""), &fakeArtifact{id: "File"})
 	if !slices.Contains(ui.said, "app is not complete yet: docker.image is still to come; no ref is moved") || points(t, dir, "latest") {
 		t.Errorf("got %q", ui.said)
 	}
-	processed(t, configured(t, "docker", rec, ""), &artifact{id: "sha256:1"})
+	processed(t, configured(t, "docker", rec, ""), &fakeArtifact{id: "sha256:1"})
 	if m := stored(t, dir); len(m.Builds) != 2 || !points(t, dir, "latest") || !points(t, dir, "git-"+sha1) {
 		t.Errorf("got %+v", m)
 	}
@@ -229,7 +229,7 @@ func TestPostProcess_stays(t *testing.T) {
 	newer := registry.Target{Fingerprint: strings.Repeat("2", 64), ManifestSeq: 1, Commit: "c", CommitTime: now.Add(time.Hour)}
 	_, err := open(t, dir).Move(t.Context(), "app", "latest", newer, registry.NotBack, "test")
 	check(t, err)
-	ui := processed(t, configured(t, "file", newRecord(dir), ""), &artifact{id: "File"})
+	ui := processed(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 	if !slices.Contains(ui.said, "ref latest stays on 222222222222: a newer commit moved it there") || points(t, dir, "latest") {
 		t.Errorf("got %q", ui.said)
 	}
@@ -237,7 +237,7 @@ func TestPostProcess_stays(t *testing.T) {
 
 func TestPostProcess_noChannels(t *testing.T) {
 	dir := folder(t)
-	processed(t, configured(t, "file", newRecord(dir), "channels = []"), &artifact{id: "File"})
+	processed(t, configured(t, "file", newRecord(dir), "channels = []"), &fakeArtifact{id: "File"})
 	if points(t, dir, "latest") || !points(t, dir, "git-"+sha1) {
 		t.Error("a channel moved")
 	}
@@ -247,7 +247,7 @@ func TestPostProcess_wrongParent(t *testing.T) {
 	dir := folder(t)
 	rec := newRecord(dir)
 	rec.Parents = []manifest.Parent{{Image: "base", Identity: ami1, AMI: ami1}}
-	_, err := process(t, configured(t, "amazon-ebs", rec, ""), &artifact{state: map[string]any{"generated_data": map[any]any{"SourceAMI": ami2}}})
+	_, err := process(t, configured(t, "amazon-ebs", rec, ""), &fakeArtifact{state: map[string]any{"generated_data": map[any]any{"SourceAMI": ami2}}})
 	if err == nil || !strings.HasPrefix(err.Error(), "publish app: it was built on "+ami2+", but its parent is "+ami1+" (base)") || stored(t, dir) != nil {
 		t.Errorf("got %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
 	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -168,11 +169,11 @@ func (j *publication) tags() map[string]string {
 		tags = map[string]string{}
 	}
 	// A cut address would be a wrong one.
-	if uri := j.registry.ManifestURI(j.rec.Image, j.rec.Fingerprint); ami.TagValue(uri) == uri {
-		tags[ami.TagManifest] = uri
+	if uri := j.registry.ManifestURI(j.rec.Image, j.rec.Fingerprint); awstag.Value(uri) == uri {
+		tags[awstag.Manifest] = uri
 	}
 	if build := cmp.Or(j.ci.BuildURL, j.ci.BuildID); build != "" {
-		tags[ami.TagCIBuild] = ami.TagValue(build)
+		tags[awstag.CIBuild] = awstag.Value(build)
 	}
 	maps.Copy(tags, j.config.Tags)
 	return tags

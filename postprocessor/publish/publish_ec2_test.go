@@ -60,7 +60,7 @@ func (c cloud) publish(builderType string, rec record.Record, options string, st
 	}
 	server := amitest.Serve(all)
 	ui, err := process(c.t, configured(c.t, builderType, rec, fmt.Sprintf("region = \"eu-west-1\"\naccess_key = \"AKIDEXAMPLE\"\n"+
-		"secret_key = \"secret\"\ncustom_endpoint_ec2 = %q\n%s", server.URL, options)), &artifact{id: regionArtifact})
+		"secret_key = \"secret\"\ncustom_endpoint_ec2 = %q\n%s", server.URL, options)), &fakeArtifact{id: regionArtifact})
 	if scriptErr := server.Close(); scriptErr != nil {
 		c.t.Errorf("the script of EC2: %v\n%q", scriptErr, ui.red)
 	}
@@ -234,7 +234,7 @@ func TestEC2_never(t *testing.T) {
 			server := amitest.Serve(steps)
 			ui, err := process(t, configured(t, "amazon-ebs", newRecord(c.dir), fmt.Sprintf("region = \"eu-west-1\"\n"+
 				"access_key = \"AKIDEXAMPLE\"\nsecret_key = \"secret\"\npublish_timeout = \"1s\"\ncustom_endpoint_ec2 = %q", server.URL)),
-				&artifact{id: regionArtifact})
+				&fakeArtifact{id: regionArtifact})
 			check(t, err)
 			_ = server.Close()
 			if server.Seen("us-east-1", "DescribeImages") < 2 {
@@ -259,7 +259,7 @@ func TestS3_denied(t *testing.T) {
 	defer server.Close()
 	options := fmt.Sprintf("region = \"eu-west-1\"\naccess_key = \"AKIDEXAMPLE\"\nsecret_key = \"secret\"\n"+
 		"registry_access {\n endpoint = %q\n use_path_style = true\n}", server.URL)
-	ui, err := process(t, configured(t, "file", newRecord("s3://acme-images/chain"), options), &artifact{id: "File"})
+	ui, err := process(t, configured(t, "file", newRecord("s3://acme-images/chain"), options), &fakeArtifact{id: "File"})
 	check(t, err)
 	for _, want := range []string{"s3://acme-images/chain/app/builds/", "access denied", "s3:ListBucket", "The manifest is not published."} {
 		if len(ui.red) != 1 || !strings.Contains(ui.red[0], want) {

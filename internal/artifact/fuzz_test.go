@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package artifact
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+)
+
+// FuzzFromID reads the ids of artifacts, which any builder may write. What is taken for AMIs is the
+// whole id and nothing else.
+func FuzzFromID(f *testing.F) {
+	const id = "ami-0a1b2c3d4e5f60718"
+	for _, seed := range []string{
+		"", "eu-west-1:" + id, "eu-west-1:" + id + ",us-east-1:" + id, "eu-west-1:" + id + ",", "eu-west-1:" + id + "\n",
+		"eu-west-1\n:" + id, "sha256:" + strings.Repeat("a", 64), "File", ":", ",,,", "eu-west-1:" + id + ":" + id, "eu-west-1: " + id,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, artifact string) {
+		images := FromID(artifact)
+		if len(images) == 0 {
+			return
+		}
+		var parts []string
+		for _, image := range images {
+			if !manifest.IsAMI(image.ID) || !manifest.IsRegion(image.Region) {
+				t.Errorf("%q holds the AMI %q in %q", artifact, image.ID, image.Region)
+			}
+			parts = append(parts, image.Region+":"+image.ID)
+		}
+		if again := strings.Join(parts, ","); again != artifact {
+			t.Errorf("%q was read as %q", artifact, again)
+		}
+	})
+}
+
+// FuzzState reads what a builder says about its images and its data, which comes over RPC as maps and
+// lists of anything. An AMI that is taken is one.
+func FuzzState(f *testing.F) {
+	for _, seed := range []string{
+		`null`, `[]`, `{}`, `[null]`, `5`, `"x"`,
+		`[{"ImageID":"ami-0a1b2c3d4e5f60718","ProviderName":"aws","ProviderRegion":"eu-west-1","SourceImageID":"ami-0b1b2c3d4e5f60718"}]`,
+		`{"ImageID":"ami-0a1b2c3d4e5f60718\n","ProviderName":"aws","ProviderRegion":"eu-west-1"}`,
+		`[{"imageid":7,"ProviderName":["aws"]},{"ImageID":"x","Labels":{"a":1}}]`,
+		`{"SourceAMI":"ami-0a1b2c3d4e5f60718"}`, `{"SourceAMI":{"a":"b"}}`, `[[[[{"ImageID":[{}]}]]]]`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var state any
+		if json.Unmarshal(body, &state) != nil {
+			return
+		}
+		for _, image := range FromState(state) {
+			isAMI := manifest.IsAMI(image.ID) && manifest.IsRegion(image.Region)
+			if image.ID == "" || (image.Provider == manifest.ProviderAWS && !isAMI) {
+				t.Errorf("%s became %+v", body, image)
+			}
+		}
+		if id := SourceAMI(state); id != "" && !manifest.IsAMI(id) {
+			t.Errorf("%s has the source AMI %q", body, id)
+		}
+	})
+}
