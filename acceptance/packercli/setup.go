@@ -56,12 +56,12 @@ func ExampleVariables(registry string) []string {
 	}
 }
 
-// buildPlugin builds a release version: a constraint such as "~> 0.1" does not match 0.1.0-dev.
+// buildPlugin builds a release version, without cgo as releases are: a constraint such as "~> 0.1" does not match 0.1.0-dev.
 func buildPlugin(ctx context.Context, root, dir string) (string, error) {
 	const release = "-s -w -X github.com/packer-chain/packer-plugin-chain/internal/version.VersionPrerelease="
 	path := filepath.Join(dir, "packer-plugin-chain")
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", release, "-o", path, ".")
-	cmd.Dir = root
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the plugin: %w\n%s", err, out)
 	}

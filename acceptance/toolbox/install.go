@@ -82,10 +82,11 @@ func (t tool) build(ctx context.Context, root, version, path string, log io.Writ
 	if t.gomod != "" {
 		pkg = t.pkg
 	}
-	// As they are released: Packer reads each plugin twice in a run, symbols and debug information included.
+	// As they are released, without cgo: Packer reads each plugin twice in a run, symbols and debug information
+	// included.
 	cmd := exec.CommandContext(ctx, "go", "install", "-ldflags=-s -w", pkg)
 	cmd.Dir = filepath.Join(root, t.gomod)
-	cmd.Env = append(os.Environ(), "GOBIN="+temp)
+	cmd.Env = append(os.Environ(), "GOBIN="+temp, "CGO_ENABLED=0")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("go install %s: %w", pkg, err)
