@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -51,6 +52,9 @@ func goTest(ctx context.Context, r *Run, pkg, pattern string, flags ...string) (
 	cmd.Env = append(os.Environ(), "PACKER_ACC=1", "CHAIN_REQUIRE_TOOLS=1")
 	if r.Long {
 		cmd.Env = append(cmd.Env, "CHAIN_LONG=1")
+	}
+	if slices.Contains(flags, "-race") {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=1")
 	}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -7,7 +7,9 @@ import "context"
 // promiseRace lets many publish under the race detector, with which the program itself is too slow to be built. Most
 // of what it costs is JSON, and most JSON is in refs, so the channels move every tenth round only.
 func promiseRace(ctx context.Context, r *Run) (Result, error) {
-	result, err := goTest(ctx, r, "./torture", "^TestRace$", "-race")
+	// The flags of make test: what that compiled serves here.
+	result, err := goTest(ctx, r, "./torture", "^TestRace$", "-race", "-gcflags=all=-dwarf=false",
+		"-gcflags=github.com/aws/aws-sdk-go-v2/service/...=-dwarf=false -l")
 	result.Note = "32 writers x 50 on gofakes3, under the race detector"
 	return result, err
 }
