@@ -171,8 +171,9 @@ func TestAccInterrupt_tags(t *testing.T) {
 	wantOutput(t, l.mustBuild("base"), "unchanged: nothing is built")
 }
 
-// TestAccInterrupt_dataSource presses Ctrl-C before anything is built. Packer gives a data source no
-// context: it went on until its own time limit of minutes.
+// TestAccInterrupt_dataSource presses Ctrl-C before anything is built. Cause of what it found: Packer gives a
+// data source no context, so it went on until its own time limit of minutes; and when it answered faster than
+// Packer saw the signal, Packer exited with 0.
 func TestAccInterrupt_dataSource(t *testing.T) {
 	t.Parallel()
 	for name, template := range map[string]string{
@@ -192,7 +193,7 @@ func TestAccInterrupt_dataSource(t *testing.T) {
 			endpoint, reached := stuck(t, l.aws.Endpoint, false, func(*http.Request) bool { return true })
 			l.packer = l.packer.With("PKR_VAR_endpoint=" + endpoint).InTerminal()
 			result, took := l.interrupted("base", reached)
-			l.wantSoon(result, took, "context canceled")
+			l.wantSoon(result, took, "context canceled", "Cancelling build after receiving interrupt")
 		})
 	}
 }

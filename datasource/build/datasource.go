@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"time"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
@@ -17,6 +16,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/interrupt"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
@@ -54,10 +54,8 @@ func (d *Datasource) OutputSpec() hcldec.ObjectSpec {
 // Execute computes the fingerprint and looks whether the image exists.
 func (d *Datasource) Execute() (value cty.Value, err error) {
 	defer crash.Recover(`data "chain-build"`, &err)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := interrupt.Context(timeout)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	out, err := d.find(ctx)
 	if err != nil {
 		return cty.NullVal(cty.EmptyObject), fmt.Errorf("find image %s: %w", d.config.Image, err)
