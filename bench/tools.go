@@ -79,7 +79,7 @@ func (l *lab) installPlugins(ctx context.Context) error {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the plugin: %w\n%s", err, out)
 	}
-	// go install leaves symbols and debug information in, which a release does not have.
+	// A cache may hold one that was installed with symbols and debug information, which a release does not have.
 	stripped := l.folder("packer-plugin-amazon")
 	if out, err := exec.CommandContext(ctx, "strip", "-o", stripped, l.binaries.amazon).CombinedOutput(); err != nil {
 		return fmt.Errorf("strip %s: %w\n%s", l.binaries.amazon, err, out)

@@ -56,7 +56,8 @@ func ExampleVariables(registry string) []string {
 	}
 }
 
-// buildPlugin builds a release version, without cgo as releases are: a constraint such as "~> 0.1" does not match 0.1.0-dev.
+// buildPlugin builds a release version, without cgo as releases are. A constraint such as "~> 0.1" does not
+// match 0.1.0-dev.
 func buildPlugin(ctx context.Context, root, dir string) (string, error) {
 	const release = "-s -w -X github.com/packer-chain/packer-plugin-chain/internal/version.VersionPrerelease="
 	path := filepath.Join(dir, "packer-plugin-chain")
