@@ -8,7 +8,7 @@ import "context"
 // of what it costs is JSON, and most JSON is in refs, so the channels move every tenth round only.
 func promiseRace(ctx context.Context, r *Run) (Result, error) {
 	// The flags of make test: what that compiled serves here.
-	result, err := goTest(ctx, r, "./torture", "^TestRace$", "-race", "-gcflags=all=-dwarf=false",
+	result, err := goTest(ctx, r, "./torture", "^TestRace$", "-race",
 		"-gcflags=github.com/aws/aws-sdk-go-v2/service/...=-dwarf=false -l")
 	result.Note = "32 writers x 50 on gofakes3, under the race detector"
 	return result, err
