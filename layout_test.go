@@ -15,7 +15,7 @@ const module = "github.com/packer-chain/packer-plugin-chain/"
 var components = []string{"datasource/", "builder/", "postprocessor/"}
 
 // tools are the folders of what tests and measures the plugin, and is no part of it.
-var tools = []string{"acceptance", "bench", "scripts", "torture"}
+var tools = []string{"scripts", "test"}
 
 // imports lists, for each package of the plugin, what its code imports directly. Tests and tools count
 // for nothing here.

@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/plugin"
 	sdkversion "github.com/hashicorp/packer-plugin-sdk/version"
 
-	"github.com/packer-chain/packer-plugin-chain/builder/unchanged"
-	"github.com/packer-chain/packer-plugin-chain/datasource/build"
+	"github.com/packer-chain/packer-plugin-chain/builder/existing"
+	"github.com/packer-chain/packer-plugin-chain/datasource/image"
 	"github.com/packer-chain/packer-plugin-chain/datasource/parent"
 	"github.com/packer-chain/packer-plugin-chain/internal/version"
 	"github.com/packer-chain/packer-plugin-chain/postprocessor/publish"
@@ -21,8 +21,8 @@ func main() {
 	set := plugin.NewSet()
 	set.SetVersion(sdkversion.NewPluginVersion(version.Version, version.VersionPrerelease, ""))
 	set.RegisterDatasource(plugin.DEFAULT_NAME, new(parent.Datasource))
-	set.RegisterDatasource("build", new(build.Datasource))
-	set.RegisterBuilder(plugin.DEFAULT_NAME, new(unchanged.Builder))
+	set.RegisterDatasource("image", new(image.Datasource))
+	set.RegisterBuilder(plugin.DEFAULT_NAME, new(existing.Builder))
 	set.RegisterPostProcessor(plugin.DEFAULT_NAME, new(publish.PostProcessor))
 	if err := set.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -20,8 +20,8 @@ integration {
   }
   component {
     type = "data-source"
-    name = "Chain Build"
-    slug = "build"
+    name = "Chain Image"
+    slug = "image"
   }
   component {
     type = "builder"

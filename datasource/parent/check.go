@@ -9,16 +9,16 @@ import (
 	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
 // The ways to find a parent.
 const (
-	wayManifest = "manifest"
+	wayLocal    = "local_manifest"
 	wayRegistry = "registry"
 	wayTag      = "tag"
 	wayFallback = "fallback"
@@ -56,11 +56,11 @@ func (c *Config) prepare() []error {
 	check.That("architecture", c.Architecture, option.Optional(option.OneOf(architectures...)))
 	check.That("fallback_ami", c.FallbackAMI, option.Optional(ami.CheckID))
 	check.That("source", c.Source, option.Optional(manifest.CheckSource))
-	check.That("git_sha_tag", c.GitSHATag, awstag.CheckKey)
+	check.That("git_sha_tag", c.GitSHATag, tags.CheckKey)
 	check.That("on_missing", c.OnMissing, option.OneOf("error", "empty"))
 	check.List("regions", c.Regions, ami.CheckRegion)
 	check.List("owners", c.Owners, ami.CheckOwner)
-	check.List("resolve_by", c.ResolveBy, option.OneOf(wayManifest, wayRegistry, wayTag))
+	check.List("resolve_by", c.ResolveBy, option.OneOf(wayLocal, wayRegistry, wayTag))
 	check.Duration("max_age", c.MaxAge)
 	check.AtMostOne(map[string]string{
 		"path": ifKnown(c.Path), "git_sha": ifKnown(c.GitSHA), "fingerprint": ifKnown(c.Fingerprint),
@@ -80,17 +80,17 @@ func (c *Config) checkWays() []error {
 	var errs []error
 	configured := c.configured()
 	if len(configured) == 0 {
-		errs = append(errs, fmt.Errorf("registry is required, unless manifest, path, git_sha or fingerprint is set"))
+		errs = append(errs, fmt.Errorf("registry is required, unless local_manifest, path, git_sha or fingerprint is set"))
 	}
 	needs := map[string]string{
-		wayManifest: "manifest", wayRegistry: "registry", wayTag: "path, git_sha or fingerprint"}
+		wayLocal: "local_manifest", wayRegistry: "registry", wayTag: "path, git_sha or fingerprint"}
 	for _, way := range c.ResolveBy {
 		if option, known := needs[way]; known && !slices.Contains(configured, way) {
 			errs = append(errs, fmt.Errorf("resolve_by has %q, which needs %s", way, option))
 		}
 	}
-	if ifKnown(c.Channel) != "" && c.Manifest != "" {
-		errs = append(errs, errors.New("only one of channel and manifest may be set: a local file knows no channels"))
+	if ifKnown(c.Channel) != "" && c.LocalManifest != "" {
+		errs = append(errs, errors.New("only one of channel and local_manifest may be set: a local file knows no channels"))
 	}
 	if ifKnown(c.Channel) != "" && c.Registry == "" {
 		errs = append(errs, fmt.Errorf("channel needs registry: tags know no channels"))
@@ -104,8 +104,8 @@ func (c *Config) checkWays() []error {
 // configured are the ways that the options make possible, in the default order.
 func (c *Config) configured() []string {
 	var ways []string
-	if c.Manifest != "" {
-		ways = append(ways, wayManifest)
+	if c.LocalManifest != "" {
+		ways = append(ways, wayLocal)
 	}
 	if c.Registry != "" {
 		ways = append(ways, wayRegistry)
@@ -121,7 +121,7 @@ func (c *Config) configured() []string {
 func (c *Config) known() error {
 	values := map[string][]string{
 		"image": {c.Image}, "registry": {c.Registry}, "path": {c.Path}, "git_sha": {c.GitSHA},
-		"fingerprint": {c.Fingerprint}, "channel": {c.Channel}, "manifest": {c.Manifest},
+		"fingerprint": {c.Fingerprint}, "channel": {c.Channel}, "local_manifest": {c.LocalManifest},
 		"architecture": {c.Architecture}, "git_sha_tag": {c.GitSHATag}, "source": {c.Source}, "fallback_ami": {c.FallbackAMI},
 		"regions": c.Regions, "owners": c.Owners, "resolve_by": c.ResolveBy, "on_missing": {c.OnMissing},
 	}

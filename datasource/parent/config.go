@@ -18,10 +18,10 @@ import (
 // checked: it is available, in the region that you build in, and belongs to you.
 type Config struct {
 	awsaccess.Config `mapstructure:",squash"`
-	// The name of the parent image, as its own template has it in `data "chain-build"`.
+	// The name of the parent image, as its own template has it in `data "chain-image"`.
 	Image string `mapstructure:"image" required:"true"`
 	// Where builds and refs are kept: `s3://bucket/prefix`, or a local folder as `file:///folder` or a
-	// path such as `"${path.root}/../registry"`. Required, unless the parent is found by `manifest` or
+	// path such as `"${path.root}/../registry"`. Required, unless the parent is found by `local_manifest` or
 	// by tag.
 	Registry string `mapstructure:"registry"`
 	// The parent's folder in this git checkout. Finds the image that was built last from exactly
@@ -29,15 +29,15 @@ type Config struct {
 	Path string `mapstructure:"path"`
 	// The git object id of the parent's folder, as `git rev-parse HEAD:base` prints it.
 	GitSHA string `mapstructure:"git_sha"`
-	// The fingerprint of the parent: 64 hex digits, as its `data "chain-build"` has it.
+	// The fingerprint of the parent: 64 hex digits, as its `data "chain-image"` has it.
 	Fingerprint string `mapstructure:"fingerprint"`
-	// A channel of the parent in the registry, such as `production`. Not together with `manifest`.
+	// A channel of the parent in the registry, such as `production`. Not together with `local_manifest`.
 	// Default: `latest`.
 	Channel string `mapstructure:"channel"`
 	// A local manifest file of an earlier run, which is looked at first: one that this plugin wrote,
 	// or one by Packer's own `manifest` post-processor. A file that is not there, or is of another
 	// image or build than the one asked for, is passed over.
-	Manifest string `mapstructure:"manifest"`
+	LocalManifest string `mapstructure:"local_manifest"`
 	// More regions in which the AMI must be there. The `amis` output has an AMI for `region` and for
 	// each of them. Default: none.
 	Regions []string `mapstructure:"regions"`
@@ -54,7 +54,7 @@ type Config struct {
 	// The key of the AMI tag that holds the git object id. Default: `chain:git-sha`. Set it to find
 	// images that other tools made, for example `SHA`.
 	GitSHATag string `mapstructure:"git_sha_tag"`
-	// Which ways to ask, and in which order: `manifest`, `registry`, `tag`. Default: all that are
+	// Which ways to ask, and in which order: `local_manifest`, `registry`, `tag`. Default: all that are
 	// configured, in this order. `tag` needs `path`, `git_sha` or `fingerprint`.
 	ResolveBy []string `mapstructure:"resolve_by"`
 	// What to do when no way finds the parent: `error` (default), or `empty`, which sets `found` to

@@ -26,7 +26,7 @@ type FlatConfig struct {
 	GitSHA            *string                       `mapstructure:"git_sha" cty:"git_sha" hcl:"git_sha"`
 	Fingerprint       *string                       `mapstructure:"fingerprint" cty:"fingerprint" hcl:"fingerprint"`
 	Channel           *string                       `mapstructure:"channel" cty:"channel" hcl:"channel"`
-	Manifest          *string                       `mapstructure:"manifest" cty:"manifest" hcl:"manifest"`
+	LocalManifest     *string                       `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
 	Regions           []string                      `mapstructure:"regions" cty:"regions" hcl:"regions"`
 	Architecture      *string                       `mapstructure:"architecture" cty:"architecture" hcl:"architecture"`
 	Source            *string                       `mapstructure:"source" cty:"source" hcl:"source"`
@@ -68,7 +68,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"git_sha":             &hcldec.AttrSpec{Name: "git_sha", Type: cty.String, Required: false},
 		"fingerprint":         &hcldec.AttrSpec{Name: "fingerprint", Type: cty.String, Required: false},
 		"channel":             &hcldec.AttrSpec{Name: "channel", Type: cty.String, Required: false},
-		"manifest":            &hcldec.AttrSpec{Name: "manifest", Type: cty.String, Required: false},
+		"local_manifest":      &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
 		"regions":             &hcldec.AttrSpec{Name: "regions", Type: cty.List(cty.String), Required: false},
 		"architecture":        &hcldec.AttrSpec{Name: "architecture", Type: cty.String, Required: false},
 		"source":              &hcldec.AttrSpec{Name: "source", Type: cty.String, Required: false},

@@ -83,7 +83,7 @@ func TestConfigure_errors(t *testing.T) {
 		in   string
 		want []string
 	}{
-		"nothing":             {"", []string{"image is required", "registry is required, unless manifest, path, git_sha or fingerprint is set"}},
+		"nothing":             {"", []string{"image is required", "registry is required, unless local_manifest, path, git_sha or fingerprint is set"}},
 		"good":                {ok, nil},
 		"image":               {"image = \"a/../b\"\nregistry = \"r\"", []string{`image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "a/../b"`}},
 		"image with two dots": {"image = \"a..b\"\nregistry = \"r\"", []string{`image must not contain "..", got "a..b"`}},
@@ -101,12 +101,12 @@ func TestConfigure_errors(t *testing.T) {
 			`regions[1] must be a region, such as eu-west-1, got ""`, `regions must not repeat a value, got "eu-west-1" twice`}},
 		"region": {ok + "region = \"Europe\"", []string{`region must be the name of a region such as eu-west-1, got "Europe"`}},
 		"owners": {ok + "owners = [\"self\", \"me\"]", []string{`owners[1] must be self, amazon, aws-marketplace or an account id of 12 digits, got "me"`}},
-		"resolve_by": {ok + "resolve_by = [\"tags\", \"tag\", \"manifest\"]", []string{
-			`resolve_by[0] must be one of manifest, registry, tag, got "tags"`,
-			`resolve_by has "tag", which needs path, git_sha or fingerprint`, `resolve_by has "manifest", which needs manifest`}},
+		"resolve_by": {ok + "resolve_by = [\"tags\", \"tag\", \"local_manifest\"]", []string{
+			`resolve_by[0] must be one of local_manifest, registry, tag, got "tags"`,
+			`resolve_by has "tag", which needs path, git_sha or fingerprint`, `resolve_by has "local_manifest", which needs local_manifest`}},
 		"resolve_by registry": {"image = \"base\"\npath = \".\"\nresolve_by = [\"registry\"]", []string{`resolve_by has "registry", which needs registry`}},
-		"channel in a file":   {ok + "channel = \"latest\"\nmanifest = \"m.json\"", []string{"only one of channel and manifest may be set: a local file knows no channels"}},
-		"channel without":     {"image = \"base\"\nchannel = \"latest\"", []string{"registry is required, unless manifest, path, git_sha or fingerprint is set", "channel needs registry: tags know no channels"}},
+		"channel in a file":   {ok + "channel = \"latest\"\nlocal_manifest = \"m.json\"", []string{"only one of channel and local_manifest may be set: a local file knows no channels"}},
+		"channel without":     {"image = \"base\"\nchannel = \"latest\"", []string{"registry is required, unless local_manifest, path, git_sha or fingerprint is set", "channel needs registry: tags know no channels"}},
 		"max_age":             {ok + "max_age = \"-1h\"", []string{"max_age must be between 1s and ten years, got -1h0m0s"}},
 		"max_age is no duration": {ok + "max_age = \"7d\"", []string{
 			`max_age must be a duration, such as "168h" or "90m"`}},
@@ -178,7 +178,7 @@ func TestConfigure_unknown(t *testing.T) {
 func TestConfigure_allUnknown(t *testing.T) {
 	offline(t)
 	raw := map[string]any{"on_missing": "empty"}
-	for _, name := range []string{"image", "registry", "path", "git_sha", "fingerprint", "channel", "manifest", "fallback_ami", "max_age"} {
+	for _, name := range []string{"image", "registry", "path", "git_sha", "fingerprint", "channel", "local_manifest", "fallback_ami", "max_age"} {
 		raw[name] = record.Unknown
 	}
 	if errs := texts((&Datasource{}).Configure(raw)); errs != nil {

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
 // found is a parent, as one of the ways found it.
@@ -57,14 +57,14 @@ func fromStored(stored registry.Stored) *found {
 // right is left out.
 func fromImage(way string, image ami.Image, gitSHATag string) *found {
 	f := &found{way: way}
-	if fp := image.Tags[awstag.Fingerprint]; manifest.CheckFingerprint(fp) == nil {
+	if fp := image.Tags[tags.Fingerprint]; manifest.CheckFingerprint(fp) == nil {
 		f.fingerprint = fp
 	}
 	sha, _, _ := strings.Cut(image.Tags[gitSHATag], "-")
 	if manifest.CheckGitSHA(sha) == nil {
 		f.gitSHA = sha
 	}
-	if commit := image.Tags[awstag.Commit]; manifest.CheckGitSHA(commit) == nil {
+	if commit := image.Tags[tags.Commit]; manifest.CheckGitSHA(commit) == nil {
 		f.commit = commit
 	}
 	return f

@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
 const (
@@ -41,8 +41,8 @@ func TestAcceptable(t *testing.T) {
 	)
 	one := func(i ami.Image) map[string]ami.Image { return map[string]ami.Image{i.Region: i} }
 	young := image(ami1, "eu-west-1", time.Hour, nil)
-	revoked := image(ami1, "eu-west-1", time.Hour, map[string]string{awstag.Revoked: "CVE\nin  the kernel"})
-	noReason := image(ami1, "eu-west-1", time.Hour, map[string]string{awstag.Revoked: ""})
+	revoked := image(ami1, "eu-west-1", time.Hour, map[string]string{tags.Revoked: "CVE\nin  the kernel"})
+	noReason := image(ami1, "eu-west-1", time.Hour, map[string]string{tags.Revoked: ""})
 	deprecated, later, undated := young, young, young
 	deprecated.DeprecatedAt, later.DeprecatedAt = now, now.Add(time.Second)
 	undated.CreatedAt = time.Time{}
@@ -169,7 +169,7 @@ func TestConfigured(t *testing.T) {
 	}{
 		"nothing":            {Config{}, nil},
 		"registry":           {Config{Registry: "r", Channel: "production"}, []string{"registry"}},
-		"all":                {Config{Registry: "r", Manifest: "m", Path: "p"}, []string{"manifest", "registry", "tag"}},
+		"all":                {Config{Registry: "r", LocalManifest: "m", Path: "p"}, []string{"local_manifest", "registry", "tag"}},
 		"tag by git_sha":     {Config{GitSHA: sha1}, []string{"tag"}},
 		"tag by fingerprint": {Config{Fingerprint: print1}, []string{"tag"}},
 	}
@@ -189,9 +189,9 @@ func TestFromImage(t *testing.T) {
 		want found
 	}{
 		"none":                 {nil, found{}},
-		"good":                 {map[string]string{awstag.Fingerprint: print1, "SHA": sha1, awstag.Commit: sha2}, found{fingerprint: print1, gitSHA: sha1, commit: sha2}},
+		"good":                 {map[string]string{tags.Fingerprint: print1, "SHA": sha1, tags.Commit: sha2}, found{fingerprint: print1, gitSHA: sha1, commit: sha2}},
 		"of uncommitted files": {map[string]string{"SHA": sha1 + "-dirty-0123456789ab"}, found{gitSHA: sha1}},
-		"garbage":              {map[string]string{awstag.Fingerprint: "../../" + print1, "SHA": "\x1b[31m", awstag.Commit: "HEAD"}, found{}},
+		"garbage":              {map[string]string{tags.Fingerprint: "../../" + print1, "SHA": "\x1b[31m", tags.Commit: "HEAD"}, found{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestOutput(t *testing.T) {
 func TestNotFound(t *testing.T) {
 	r := &resolver{config: Config{Image: "base", Registry: "r", GitSHA: sha1}}
 	want := "not found (git_sha " + sha1 + ")\n\n  registry  r is not there\n  tag       none\n\nBuild and publish base first. " +
-		"Tags can be seen by the account that owns the AMI only: across accounts use registry or manifest. " +
+		"Tags can be seen by the account that owns the AMI only: across accounts use registry or local_manifest. " +
 		`For the first build of a chain set on_missing = "empty" or fallback_ami.`
 	if diff := cmp.Diff(want, r.notFound([]string{"  registry  r is not there", "  tag       none"}).Error()); diff != "" {
 		t.Error(diff)

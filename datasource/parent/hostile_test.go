@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
-	"github.com/packer-chain/packer-plugin-chain/internal/hostile"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 )
 
 // TestHostile has the documents of the registry replaced by someone else. None is taken for a parent, nor
@@ -21,18 +21,18 @@ func TestHostile(t *testing.T) {
 	offline(t)
 	good, err := os.ReadFile(filepath.Join(published(t, chain(print1)), "base", "builds", print1+".json"))
 	check(t, err)
-	for _, doc := range hostile.Manifests(good, "base", print1) {
+	for _, doc := range manifesttest.Manifests(good, "base", print1) {
 		t.Run("manifest, "+doc.Name, func(t *testing.T) {
 			wantHostile(t, doc, "builds/"+print1+".json", `fingerprint = "`+print1+`"`)
 			wantHostile(t, doc, "builds/"+print1+".json", "")
 		})
 	}
-	for _, doc := range hostile.Refs("base", "latest", print1) {
+	for _, doc := range manifesttest.Refs("base", "latest", print1) {
 		t.Run("ref, "+doc.Name, func(t *testing.T) { wantHostile(t, doc, "refs/latest.json", "") })
 	}
 }
 
-func wantHostile(t *testing.T, doc hostile.Document, name, options string) {
+func wantHostile(t *testing.T, doc manifesttest.Document, name, options string) {
 	t.Helper()
 	dir := published(t, chain(print1))
 	path := filepath.Join(dir, "base", filepath.FromSlash(name))
@@ -60,19 +60,19 @@ func wantHostile(t *testing.T, doc hostile.Document, name, options string) {
 func TestHostile_foreignAMI(t *testing.T) {
 	offline(t)
 	dir := publishedAMI(t, false)
-	ref := hostile.Ref("base", "latest", print1, `"amis": {}`,
-		`"amis": {"eu-west-1": "`+hostile.ForeignAMI+`", "eu-west-1/x": "ami-1\nrm", "nowhere": "ami-0a1b2c3d4e5f60718", "us-east-1": "x"}`,
+	ref := manifesttest.Ref("base", "latest", print1, `"amis": {}`,
+		`"amis": {"eu-west-1": "`+manifesttest.ForeignAMI+`", "eu-west-1/x": "ami-1\nrm", "nowhere": "ami-0a1b2c3d4e5f60718", "us-east-1": "x"}`,
 		`"manifest_seq": 1`, `"manifest_seq": 0`)
 	check(t, os.WriteFile(filepath.Join(dir, "base", "refs", "latest.json"), ref, 0o644))
 	id, err := fromEC2(t, fmt.Sprintf("registry = %q", dir), map[string][]amitest.Step{here: {
-		lookedFor(hostile.ForeignAMI, "self", amitest.Describe()),
+		lookedFor(manifesttest.ForeignAMI, "self", amitest.Describe()),
 		lookedFor(amiHere, "self", amitest.Describe(amitest.Image{ID: amiHere})),
 	}})
 	wantParent(t, id, err, nil)
 
 	t.Log("EC2 itself answers the foreign AMI: it is not in the manifest")
 	id, err = fromEC2(t, fmt.Sprintf("registry = %q", dir), map[string][]amitest.Step{here: {
-		lookedFor(hostile.ForeignAMI, "self", amitest.Describe(amitest.Image{ID: hostile.ForeignAMI})),
+		lookedFor(manifesttest.ForeignAMI, "self", amitest.Describe(amitest.Image{ID: manifesttest.ForeignAMI})),
 		lookedFor(amiHere, "self", amitest.Describe(amitest.Image{ID: amiHere})),
 	}})
 	wantParent(t, id, err, nil)
@@ -85,7 +85,7 @@ func TestHostile_manyBuilds(t *testing.T) {
 	path := filepath.Join(dir, "base", "builds", print1+".json")
 	good, err := os.ReadFile(path)
 	check(t, err)
-	body, _ := hostile.ManyBuilds(good, manifest.MaxSize)
+	body, _ := manifesttest.ManyBuilds(good, manifest.MaxSize)
 	check(t, os.WriteFile(path, body, 0o644))
 	var d Datasource
 	if errs := configure(t, &d, fmt.Sprintf("image = \"base\"\nregistry = %q\nfingerprint = %q", dir, print1)); errs != nil {

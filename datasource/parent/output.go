@@ -39,7 +39,7 @@ type DatasourceOutput struct {
 	GitSHA string `mapstructure:"git_sha"`
 	// The commit that the parent was built from.
 	Commit string `mapstructure:"commit"`
-	// The way that found the parent: `manifest`, `registry`, `tag` or `fallback`.
+	// The way that found the parent: `local_manifest`, `registry`, `tag` or `fallback`.
 	ResolvedBy string `mapstructure:"resolved_by"`
 	// Whether there is a parent. It is false only with `on_missing = "empty"` or `enabled = false`.
 	Found bool `mapstructure:"found"`
@@ -53,7 +53,7 @@ type DatasourceOutput struct {
 	CIBuildURL string `mapstructure:"ci_build_url"`
 	// The names of the images that the parent itself stands on, nearest first.
 	Ancestors []string `mapstructure:"ancestors"`
-	// Opaque JSON: one element of `parents` in `data "chain-build"`.
+	// Opaque JSON: one element of `parents` in `data "chain-image"`.
 	Ref string `mapstructure:"ref"`
 }
 

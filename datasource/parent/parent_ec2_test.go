@@ -214,7 +214,7 @@ func TestEC2_manifestTwice(t *testing.T) {
 	build := fmt.Sprintf(`{"builder_type": "amazon-ebs", "artifact_id": "%s:%s", "packer_run_uuid": "run"}`, here, amiHere)
 	path := filepath.Join(t.TempDir(), "packer-manifest.json")
 	check(t, os.WriteFile(path, fmt.Appendf(nil, `{"builds": [%s, %s], "last_run_uuid": "run"}`, build, build), 0o644))
-	id, err := fromEC2(t, fmt.Sprintf("manifest = %q", path), map[string][]amitest.Step{here: {
+	id, err := fromEC2(t, fmt.Sprintf("local_manifest = %q", path), map[string][]amitest.Step{here: {
 		lookedFor(amiHere, "self", amitest.Describe(amitest.Image{ID: amiHere}))}})
 	wantParent(t, id, err, nil)
 }
@@ -236,7 +236,7 @@ func TestEC2_tag(t *testing.T) {
 	_, err = fromEC2(t, options+"\nowners = [\""+account2+"\"]", map[string][]amitest.Step{here: {amitest.Describe()}})
 	wantParent(t, "", err, []string{
 		"no available AMI in " + here + " with tag chain:git-sha = " + sha1 + " that belongs to " + account2,
-		"Tags can be seen by the account that owns the AMI only: across accounts use registry or manifest."})
+		"Tags can be seen by the account that owns the AMI only: across accounts use registry or local_manifest."})
 }
 
 // TestEC2_pendingIsNotMissing: with on_missing = "empty" or fallback_ami a parent that is being made

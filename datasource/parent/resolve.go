@@ -57,7 +57,7 @@ func (r *resolver) resolve(ctx context.Context) (*found, error) {
 		if !errors.As(err, &none) {
 			return nil, err
 		}
-		tried = append(tried, fmt.Sprintf("  %-8s  %s", way, none.why))
+		tried = append(tried, fmt.Sprintf("  %-14s  %s", way, none.why))
 	}
 	switch {
 	case r.config.FallbackAMI != "":
@@ -70,7 +70,7 @@ func (r *resolver) resolve(ctx context.Context) (*found, error) {
 
 func (r *resolver) ask(ctx context.Context, way string) (*found, error) {
 	switch way {
-	case wayManifest:
+	case wayLocal:
 		return r.byManifest(ctx)
 	case wayRegistry:
 		return r.byRegistry(ctx)
@@ -85,7 +85,7 @@ func (r *resolver) readGit(ctx context.Context) error {
 	}
 	// Without a registry there is no folder of it either.
 	at, _ := registry.ParseLocation(r.config.Registry)
-	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(r.config.Image, at.Dir, r.config.Manifest)}
+	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(r.config.Image, at.Dir, r.config.LocalManifest)}
 	facts, err := git.Inspect(ctx, r.config.Path)
 	if err != nil {
 		return fmt.Errorf("path: %w", err)
@@ -149,7 +149,7 @@ func (r *resolver) notFound(tried []string) error {
 	text := fmt.Sprintf("not found (%s)\n\n%s\n\nBuild and publish %s first. ",
 		r.config.describe(), strings.Join(tried, "\n"), r.config.Image)
 	if slices.Contains(r.config.configured(), wayTag) {
-		text += "Tags can be seen by the account that owns the AMI only: across accounts use registry or manifest. "
+		text += "Tags can be seen by the account that owns the AMI only: across accounts use registry or local_manifest. "
 	}
 	return errors.New(text + `For the first build of a chain set on_missing = "empty" or fallback_ami.`)
 }

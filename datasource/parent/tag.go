@@ -11,9 +11,9 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
-	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
 // maxNamed is how many AMIs an error names that were passed over.
@@ -44,7 +44,7 @@ func (r *resolver) byTag(ctx context.Context) (*found, error) {
 			return nil, err
 		}
 		amis[region] = image
-		fingerprint = image.Tags[awstag.Fingerprint]
+		fingerprint = image.Tags[tags.Fingerprint]
 	}
 	f := fromImage(wayTag, amis[r.region], r.config.GitSHATag)
 	f.region, f.amis, f.revoked = r.region, amis, r.builds[f.fingerprint].revoked
@@ -54,7 +54,7 @@ func (r *resolver) byTag(ctx context.Context) (*found, error) {
 // tag is the one that is looked for.
 func (r *resolver) tag() (key, value string) {
 	if r.config.Fingerprint != "" {
-		return awstag.Fingerprint, r.config.Fingerprint
+		return tags.Fingerprint, r.config.Fingerprint
 	}
 	return r.config.GitSHATag, r.gitName
 }
@@ -80,7 +80,7 @@ func (r *resolver) listByTag(ctx context.Context) (map[string][]ami.Image, error
 // must be a copy of that very build.
 func (r *resolver) pick(ctx context.Context, region string, tagged []ami.Image, fingerprint string) (ami.Image, error) {
 	copies := slices.DeleteFunc(tagged, func(image ami.Image) bool {
-		return fingerprint != "" && image.Tags[awstag.Fingerprint] != fingerprint
+		return fingerprint != "" && image.Tags[tags.Fingerprint] != fingerprint
 	})
 	ours, err := r.published(ctx, copies)
 	if err != nil {
@@ -115,7 +115,7 @@ func (r *resolver) published(ctx context.Context, images []ami.Image) ([]ami.Ima
 		if found[image.Architecture] {
 			continue
 		}
-		if _, tagged := image.Tags[awstag.Image]; tagged {
+		if _, tagged := image.Tags[tags.Image]; tagged {
 			good, err := r.isPublished(ctx, image)
 			if err != nil {
 				return nil, err
@@ -135,9 +135,9 @@ func (r *resolver) published(ctx context.Context, images []ami.Image) ([]ami.Ima
 // isPublished asks the registry, where there is one: the manifest must be there, in this registry, be
 // complete, and name the AMI. Only a manifest knows the source of an AMI.
 func (r *resolver) isPublished(ctx context.Context, image ami.Image) (bool, error) {
-	uri, fingerprint := image.Tags[awstag.Manifest], image.Tags[awstag.Fingerprint]
+	uri, fingerprint := image.Tags[tags.Manifest], image.Tags[tags.Fingerprint]
 	wellFormed := uri != "" && manifest.CheckFingerprint(fingerprint) == nil
-	if image.Tags[awstag.Image] != r.config.Image || !wellFormed {
+	if image.Tags[tags.Image] != r.config.Image || !wellFormed {
 		return false, nil
 	}
 	if r.config.Registry == "" {

@@ -14,18 +14,18 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
-	"github.com/packer-chain/packer-plugin-chain/internal/localcopy"
+	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 // byManifest looks at a local manifest file.
 func (r *resolver) byManifest(ctx context.Context) (*found, error) {
-	path, err := filepath.Abs(r.config.Manifest)
+	path, err := filepath.Abs(r.config.LocalManifest)
 	if err != nil {
-		return nil, fmt.Errorf("manifest %q: %w", r.config.Manifest, err)
+		return nil, fmt.Errorf("manifest %q: %w", r.config.LocalManifest, err)
 	}
-	m, body, err := localcopy.Read(path)
+	m, body, err := localmanifest.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missingf("%s is not there", path)
 	}
@@ -38,7 +38,7 @@ func (r *resolver) byManifest(ctx context.Context) (*found, error) {
 	if why := lacking(m); why != "" {
 		return nil, missingf("%s %s", path, why)
 	}
-	return r.verify(ctx, fromManifest(wayManifest, m, path, manifest.Digest(body)), nil)
+	return r.verify(ctx, fromManifest(wayLocal, m, path, manifest.Digest(body)), nil)
 }
 
 // otherThan says why a local manifest is not the one asked for. The file of Packer's own

@@ -54,7 +54,7 @@ func encode(t *testing.T, m manifest.Manifest) string {
 	return string(body)
 }
 
-// ours is a local copy of a manifest.
+// ours is a local manifest of a manifest.
 func ours(t *testing.T, change func(*manifest.Manifest)) string {
 	t.Helper()
 	facts := chain(print1)
@@ -94,19 +94,19 @@ func TestExecute_manifest(t *testing.T) {
 			if err := os.WriteFile(path, []byte(tt.body), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			wantExecute(t, "manifest = \""+path+"\"", path, tt.want)
+			wantExecute(t, "local_manifest = \""+path+"\"", path, tt.want)
 		})
 	}
 	t.Run("not there", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "none.json")
-		wantExecute(t, "manifest = \""+path+"\"", path, "  manifest  "+path+" is not there")
+		wantExecute(t, "local_manifest = \""+path+"\"", path, "  local_manifest  "+path+" is not there")
 	})
 	t.Run("folder", func(t *testing.T) {
 		dir := t.TempDir()
-		wantExecute(t, "manifest = \""+dir+"\"", dir, "not a manifest")
+		wantExecute(t, "local_manifest = \""+dir+"\"", dir, "not a manifest")
 	})
 	t.Run("device", func(t *testing.T) {
-		wantExecute(t, "manifest = \""+filepath.ToSlash(os.DevNull)+"\"", os.DevNull, "not a manifest")
+		wantExecute(t, "local_manifest = \""+filepath.ToSlash(os.DevNull)+"\"", os.DevNull, "not a manifest")
 	})
 }
 
@@ -160,7 +160,7 @@ func TestExecute_withdrawn(t *testing.T) {
 	_, err = reg.Withdraw(t.Context(), "base", print1, []manifest.Entry{fileBuild("image")})
 	check(t, err)
 	address := filepath.Join(dir, "base", "builds", print1+".json")
-	wantExecute(t, "registry = \""+dir+"\"", address, "  registry  "+address+" is withdrawn: its publication failed")
+	wantExecute(t, "registry = \""+dir+"\"", address, "  registry        "+address+" is withdrawn: its publication failed")
 	wantNone(t, dir)
 }
 

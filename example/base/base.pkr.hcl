@@ -26,7 +26,7 @@ data "amazon-ami" "ubuntu" {
 }
 
 # Has baseline-ubuntu been built already, from these files and on this AMI of Canonical's?
-data "chain-build" "this" {
+data "chain-image" "this" {
   registry = var.registry
   region   = var.region
   regions  = concat([var.region], var.copy_to)
@@ -43,21 +43,21 @@ source "amazon-ebs" "ubuntu" {
   instance_type = var.instance_type
   communicator  = var.communicator
   ssh_username  = "ubuntu"
-  tags          = merge(data.chain-build.this.tags, local.os_tags)
+  tags          = merge(data.chain-image.this.tags, local.os_tags)
 }
 
 source "chain" "unchanged" {
-  build = data.chain-build.this.record
+  record = data.chain-image.this.record
 }
 
 build {
   dynamic "source" {
-    for_each = data.chain-build.this.needed ? [1] : []
+    for_each = data.chain-image.this.needed ? [1] : []
     labels   = ["source.amazon-ebs.ubuntu"]
     content {}
   }
   dynamic "source" {
-    for_each = data.chain-build.this.needed ? [] : [1]
+    for_each = data.chain-image.this.needed ? [] : [1]
     labels   = ["source.chain.unchanged"]
     content {}
   }
@@ -78,7 +78,7 @@ build {
 
   post-processor "chain" {
     region = var.region
-    build  = data.chain-build.this.record
+    record = data.chain-image.this.record
     tags   = local.os_tags
   }
   # Packer deregisters a new AMI when all of a build's post-processors fail. This one does not.

@@ -24,7 +24,7 @@ data "chain" "parent" {
 }
 
 # Has snowflake been built already, from these files, these inputs and this parent?
-data "chain-build" "this" {
+data "chain-image" "this" {
   registry = var.registry
   region   = var.region
   regions  = concat([var.region], var.copy_to)
@@ -42,22 +42,22 @@ source "amazon-ebs" "snowflake" {
   instance_type = var.instance_type
   communicator  = var.communicator
   ssh_username  = "ubuntu"
-  tags          = merge(data.chain-build.this.tags, local.os_tags)
+  tags          = merge(data.chain-image.this.tags, local.os_tags)
 }
 
 # The image as it already is: no instance, no provisioners, the same artifact.
 source "chain" "unchanged" {
-  build = data.chain-build.this.record
+  record = data.chain-image.this.record
 }
 
 build {
   dynamic "source" {
-    for_each = data.chain-build.this.needed ? [1] : []
+    for_each = data.chain-image.this.needed ? [1] : []
     labels   = ["source.amazon-ebs.snowflake"]
     content {}
   }
   dynamic "source" {
-    for_each = data.chain-build.this.needed ? [] : [1]
+    for_each = data.chain-image.this.needed ? [] : [1]
     labels   = ["source.chain.unchanged"]
     content {}
   }
@@ -75,7 +75,7 @@ build {
 
   post-processor "chain" {
     region = var.region
-    build  = data.chain-build.this.record
+    record = data.chain-image.this.record
     tags   = local.os_tags
   }
   # Packer deregisters a new AMI when all of a build's post-processors fail. This one does not.

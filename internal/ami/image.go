@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
 // Image is an AMI as EC2 described it.
@@ -134,9 +134,9 @@ func Problem(img Image) string {
 	}
 }
 
-// RevokedReason answers the value of the tag [awstag.Revoked], and whether the image has that tag. Any
+// RevokedReason answers the value of the tag [tags.Revoked], and whether the image has that tag. Any
 // value revokes, also an empty one.
 func RevokedReason(img Image) (string, bool) {
-	reason, ok := img.Tags[awstag.Revoked]
+	reason, ok := img.Tags[tags.Revoked]
 	return reason, ok
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
 // ErrNotVisible means that EC2 took the tags and had not shown them yet when the time was over.
@@ -212,10 +212,10 @@ func (t *tagging) refusal(err error, seen []Image) error {
 		if keys := lacking(img, t.tags); len(keys) > 0 {
 			return fmt.Errorf("%w\n\nA resource can have %d tags. %s has %d already; of the new ones "+
 				"these are missing: %s. Remove some tags of the image, or publish fewer",
-				err, awstag.Max, img, len(img.Tags), strings.Join(keys, ", "))
+				err, tags.Max, img, len(img.Tags), strings.Join(keys, ", "))
 		}
 	}
-	return fmt.Errorf("%w\n\nA resource can have %d tags. These did not fit: %s", err, awstag.Max,
+	return fmt.Errorf("%w\n\nA resource can have %d tags. These did not fit: %s", err, tags.Max,
 		strings.Join(sortedKeys(t.tags), ", "))
 }
 

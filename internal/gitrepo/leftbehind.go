@@ -8,14 +8,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/localcopy"
+	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 )
 
 // LeftBehind is a rule for [Inspector]: untracked files that a build leaves behind are no inputs of
-// the next one. These are Packer's own manifest and cache, the local copy of the image's manifest, under
+// the next one. These are Packer's own manifest and cache, the local manifest of the image's manifest, under
 // its usual name or one of the paths in copies, and the documents of a registry in a folder, where
 // registry is its absolute path. A process that dies while it writes such a file leaves the new one; that
-// of a local copy has digits at the end of its name.
+// of a local manifest has digits at the end of its name.
 func LeftBehind(image, registry string, copies ...string) func(root, name string) bool {
 	names := map[string]bool{
 		"packer-manifest.json": true, "packer-manifest.json.lock": true, "manifest-" + image + ".json": true}
@@ -49,13 +49,13 @@ func inRegistry(dir, file string) bool {
 	})
 }
 
-// isCopy tells whether a file is the local copy of some image's manifest, by its content: the template may
+// isCopy tells whether a file is the local manifest of some image's manifest, by its content: the template may
 // name it as it likes, and the folder of another image may lie below this one's.
 func isCopy(path string) bool {
 	if filepath.Ext(path) != ".json" {
 		return false
 	}
-	m, _, err := localcopy.Read(path)
+	m, _, err := localmanifest.Read(path)
 	return err == nil && m.Chain != nil
 }
 

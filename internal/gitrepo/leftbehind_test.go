@@ -22,7 +22,7 @@ func TestLeftBehind(t *testing.T) {
 	for name, want := range map[string]bool{
 		"manifest-base.json": true, "manifest-app.json": false, "packer-manifest.json": true, "copy": true, "copy2": true,
 		"packer_cache/x": true, "a/packer_cache/b/x": true, "my_packer_cache/x": false, "packer_cache": false, "other": false,
-		// Cause: a build that was killed while it wrote its local copy made the next one stop at a file that
+		// Cause: a build that was killed while it wrote its local manifest made the next one stop at a file that
 		// was not committed.
 		"manifest-base.json123456789": true, "copy1234": true, "copy23": true,
 		"manifest-base.json.1": false, "other123": false,

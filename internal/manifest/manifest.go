@@ -89,7 +89,7 @@ type Chain struct {
 	WriteID   string    `json:"write_id"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
-	// Published is false only in a local copy of a manifest that never reached the registry.
+	// Published is false only in a local manifest of a manifest that never reached the registry.
 	Published *bool `json:"published,omitempty"`
 	// Revoked, where set, says why nothing may stand on the image any more.
 	Revoked string `json:"revoked,omitempty"`

@@ -49,7 +49,7 @@ func (m *Manifest) Unknown(entries []Entry) []Entry {
 	return slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return have[e.identity()] })
 }
 
-// Unpublished tells whether the manifest is a local copy of what is not in the registry yet.
+// Unpublished tells whether the manifest is a local manifest of what is not in the registry yet.
 func (m *Manifest) Unpublished() bool {
 	return m.Chain != nil && m.Chain.Published != nil && !*m.Chain.Published
 }

@@ -19,7 +19,7 @@ const Unknown = "<unknown>"
 // IsUnknown tells whether a value, or a part of it, is not known yet.
 func IsUnknown(value string) bool { return strings.Contains(value, Unknown) }
 
-// Record is what data "chain-build" found out about one image.
+// Record is what data "chain-image" found out about one image.
 type Record struct {
 	Schema      int    `json:"schema"`
 	Registry    string `json:"registry"`
@@ -38,9 +38,9 @@ type Record struct {
 	Tags    map[string]string `json:"tags"`
 	// Entries are what the existing image consists of; empty where there is none.
 	Entries []manifest.Entry `json:"entries,omitempty"`
-	// LocalManifest is the local copy that the next run looks at.
+	// LocalManifest is the local manifest that the next run looks at.
 	LocalManifest string `json:"local_manifest,omitempty"`
-	// Unpublished is true when the entries are in a local copy only, and still to be published.
+	// Unpublished is true when the entries are in a local manifest only, and still to be published.
 	Unpublished bool `json:"unpublished,omitempty"`
 }
 
@@ -54,14 +54,14 @@ func (r Record) Encode() (string, error) {
 	return string(body), nil
 }
 
-// Decode reads a record from the option "build" of a component.
+// Decode reads a record from the option "record" of a component.
 func Decode(text string) (Record, error) {
 	var r Record
 	if text == Unknown {
-		return r, errors.New("build is not known\n\nSet build = data.chain-build.NAME.record, of a data source in the same template.")
+		return r, errors.New("record is not known\n\nSet record = data.chain-image.NAME.record, of a data source in the same template.")
 	}
 	if err := decode(text, &r); err != nil {
-		return r, fmt.Errorf("build is not a record of data \"chain-build\": %w\n\nSet build = data.chain-build.NAME.record.", err)
+		return r, fmt.Errorf("record is not one of data \"chain-image\": %w\n\nSet record = data.chain-image.NAME.record.", err)
 	}
 	return r, nil
 }

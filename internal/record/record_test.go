@@ -53,10 +53,10 @@ func TestRecord_roundTrip(t *testing.T) {
 }
 
 func TestDecode_errors(t *testing.T) {
-	const remedy = "\n\nSet build = data.chain-build.NAME.record."
-	not := func(why string) string { return `build is not a record of data "chain-build": ` + why + remedy }
+	const remedy = "\n\nSet record = data.chain-image.NAME.record."
+	not := func(why string) string { return `record is not one of data "chain-image": ` + why + remedy }
 	for name, tt := range map[string]struct{ in, want string }{
-		"unknown":     {Unknown, "build is not known\n\nSet build = data.chain-build.NAME.record, of a data source in the same template."},
+		"unknown":     {Unknown, "record is not known\n\nSet record = data.chain-image.NAME.record, of a data source in the same template."},
 		"empty":       {"", not("corrupt: not a JSON object")},
 		"list":        {"[]", not("corrupt: not a JSON object")},
 		"cut short":   {`{"schema":1`, not("corrupt: it is cut short")},

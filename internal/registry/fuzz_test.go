@@ -9,20 +9,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/hostile"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 )
 
 // FuzzRef moves a ref that may be anything: it is refused, or the move is all that changes, and what is
 // written is read again.
 func FuzzRef(f *testing.F) {
-	for _, doc := range hostile.Refs(image, "latest", fp1) {
+	for _, doc := range manifesttest.Refs(image, "latest", fp1) {
 		if len(doc.Body) < 4096 {
 			f.Add(doc.Body)
 		}
 	}
-	f.Add(hostile.Ref(image, "latest", fp1))
-	f.Add(hostile.Ref(image, "latest", fp1, `"commit": ""`, `"commit_time": "9999-12-31T23:59:59-23:59", "x": {"kept": 1}`))
+	f.Add(manifesttest.Ref(image, "latest", fp1))
+	f.Add(manifesttest.Ref(image, "latest", fp1, `"commit": ""`, `"commit_time": "9999-12-31T23:59:59-23:59", "x": {"kept": 1}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		ref, err := parseRef(body, image, "latest")
 		if err != nil || len(body) > manifest.MaxSize/16 || ref.Seq == manifest.MaxSeq {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/hostile"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
 )
@@ -17,7 +17,7 @@ import (
 // TestHostile_manifests puts what is not ours where a manifest belongs: nothing takes it, and nothing
 // overwrites it.
 func TestHostile_manifests(t *testing.T) {
-	for _, doc := range hostile.Manifests(goodBody(t), image, fp1) {
+	for _, doc := range manifesttest.Manifests(goodBody(t), image, fp1) {
 		t.Run(doc.Name, func(t *testing.T) {
 			mem, reg := planted(t, buildKey(image, fp1), doc.Body)
 			_, read := reg.Manifest(t.Context(), image, fp1)
@@ -31,7 +31,7 @@ func TestHostile_manifests(t *testing.T) {
 
 // TestHostile_refs is the same for a ref.
 func TestHostile_refs(t *testing.T) {
-	for _, doc := range hostile.Refs(image, "latest", fp1) {
+	for _, doc := range manifesttest.Refs(image, "latest", fp1) {
 		t.Run(doc.Name, func(t *testing.T) {
 			key := refKey(image, "latest")
 			mem, reg := planted(t, key, doc.Body)
@@ -42,7 +42,7 @@ func TestHostile_refs(t *testing.T) {
 			wantUntouched(t, mem, key, doc)
 		})
 	}
-	if _, err := parseRef(hostile.Ref(image, "latest", fp1), image, "latest"); err != nil {
+	if _, err := parseRef(manifesttest.Ref(image, "latest", fp1), image, "latest"); err != nil {
 		t.Errorf("the ref that they are made of is no good: %v", err)
 	}
 }
@@ -52,7 +52,7 @@ func TestHostile_refs(t *testing.T) {
 func TestHostile_lastSeq(t *testing.T) {
 	last := `"seq": 9007199254740991`
 	t.Run("ref", func(t *testing.T) {
-		doc := hostile.Document{Body: hostile.Ref(image, "latest", fp1, `"seq": 1`, last)}
+		doc := manifesttest.Document{Body: manifesttest.Ref(image, "latest", fp1, `"seq": 1`, last)}
 		mem, reg := planted(t, refKey(image, "latest"), doc.Body)
 		_, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp2}, Always, "me")
 		wantRefused(t, doc, err)
@@ -68,7 +68,7 @@ func TestHostile_lastSeq(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc := hostile.Document{Body: body}
+		doc := manifesttest.Document{Body: body}
 		mem, reg := planted(t, buildKey(image, fp1), body)
 		_, err = reg.Publish(t.Context(), []manifest.Entry{entry("run2", "app")}, facts(fp1))
 		wantRefused(t, doc, err)
@@ -93,7 +93,7 @@ func TestHostile_facts(t *testing.T) {
 // TestHostile_manyBuilds merges into a manifest of thousands of builds that is too large to be written
 // again, indented as it is then.
 func TestHostile_manyBuilds(t *testing.T) {
-	body, _ := hostile.ManyBuilds(goodBody(t), manifest.MaxSize/16)
+	body, _ := manifesttest.ManyBuilds(goodBody(t), manifest.MaxSize/16)
 	_, reg := planted(t, buildKey(image, fp1), body)
 	stored, err := reg.Manifest(t.Context(), image, fp1)
 	if err != nil {
@@ -134,7 +134,7 @@ func planted(t *testing.T, key string, body []byte) (store.Store, *Registry) {
 	return mem, New(mem)
 }
 
-func wantRefused(t *testing.T, doc hostile.Document, errs ...error) {
+func wantRefused(t *testing.T, doc manifesttest.Document, errs ...error) {
 	t.Helper()
 	for i, err := range errs {
 		var newer *manifest.SchemaError
@@ -144,7 +144,7 @@ func wantRefused(t *testing.T, doc hostile.Document, errs ...error) {
 	}
 }
 
-func wantUntouched(t *testing.T, s store.Store, key string, doc hostile.Document) {
+func wantUntouched(t *testing.T, s store.Store, key string, doc manifesttest.Document) {
 	t.Helper()
 	object, err := s.Get(t.Context(), key)
 	if err != nil || string(object.Body) != string(doc.Body) {

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/hostile"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
 )
@@ -255,7 +255,7 @@ func TestMove_history(t *testing.T) {
 // A field of a move that a newer plugin put there got lost with the next move. Moves that say nothing to
 // this version are kept as well.
 func TestMove_keepsUnknownFields(t *testing.T) {
-	body := hostile.Ref(image, "latest", fp1, `"moves": []`,
+	body := manifesttest.Ref(image, "latest", fp1, `"moves": []`,
 		`"moves": [{"write_id": "w1", "approved_by": "kept 1"}, {"moved_at": "kept 3"}, "kept 4"], "lock": "kept 2"`)
 	_, reg := planted(t, refKey(image, "latest"), body)
 	if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp2}, Always, "ci"); err != nil {

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
 const (
@@ -47,7 +47,7 @@ func (c *Config) prepare() []error {
 	check.That("on_failure", c.OnFailure, option.OneOf(keep, fail))
 	check.List("channels", c.Channels, manifest.CheckChannel)
 	check.Duration("publish_timeout", c.PublishTimeout)
-	if err := checkBuild(c.Build); err != nil {
+	if err := checkRecord(c.Record); err != nil {
 		errs = append(errs, err)
 	}
 	errs = append(errs, check.Errors...)
@@ -55,10 +55,10 @@ func (c *Config) prepare() []error {
 	return append(errs, checkLabels(c.Labels)...)
 }
 
-func checkBuild(text string) error {
+func checkRecord(text string) error {
 	switch text {
 	case "":
-		return errors.New("build is required\n\nSet build = data.chain-build.NAME.record.")
+		return errors.New("record is required\n\nSet record = data.chain-image.NAME.record.")
 	case record.Unknown:
 		return nil
 	}
@@ -66,16 +66,16 @@ func checkBuild(text string) error {
 	return err
 }
 
-func checkTags(tags map[string]string) []error {
+func checkTags(given map[string]string) []error {
 	var errs []error
-	for _, broken := range awstag.Check(tags) {
+	for _, broken := range tags.Check(given) {
 		errs = append(errs, fmt.Errorf("tags: %s", broken))
 	}
-	if len(tags) > awstag.Max-ownTags && len(tags) <= awstag.Max {
+	if len(given) > tags.Max-ownTags && len(given) <= tags.Max {
 		errs = append(errs, fmt.Errorf("tags: there are %d; with the %d of the plugin an AMI may have %d",
-			len(tags), ownTags, awstag.Max))
+			len(given), ownTags, tags.Max))
 	}
-	for _, key := range slices.Sorted(maps.Keys(tags)) {
+	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if strings.HasPrefix(key, ownPrefix) {
 			errs = append(errs, fmt.Errorf("tags: keys that begin with %q are the plugin's own, got %q", ownPrefix, key))
 		}
@@ -99,7 +99,7 @@ func checkLabels(labels map[string]string) []error {
 // known refuses options whose value never became known.
 func (c *Config) known() error {
 	values := map[string][]string{
-		"channels": c.Channels, "output": {c.Output}, "on_failure": {c.OnFailure},
+		"channels": c.Channels, "local_manifest": {c.LocalManifest}, "on_failure": {c.OnFailure},
 		"tags": slices.Collect(maps.Values(c.Tags)), "labels": slices.Collect(maps.Values(c.Labels)),
 	}
 	values["publish_timeout"] = option.Duration(c.PublishTimeout)

@@ -21,9 +21,9 @@ import (
 type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
 	awsaccess.Config    `mapstructure:",squash"`
-	// The `record` output of the `chain-build` data source. It says which image this is, and where
+	// The `record` output of the `chain-image` data source. It says which image this is, and where
 	// its registry is.
-	Build string `mapstructure:"build" required:"true"`
+	Record string `mapstructure:"record" required:"true"`
 	// More tags for the AMIs and snapshots, at most 42. Keys that begin with `chain:` are the plugin's
 	// own.
 	Tags map[string]string `mapstructure:"tags"`
@@ -35,9 +35,9 @@ type Config struct {
 	Channels []string `mapstructure:"channels"`
 	// Free keys and values for the manifest, at most 100. They are stored as they are: no secrets.
 	Labels map[string]string `mapstructure:"labels"`
-	// The local copy of the manifest. Default: the `local_manifest` of the `chain-build` data source,
+	// The local manifest. Default: the `local_manifest` of the `chain-image` data source,
 	// which is `manifest-<image>.json` in the folder of the image.
-	Output string `mapstructure:"output"`
+	LocalManifest string `mapstructure:"local_manifest"`
 	// What to do when publishing fails: `keep` (default) says in red what is missing and how to finish,
 	// and lets the build succeed, so that Packer keeps the AMI; `fail` takes back what was published and
 	// fails the build. Packer then deregisters the AMI, unless another post-processor succeeded.

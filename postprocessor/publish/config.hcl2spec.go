@@ -28,12 +28,12 @@ type FlatConfig struct {
 	MaxRetries          *int                          `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
 	AssumeRole          *awsaccess.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
 	RegistryAccess      *awsaccess.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
-	Build               *string                       `mapstructure:"build" required:"true" cty:"build" hcl:"build"`
+	Record              *string                       `mapstructure:"record" required:"true" cty:"record" hcl:"record"`
 	Tags                map[string]string             `mapstructure:"tags" cty:"tags" hcl:"tags"`
 	TagSnapshots        *bool                         `mapstructure:"tag_snapshots" cty:"tag_snapshots" hcl:"tag_snapshots"`
 	Channels            []string                      `mapstructure:"channels" cty:"channels" hcl:"channels"`
 	Labels              map[string]string             `mapstructure:"labels" cty:"labels" hcl:"labels"`
-	Output              *string                       `mapstructure:"output" cty:"output" hcl:"output"`
+	LocalManifest       *string                       `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
 	OnFailure           *string                       `mapstructure:"on_failure" cty:"on_failure" hcl:"on_failure"`
 	PublishTimeout      *string                       `mapstructure:"publish_timeout" cty:"publish_timeout" hcl:"publish_timeout"`
 }
@@ -67,12 +67,12 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"max_retries":                &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
 		"assume_role":                &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*awsaccess.FlatAssumeRole)(nil).HCL2Spec())},
 		"registry_access":            &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*awsaccess.FlatRegistryAccess)(nil).HCL2Spec())},
-		"build":                      &hcldec.AttrSpec{Name: "build", Type: cty.String, Required: false},
+		"record":                     &hcldec.AttrSpec{Name: "record", Type: cty.String, Required: false},
 		"tags":                       &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
 		"tag_snapshots":              &hcldec.AttrSpec{Name: "tag_snapshots", Type: cty.Bool, Required: false},
 		"channels":                   &hcldec.AttrSpec{Name: "channels", Type: cty.List(cty.String), Required: false},
 		"labels":                     &hcldec.AttrSpec{Name: "labels", Type: cty.Map(cty.String), Required: false},
-		"output":                     &hcldec.AttrSpec{Name: "output", Type: cty.String, Required: false},
+		"local_manifest":             &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
 		"on_failure":                 &hcldec.AttrSpec{Name: "on_failure", Type: cty.String, Required: false},
 		"publish_timeout":            &hcldec.AttrSpec{Name: "publish_timeout", Type: cty.String, Required: false},
 	}

@@ -78,15 +78,15 @@ func numbered(n int) string {
 
 func TestConfigure_errors(t *testing.T) {
 	offline(t)
-	const remedy = "\n\nSet build = data.chain-build.NAME.record."
-	ok := "build = \"<unknown>\"\n"
+	const remedy = "\n\nSet record = data.chain-image.NAME.record."
+	ok := "record = \"<unknown>\"\n"
 	tests := map[string]struct {
 		in   string
 		want []string
 	}{
-		"nothing":         {"", []string{"build is required" + remedy}},
+		"nothing":         {"", []string{"record is required" + remedy}},
 		"good":            {ok, nil},
-		"build":           {`build = "ami-0a1b2c3d4e5f60718"`, []string{`build is not a record of data "chain-build": corrupt: not a JSON object` + remedy}},
+		"record":          {`record = "ami-0a1b2c3d4e5f60718"`, []string{`record is not one of data "chain-image": corrupt: not a JSON object` + remedy}},
 		"on_failure":      {ok + `on_failure = "ignore"`, []string{`on_failure must be one of keep, fail, got "ignore"`}},
 		"channels":        {ok + `channels = ["latest", "", "latest", "git-x"]`, []string{"channels[1] is required", `channels must not repeat a value, got "latest" twice`, `channels[3] must not start with "git-", got "git-x"`}},
 		"publish_timeout": {ok + `publish_timeout = "-5m"`, []string{"publish_timeout must be between 1s and ten years, got -5m0s"}},
@@ -101,7 +101,7 @@ func TestConfigure_errors(t *testing.T) {
 		"labels":      {ok + "labels = " + numbered(101), []string{"labels: there are 101, the limit is 100"}},
 		"long labels": {ok + `labels = { a = "` + strings.Repeat("v", 1024) + `" }`, []string{`labels: "a" must have a key, and at most 1024 bytes with its value`}},
 		"all at once": {"region = \"-\"\non_failure = \"x\"\nchannels = [\"A\"]\ntags = { \"\" = \"\" }\nlabels = { \"\" = \"\" }", []string{
-			`region must be the name of a region such as eu-west-1, got "-"`, "build is required" + remedy,
+			`region must be the name of a region such as eu-west-1, got "-"`, "record is required" + remedy,
 			`on_failure must be one of keep, fail, got "x"`,
 			`channels[0] must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "A"`,
 			"tags: a tag has an empty key", `labels: "" must have a key, and at most 1024 bytes with its value`}},
@@ -123,7 +123,7 @@ func TestConfigure_channels(t *testing.T) {
 	} {
 		var p PostProcessor
 		for range 2 {
-			if errs := texts(p.Configure(packerSays("file"), fromHCL(t, "build = \"<unknown>\"\n"+in))); errs != nil {
+			if errs := texts(p.Configure(packerSays("file"), fromHCL(t, "record = \"<unknown>\"\n"+in))); errs != nil {
 				t.Fatal(errs)
 			}
 			if diff := cmp.Diff(want, p.config.Channels); diff != "" {
@@ -157,14 +157,14 @@ func TestConfigure_unknown(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			var p PostProcessor
-			raw := map[string]any{"build": good}
+			raw := map[string]any{"record": good}
 			raw[name] = unknown
 			if errs := texts(p.Configure(packerSays("file"), raw)); errs != nil {
 				t.Fatalf("refused too early: %q", errs)
 			}
 			want := name + ` is "<unknown>": it refers to a value that is never set`
-			if name == "build" {
-				want = "build is not known"
+			if name == "record" {
+				want = "record is not known"
 			}
 			_, _, _, err := p.PostProcess(t.Context(), &screen{}, &fakeArtifact{})
 			if err == nil || !strings.Contains(err.Error(), want) {

@@ -99,9 +99,9 @@ func (j *publication) state(cause error) string {
 	address, unknown := unknownWrite(cause)
 	switch {
 	case j.exists():
-		return "The image was published by an earlier build; the refs or the local copy may not be up to date."
+		return "The image was published by an earlier build; the refs or the local manifest may not be up to date."
 	case j.stored.Manifest != nil:
-		return "The manifest is published (" + j.stored.URI + "); the refs or the local copy are not complete."
+		return "The manifest is published (" + j.stored.URI + "); the refs or the local manifest are not complete."
 	case unknown:
 		return "It is unknown whether the manifest is published: read " + address + " to find out."
 	}
@@ -117,7 +117,7 @@ func unknownWrite(cause error) (address string, unknown bool) {
 	return "", false
 }
 
-// remedy leaves a local copy and says how to finish.
+// remedy leaves a local manifest and says how to finish.
 func (j *publication) remedy(ctx context.Context) string {
 	const again = "To finish, remove the cause and run the same packer build again"
 	if j.exists() || j.stored.Manifest != nil {
@@ -125,7 +125,7 @@ func (j *publication) remedy(ctx context.Context) string {
 	}
 	path, err := j.writeUnpublished(ctx)
 	if err != nil {
-		return fmt.Sprintf("%s. No local copy could be left, so the image will be built again: %s", again, err)
+		return fmt.Sprintf("%s. No local manifest could be left, so the image will be built again: %s", again, err)
 	}
 	return fmt.Sprintf("%s, in the same folder: it finds %s, builds nothing, and publishes the image.", again, path)
 }

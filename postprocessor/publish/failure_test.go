@@ -63,7 +63,7 @@ func TestFailed_keep(t *testing.T) {
 		t.Errorf("got %+v", m)
 	}
 	if copied(t, "manifest-app.json").Chain.Published != nil {
-		t.Error("the local copy still says that it is not published")
+		t.Error("the local manifest still says that it is not published")
 	}
 }
 
@@ -71,7 +71,7 @@ func TestFailed_keepWithoutCopy(t *testing.T) {
 	dir, _ := broken(t)
 	check(t, os.WriteFile("manifest-app.json", []byte("mine\n"), 0o644))
 	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
-	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "No local copy could be left, so the image will be built again: replace ") {
+	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "No local manifest could be left, so the image will be built again: replace ") {
 		t.Errorf("got %v, %q", err, ui.red)
 	}
 	if body, _ := os.ReadFile("manifest-app.json"); string(body) != "mine\n" {
@@ -86,7 +86,7 @@ func TestFailed_fail(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat("manifest-app.json"); !errors.Is(err, os.ErrNotExist) || len(ui.red) > 0 {
-		t.Error("a local copy of an image that Packer destroys")
+		t.Error("a local manifest of an image that Packer destroys")
 	}
 }
 
@@ -107,7 +107,7 @@ func TestFailed_keepAfterManifest(t *testing.T) {
 	ui, err := process(t, configured(t, "file", newRecord(dir), `channels = ["production"]`), &fakeArtifact{id: "File"})
 	address := filepath.Join(dir, "app", "builds", print1+".json")
 	want := "publish app: move ref production of app: read " + path + ": corrupt: it is cut short\n\n" +
-		"The manifest is published (" + address + "); the refs or the local copy are not complete.\nThe image is kept: File\n" +
+		"The manifest is published (" + address + "); the refs or the local manifest are not complete.\nThe image is kept: File\n" +
 		"To finish, remove the cause and run the same packer build again: it builds nothing."
 	if err != nil || len(ui.red) != 1 {
 		t.Fatalf("got %v, %q", err, ui.red)
@@ -279,7 +279,7 @@ func TestFailed_failUnknown(t *testing.T) {
 		"ref":               {latest, false, true, back},
 		"ref, later":        {latest, true, true, back},
 		"ref, store away":   {latest, false, false, not},
-		"build":             {build, false, true, back},
+		"record":            {build, false, true, back},
 		"build, later":      {build, true, true, unknown},
 		"build, store away": {build, false, false, unknown + " " + not},
 	} {
@@ -375,7 +375,7 @@ func TestState(t *testing.T) {
 			"It is unknown whether the manifest is published: read s3://acme-images/chain/app/builds/1.json to find out."},
 		"not written":         {&publication{}, not, "The manifest is not published."},
 		"before the manifest": {&publication{}, errors.New("tag"), "The manifest is not published."},
-		"after the manifest":  {&published, lost, "The manifest is published (s3://m); the refs or the local copy are not complete."},
+		"after the manifest":  {&published, lost, "The manifest is published (s3://m); the refs or the local manifest are not complete."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := tt.in.state(tt.cause); got != tt.want {

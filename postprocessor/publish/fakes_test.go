@@ -74,7 +74,7 @@ func (a *fakeArtifact) String() string        { a.check("String"); return a.id }
 func (a *fakeArtifact) State(name string) any { a.check("State"); return a.state[name] }
 func (a *fakeArtifact) Destroy() error        { panic("the post-processor destroys the image") }
 
-// newRecord is that of data "chain-build" for an image that has to be built.
+// newRecord is that of data "chain-image" for an image that has to be built.
 func newRecord(dir string) record.Record {
 	return record.Record{
 		Registry: dir, Image: "app", Fingerprint: print1, Needed: true, Reason: "first build of app",
@@ -91,7 +91,7 @@ func configured(t *testing.T, builderType string, rec record.Record, options str
 		t.Fatal(err)
 	}
 	var p PostProcessor
-	if err := p.Configure(packerSays(builderType), fromHCL(t, "build = <<EOT\n"+build+"EOT\n"+options)); err != nil {
+	if err := p.Configure(packerSays(builderType), fromHCL(t, "record = <<EOT\n"+build+"EOT\n"+options)); err != nil {
 		t.Fatal(err)
 	}
 	return &p
@@ -129,7 +129,7 @@ func points(t *testing.T, dir, name string) bool {
 	return err == nil && ref.Fingerprint == print1
 }
 
-// copied is the local copy.
+// copied is the local manifest.
 func copied(t *testing.T, path string) *manifest.Manifest {
 	t.Helper()
 	body, err := os.ReadFile(path)

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/hostile"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 )
 
 // TestHostile publishes where someone else's documents lie. The image is kept, the text says what is
@@ -22,18 +22,18 @@ func TestHostile(t *testing.T) {
 	build := filepath.Join("builds", print1+".json")
 	good, err := os.ReadFile(filepath.Join(dir, "app", build))
 	check(t, err)
-	for _, doc := range hostile.Manifests(good, "app", print1) {
+	for _, doc := range manifesttest.Manifests(good, "app", print1) {
 		t.Run("manifest, "+doc.Name, func(t *testing.T) {
 			wantHostile(t, doc, build, "The manifest is not published.", "The image is kept: ")
 		})
 	}
-	for _, doc := range hostile.Refs("app", "latest", print1) {
+	for _, doc := range manifesttest.Refs("app", "latest", print1) {
 		t.Run("ref, "+doc.Name, func(t *testing.T) {
-			wantHostile(t, doc, filepath.Join("refs", "latest.json"), "The manifest is published (", "the refs or the local copy are not complete")
+			wantHostile(t, doc, filepath.Join("refs", "latest.json"), "The manifest is published (", "the refs or the local manifest are not complete")
 		})
 	}
-	for _, doc := range hostile.Manifests(good, "app", print1) {
-		t.Run("local copy, "+doc.Name, func(t *testing.T) {
+	for _, doc := range manifesttest.Manifests(good, "app", print1) {
+		t.Run("local manifest, "+doc.Name, func(t *testing.T) {
 			dir := folder(t)
 			check(t, os.WriteFile("manifest-app.json", doc.Body, 0o644))
 			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
@@ -49,7 +49,7 @@ func TestHostile(t *testing.T) {
 }
 
 // TestHostile_text hands on what a document says, and fails: the terminal gets words only. Cause: the ids
-// of a local copy and the sources of a manifest were shown as they were.
+// of a local manifest and the sources of a manifest were shown as they were.
 func TestHostile_text(t *testing.T) {
 	const escape = "\x1b[2J\r\n::error::"
 	dir := folder(t)
@@ -87,7 +87,7 @@ func TestArtifactOf(t *testing.T) {
 // replaceable are the documents that are fine as the copy that an earlier run left of another image.
 var replaceable = map[string]bool{"of another image": true, "of another fingerprint": true}
 
-func wantHostile(t *testing.T, doc hostile.Document, name string, want ...string) {
+func wantHostile(t *testing.T, doc manifesttest.Document, name string, want ...string) {
 	t.Helper()
 	dir := folder(t)
 	path := filepath.Join(dir, "app", name)

@@ -10,18 +10,18 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/localcopy"
+	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// output is the file of the local copy.
+// output is the file of the local manifest.
 func (j *publication) output() (string, error) {
-	return absolute("output", cmp.Or(j.config.Output, j.found()))
+	return absolute("local_manifest", cmp.Or(j.config.LocalManifest, j.found()))
 }
 
 // found is the file where the next run looks for what this one could not publish.
 func (j *publication) found() string {
-	return cmp.Or(j.rec.LocalManifest, j.config.Output, "manifest-"+j.rec.Image+".json")
+	return cmp.Or(j.rec.LocalManifest, j.config.LocalManifest, "manifest-"+j.rec.Image+".json")
 }
 
 func absolute(option, name string) (string, error) {
@@ -32,13 +32,13 @@ func absolute(option, name string) (string, error) {
 	return path, nil
 }
 
-// writeLocal writes the local copy of the manifest, as it lies in the registry.
+// writeLocal writes the local manifest, as it lies in the registry.
 func (j *publication) writeLocal(ctx context.Context) error {
 	path, err := j.output()
 	if err != nil {
 		return err
 	}
-	err = localcopy.Replace(ctx, path, func(have *manifest.Manifest) ([]byte, error) {
+	err = localmanifest.Replace(ctx, path, func(have *manifest.Manifest) ([]byte, error) {
 		ours := have.Belongs(j.rec.Image, j.rec.Fingerprint) == nil
 		if ours && j.saysMore(have) {
 			return nil, nil
@@ -47,23 +47,23 @@ func (j *publication) writeLocal(ctx context.Context) error {
 		return j.stored.Body, nil
 	})
 	if err == nil {
-		j.ui.Say("local copy: " + path)
+		j.ui.Say("local manifest: " + path)
 	}
 	return err
 }
 
-// saysMore tells whether the local copy is to stay. The sources of one build run side by side: the one
+// saysMore tells whether the local manifest is to stay. The sources of one build run side by side: the one
 // that comes last here may have read an older manifest than the one before it, and one that failed has
 // left here what is still to be published. A copy from another registry says nothing.
 func (j *publication) saysMore(have *manifest.Manifest) bool {
 	stored := j.stored.Manifest
 	if have.Unpublished() {
-		return len(localcopy.Unpublished(stored, have)) > 0
+		return len(localmanifest.Unpublished(stored, have)) > 0
 	}
 	return have.Chain.Seq > stored.Chain.Seq && len(have.Unknown(stored.Builds)) == 0
 }
 
-// writeUnpublished writes a local copy that says that the image is not in the registry. The next run
+// writeUnpublished writes a local manifest that says that the image is not in the registry. The next run
 // finds it and publishes the image, instead of building it again.
 func (j *publication) writeUnpublished(ctx context.Context) (string, error) {
 	if len(j.entries) == 0 {
@@ -73,7 +73,7 @@ func (j *publication) writeUnpublished(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return path, localcopy.Replace(ctx, path, func(have *manifest.Manifest) ([]byte, error) {
+	return path, localmanifest.Replace(ctx, path, func(have *manifest.Manifest) ([]byte, error) {
 		if have.Belongs(j.rec.Image, j.rec.Fingerprint) != nil {
 			have = nil
 		}

@@ -26,9 +26,9 @@ func TestLocal_foreign(t *testing.T) {
 			dir := folder(t)
 			path := filepath.Join(t.TempDir(), "file")
 			check(t, os.WriteFile(path, []byte(tt.body), 0o600))
-			ui, err := process(t, configured(t, "file", newRecord(dir), `output = "`+path+`"`), &fakeArtifact{id: "File"})
-			if err != nil || len(ui.red) != 1 || !strings.HasPrefix(ui.red[0], "The image is published, but the local copy could not be written: replace "+path+": ") ||
-				!strings.Contains(ui.red[0], tt.want) || !strings.Contains(ui.red[0], "Remove the file, or set output to another") {
+			ui, err := process(t, configured(t, "file", newRecord(dir), `local_manifest = "`+path+`"`), &fakeArtifact{id: "File"})
+			if err != nil || len(ui.red) != 1 || !strings.HasPrefix(ui.red[0], "The image is published, but the local manifest could not be written: replace "+path+": ") ||
+				!strings.Contains(ui.red[0], tt.want) || !strings.Contains(ui.red[0], "Remove the file, or set local_manifest to another") {
 				t.Errorf("got %v, %q", err, ui.red)
 			}
 			if body, _ := os.ReadFile(path); string(body) != tt.body {
@@ -38,7 +38,7 @@ func TestLocal_foreign(t *testing.T) {
 	}
 	t.Run("device", func(t *testing.T) {
 		dir := folder(t)
-		ui, err := process(t, configured(t, "file", newRecord(dir), `output = "`+filepath.ToSlash(os.DevNull)+`"`), &fakeArtifact{id: "File"})
+		ui, err := process(t, configured(t, "file", newRecord(dir), `local_manifest = "`+filepath.ToSlash(os.DevNull)+`"`), &fakeArtifact{id: "File"})
 		if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "not a manifest: a file of at most") {
 			t.Errorf("got %v, %q", err, ui.red)
 		}
@@ -47,7 +47,7 @@ func TestLocal_foreign(t *testing.T) {
 
 func TestLocal_output(t *testing.T) {
 	dir := folder(t)
-	processed(t, configured(t, "file", newRecord(dir), `output = "out/of/app.json"`), &fakeArtifact{id: "File"})
+	processed(t, configured(t, "file", newRecord(dir), `local_manifest = "out/of/app.json"`), &fakeArtifact{id: "File"})
 	if copied(t, "out/of/app.json").Chain.Published != nil {
 		t.Error("it says that it is not published")
 	}
@@ -169,7 +169,7 @@ func TestLocal_race(t *testing.T) {
 // next run looks for it. It went to output, where nobody found it.
 func TestLocal_twoFiles(t *testing.T) {
 	j := sibling(t, folder(t), "amd64")
-	j.config.Output, j.rec.LocalManifest = "out.json", "next-run-looks-here.json"
+	j.config.LocalManifest, j.rec.LocalManifest = "out.json", "next-run-looks-here.json"
 	path, err := j.writeUnpublished(t.Context())
 	check(t, err)
 	if filepath.Base(path) != "next-run-looks-here.json" || copied(t, path).Chain.Published == nil {

@@ -39,7 +39,7 @@ func processed(t *testing.T, p *PostProcessor, source *fakeArtifact) *screen {
 	return ui
 }
 
-// handedOn is the record that data "chain-build" has of an image that exists.
+// handedOn is the record that data "chain-image" has of an image that exists.
 func handedOn(dir string, m *manifest.Manifest, unpublished bool) record.Record {
 	rec := newRecord(dir)
 	rec.Needed, rec.Reason, rec.Entries, rec.Unpublished = false, "unchanged", m.Current(), unpublished
@@ -72,7 +72,7 @@ func TestPostProcess_file(t *testing.T) {
 	local, _ := os.ReadFile("manifest-app.json")
 	remote, _ := os.ReadFile(filepath.Join(dir, "app", "builds", print1+".json"))
 	if string(local) != string(remote) || len(local) == 0 {
-		t.Error("the local copy is not what lies in the registry")
+		t.Error("the local manifest is not what lies in the registry")
 	}
 
 	ui := processed(t, configured(t, "chain", handedOn(dir, m, false), "channels = [\"latest\", \"production\"]"), &fakeArtifact{id: "File"})
@@ -113,7 +113,7 @@ func TestPostProcess_unreadable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &tt.in)
 			kept := "\n\nThe manifest is not published.\nThe image is kept: " + tt.id + "\nTo finish, remove the cause and run the same packer build " +
-				"again. No local copy could be left, so the image will be built again: the artifact could not be read"
+				"again. No local manifest could be left, so the image will be built again: the artifact could not be read"
 			if err != nil || len(ui.red) != 1 || !strings.HasSuffix(ui.red[0], kept) {
 				t.Fatalf("got %v, %q", err, ui.red)
 			}

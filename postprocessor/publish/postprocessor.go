@@ -56,7 +56,7 @@ func (p *PostProcessor) PostProcess(ctx context.Context, ui packersdk.Ui, source
 }
 
 func (p *PostProcessor) publish(ctx context.Context, ui packersdk.Ui, source packersdk.Artifact) error {
-	rec, err := record.Decode(p.config.Build)
+	rec, err := record.Decode(p.config.Record)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (j *publication) publish(ctx context.Context) error {
 }
 
 // run publishes in an order in which everything that is visible is complete: the tags, then the
-// manifest that names the AMIs, then the refs that name the manifest, then the local copy.
+// manifest that names the AMIs, then the refs that name the manifest, then the local manifest.
 func (j *publication) run(ctx context.Context) error {
 	var err error
 	if j.registry, err = connect.Registry(ctx, j.rec.Registry, &j.config.Config); err != nil {
@@ -127,7 +127,7 @@ func (j *publication) run(ctx context.Context) error {
 	}
 	if err := j.writeLocal(ctx); err != nil {
 		// All is published. A copy that could not be left must not cost the image.
-		j.ui.Error(fmt.Sprintf("The image is published, but the local copy could not be written: %s", err))
+		j.ui.Error(fmt.Sprintf("The image is published, but the local manifest could not be written: %s", err))
 	}
 	return nil
 }

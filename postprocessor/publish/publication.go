@@ -15,12 +15,12 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/awstag"
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
 	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 	"github.com/packer-chain/packer-plugin-chain/internal/version"
 )
 
@@ -164,19 +164,19 @@ func (j *publication) tagLine(image ami.Image, tags int) string {
 
 // tags are those of the record, the plugin's own that are known only now, and the user's.
 func (j *publication) tags() map[string]string {
-	tags := maps.Clone(j.rec.Tags)
-	if tags == nil {
-		tags = map[string]string{}
+	all := maps.Clone(j.rec.Tags)
+	if all == nil {
+		all = map[string]string{}
 	}
 	// A cut address would be a wrong one.
-	if uri := j.registry.ManifestURI(j.rec.Image, j.rec.Fingerprint); awstag.Value(uri) == uri {
-		tags[awstag.Manifest] = uri
+	if uri := j.registry.ManifestURI(j.rec.Image, j.rec.Fingerprint); tags.Value(uri) == uri {
+		all[tags.Manifest] = uri
 	}
 	if build := cmp.Or(j.ci.BuildURL, j.ci.BuildID); build != "" {
-		tags[awstag.CIBuild] = awstag.Value(build)
+		all[tags.CIBuild] = tags.Value(build)
 	}
-	maps.Copy(tags, j.config.Tags)
-	return tags
+	maps.Copy(all, j.config.Tags)
+	return all
 }
 
 // describe adds to the entries what EC2 said of their AMIs.

@@ -174,7 +174,7 @@ func (c cloud) done() map[string][]amitest.Step {
 	return steps
 }
 
-// wantUnpublished checks that only the text and the local copy tell of the image.
+// wantUnpublished checks that only the text and the local manifest tell of the image.
 func (c cloud) wantUnpublished(ui *screen, want ...string) {
 	c.t.Helper()
 	want = append(want, "The manifest is not published.", "The image is kept: "+regionArtifact, "run the same packer build again")
@@ -187,7 +187,7 @@ func (c cloud) wantUnpublished(ui *screen, want ...string) {
 		c.t.Error("something is published")
 	}
 	if local := copied(c.t, "manifest-app.json"); local.Chain.Published == nil || *local.Chain.Published {
-		c.t.Errorf("the local copy does not say that it is not published: %+v", local.Chain)
+		c.t.Errorf("the local manifest does not say that it is not published: %+v", local.Chain)
 	}
 }
 

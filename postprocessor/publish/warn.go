@@ -15,13 +15,13 @@ import (
 func (j *publication) warnOfSources() {
 	for _, entry := range j.entries {
 		if len(j.rec.Sources) > 0 && !slices.Contains(j.rec.Sources, entry.Source()) {
-			j.ui.Error(fmt.Sprintf("warning: %s is not among the builds of data \"chain-build\" (%s), so it does not count: "+
+			j.ui.Error(fmt.Sprintf("warning: %s is not among the builds of data \"chain-image\" (%s), so it does not count: "+
 				"the next run will build again", manifest.OneLine(entry.Source()), listed(j.rec.Sources)))
 		}
 	}
 }
 
-// warnOfRegions says when the image is not where data "chain-build" will look for it: each run would
+// warnOfRegions says when the image is not where data "chain-image" will look for it: each run would
 // build it again. ids maps the regions that the image is in to its AMIs.
 func (j *publication) warnOfRegions(ids map[string][]string, session string) {
 	wanted := j.rec.Regions
@@ -30,7 +30,7 @@ func (j *publication) warnOfRegions(ids map[string][]string, session string) {
 	}
 	for _, region := range wanted {
 		if len(ids[region]) == 0 {
-			j.ui.Error(fmt.Sprintf("warning: the image has no AMI in %s, where data \"chain-build\" looks for it: the next run "+
+			j.ui.Error(fmt.Sprintf("warning: the image has no AMI in %s, where data \"chain-image\" looks for it: the next run "+
 				"will build again. Set its region or regions to where the builder makes the AMI", region))
 		}
 	}

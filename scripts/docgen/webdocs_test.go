@@ -33,8 +33,8 @@ func TestPage(t *testing.T) {
 		},
 		{
 			name: "links",
-			in:   "[a](/packer/plugins/datasources/chain/build#needed) [b](/packer/plugins/builders/chain#c) /packer/docs",
-			want: "[a](/packer/integrations/packer-chain/chain/latest/components/data-source/build#needed) " +
+			in:   "[a](/packer/plugins/datasources/chain/image#needed) [b](/packer/plugins/builders/chain#c) /packer/docs",
+			want: "[a](/packer/integrations/packer-chain/chain/latest/components/data-source/image#needed) " +
 				"[b](/packer/integrations/packer-chain/chain#c) /packer/docs\n",
 		},
 		{
@@ -77,23 +77,23 @@ func TestConvert(t *testing.T) {
 	}
 	write(pages, "README.md", "Chains.\n")
 	write(pages, "datasources/index.mdx", "nowhere")
-	write(pages, "datasources/build.mdx", "---\n---\n\n# Build\n\nText.\n")
+	write(pages, "datasources/image.mdx", "---\n---\n\n# Build\n\nText.\n")
 	write(pages, "post-processors/chain.mdx", "---\na: b\n---\n\n# Chain\n\nText.\n")
 	write(webDocs, "metadata.hcl", "kept")
 	write(webDocs, "components/builder/gone/README.md", "old")
 
 	err := convert(pages, webDocs)
-	if err == nil || !strings.Contains(err.Error(), "convert docs/datasources/build.mdx: the front matter has no end") {
+	if err == nil || !strings.Contains(err.Error(), "convert docs/datasources/image.mdx: the front matter has no end") {
 		t.Fatalf("error %v for a page without front matter", err)
 	}
-	write(pages, "datasources/build.mdx", "---\na: b\n---\n\n# Build\n\nText.\n")
+	write(pages, "datasources/image.mdx", "---\na: b\n---\n\n# Build\n\nText.\n")
 	if err := convert(pages, webDocs); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
 		"metadata.hcl":                              "kept",
 		"README.md":                                 "Chains.\n",
-		"components/data-source/build/README.md":    "Text.\n",
+		"components/data-source/image/README.md":    "Text.\n",
 		"components/post-processor/chain/README.md": "Text.\n",
 	}
 	if diff := cmp.Diff(want, tree(t, webDocs)); diff != "" {

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/acceptance/toolbox"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
 )
 
 const (

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package existing
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+)
+
+var _ packersdk.Artifact = (*Artifact)(nil)
+
+// Artifact is an image that existed before the build. It looks like the artifact of the builder that
+// made it, so that other post-processors take it.
+type Artifact struct {
+	image   string
+	entries []manifest.Entry
+}
+
+// BuilderId is that of the builder that made the image.
+func (a *Artifact) BuilderId() string { return a.entries[0].BuilderID }
+
+// Files are the files of the image, for images that are files.
+func (a *Artifact) Files() []string {
+	var names []string
+	for _, entry := range a.entries {
+		for _, file := range entry.Files {
+			names = append(names, file.Name)
+		}
+	}
+	return names
+}
+
+// Id is "region:ami-…,region:ami-…", sorted, as the Amazon plugin has it; for other images the ids of
+// their artifacts.
+func (a *Artifact) Id() string {
+	var ids []string
+	for _, entry := range a.entries {
+		amis := entry.AMIs()
+		for _, image := range amis {
+			ids = append(ids, image.Region+":"+image.ID)
+		}
+		if len(amis) == 0 {
+			ids = append(ids, entry.ArtifactID)
+		}
+	}
+	slices.Sort(ids)
+	return strings.Join(slices.Compact(ids), ",")
+}
+
+// String is what Packer prints at the end of the build.
+func (a *Artifact) String() string {
+	return fmt.Sprintf("%s is unchanged:\n%s\n", a.image, strings.Join(a.lines(), "\n"))
+}
+
+func (a *Artifact) lines() []string {
+	var lines []string
+	for _, entry := range a.entries {
+		amis := entry.AMIs()
+		for _, image := range amis {
+			lines = append(lines, image.Region+": "+image.ID)
+		}
+		if len(amis) == 0 {
+			lines = append(lines, manifest.OneLine(entry.Source())+": "+manifest.OneLine(entry.ArtifactID))
+		}
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// State fills what post-processors ask an Amazon artifact for: the images of the registry, and the
+// data that the builder generated.
+func (a *Artifact) State(name string) any {
+	switch name {
+	case registryimage.ArtifactStateURI:
+		return a.registryImages()
+	case "generated_data":
+		return a.generatedData()
+	}
+	return nil
+}
+
+func (a *Artifact) registryImages() []*registryimage.Image {
+	var images []*registryimage.Image
+	for _, entry := range a.entries {
+		for _, image := range entry.Images {
+			images = append(images, &registryimage.Image{
+				ImageID: image.ID, ProviderName: image.Provider, ProviderRegion: image.Region, SourceImageID: image.SourceID,
+				Labels: map[string]string{},
+			})
+		}
+	}
+	return images
+}
+
+// generatedData has a value for every name that a template may refer to as build.NAME: Packer evaluates these
+// for each source of a build, and one that is missing would be an error, or reach others as "<unknown>".
+func (a *Artifact) generatedData() map[string]any {
+	data := map[string]any{}
+	for _, name := range slices.Concat(commonData, amazonData) {
+		data[name] = ""
+	}
+	data["PackerRunUUID"] = os.Getenv("PACKER_RUN_UUID")
+	for _, entry := range a.entries {
+		for _, image := range entry.AMIs() {
+			if image.SourceID != "" {
+				data["SourceAMI"], data["BuildRegion"] = image.SourceID, image.Region
+				return data
+			}
+		}
+	}
+	return data
+}
+
+// commonData are what the builders of all instances generate (Packer, packer/provisioner.go).
+var commonData = []string{
+	"ID", "Host", "Port", "User", "Password", "ConnType", "PackerRunUUID", "PackerHTTPPort", "PackerHTTPIP",
+	"PackerHTTPAddr", "SSHPublicKey", "SSHPrivateKey", "WinRMPassword",
+}
+
+// amazonData are what the builders of AMIs generate besides (Amazon plugin, common/interpolate_build_info.go).
+var amazonData = []string{
+	"SourceAMIName", "BuildRegion", "SourceAMI", "SourceAMICreationDate", "SourceAMIOwner", "SourceAMIOwnerName",
+}
+
+// Destroy does nothing: the image is not this build's.
+func (a *Artifact) Destroy() error { return nil }

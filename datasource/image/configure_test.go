@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package image
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+)
+
+// offline leaves no AWS to ask, whatever the environment is.
+func offline(t *testing.T) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"AWS_CA_BUNDLE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
+		"AWS_PROFILE": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "",
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+// fromHCL decodes a body as Packer does.
+func fromHCL(t *testing.T, body string) cty.Value {
+	t.Helper()
+	file, diags := hclparse.NewParser().ParseHCL([]byte(body), "test.pkr.hcl")
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	value, diags := hcldec.Decode(file.Body, (&Datasource{}).ConfigSpec(), nil)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	return value
+}
+
+// texts are the errors of Configure, one by one.
+func texts(err error) []string {
+	if err == nil {
+		return nil
+	}
+	var multi *packersdk.MultiError
+	if !errors.As(err, &multi) {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, err := range multi.Errors {
+		all = append(all, err.Error())
+	}
+	return all
+}
+
+// ref is what data "chain" hands on, as HCL.
+func ref(t *testing.T, image string) string {
+	t.Helper()
+	text, err := record.EncodeParent(manifest.Parent{Image: image, Identity: ami1, AMI: ami1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%q", text)
+}
+
+func TestConfigure_errors(t *testing.T) {
+	offline(t)
+	t.Setenv("PATH", "")
+	const ok = "image = \"app\"\nregistry = \"s3://acme-images/chain\"\npath = \".\"\n"
+	tests := map[string]struct {
+		in   string
+		want []string
+	}{
+		"nothing":      {"", []string{"image is required", "registry is required", "path is required"}},
+		"good":         {ok + "parents = [" + ref(t, "base") + "]\ninputs = { docker = \"27.3\" }\nsources = [\"amazon-ebs.app\"]", nil},
+		"dirty":        {ok + "dirty = \"ignore\"", []string{`dirty must be one of error, include, got "ignore"`}},
+		"extra_paths":  {ok + "extra_paths = [\"a\", \"\", \"a\"]", []string{"extra_paths[1] is required", `extra_paths must not repeat a value, got "a" twice`}},
+		"regions":      {ok + "regions = [\"eu\"]", []string{`regions[0] must be a region, such as eu-west-1, got "eu"`}},
+		"sources":      {ok + "sources = [\"arm64\"]", []string{`sources[0] must be the type and name of a source, such as amazon-ebs.arm64, got "arm64"`}},
+		"no parents":   {ok + `parents = ["", ""]`, nil},
+		"parents":      {ok + `parents = ["ami-0a1b2c3d4e5f60718"]`, []string{`parents[0] is not the ref of a data "chain": corrupt: not a JSON object`}},
+		"parent twice": {ok + "parents = [" + ref(t, "base") + ", \"\", " + ref(t, "base") + "]", []string{"parents[2] must not repeat parents[0]"}},
+		"max_age":      {ok + "max_age = \"100000h\"", []string{"max_age must be between 1s and ten years, got 100000h0m0s"}},
+		"inputs": {ok + "inputs = { \"b\\n\" = \"secret\", \"a\\t\" = \"secret\", \"\" = \"secret\" }", []string{
+			"inputs must not have an empty key", `inputs must not have control characters in a key, got "a\t"`,
+			`inputs must not have control characters in a key, got "b\n"`}},
+		"all at once": {"image = \"App\"\nregistry = \"ftp://x\"\npath = \"\"\nregion = \"-\"\ndirty = \"no\"", []string{
+			`region must be the name of a region such as eu-west-1, got "-"`,
+			`image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "App"`,
+			`registry must be s3://bucket/prefix, file:///folder or a path, got "ftp://x"`, "path is required",
+			`dirty must be one of error, include, got "no"`}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			// The order of a map is random: the errors must come in the same order each time.
+			for range 10 {
+				if diff := cmp.Diff(tt.want, texts((&Datasource{}).Configure(fromHCL(t, tt.in)))); diff != "" {
+					t.Fatal(diff)
+				}
+			}
+		})
+	}
+}
+
+// TestConfigure_twice begins with an image that is not known yet: nothing of that may stay.
+func TestConfigure_twice(t *testing.T) {
+	offline(t)
+	var d Datasource
+	for _, image := range []string{record.Unknown, "app", "app"} {
+		in := fmt.Sprintf("image = %q\nregistry = \"r\"\npath = \".\"", image)
+		if errs := texts(d.Configure(fromHCL(t, in))); errs != nil {
+			t.Fatal(errs)
+		}
+	}
+	if d.config.LocalManifest != "manifest-app.json" || d.config.Dirty != "error" {
+		t.Errorf("got %+v", d.config)
+	}
+}
+
+// TestConfigure_unknown goes over the options as they are generated, so that a new one is not forgotten:
+// the value that Packer hands over for what it does not know yet passes, and is refused in Execute.
+// Those of AWS are refused when AWS is asked, which is awsaccess's to test.
+func TestConfigure_unknown(t *testing.T) {
+	offline(t)
+	access, flat := reflect.TypeFor[awsaccess.FlatConfig](), reflect.TypeFor[FlatConfig]()
+	for i := range flat.NumField() {
+		field := flat.Field(i)
+		unknown := map[string]any{
+			"*string": record.Unknown, "[]string": []any{record.Unknown}, "map[string]string": map[string]any{"key": record.Unknown},
+		}[field.Type.String()]
+		if _, isAccess := access.FieldByName(field.Name); isAccess || unknown == nil {
+			continue
+		}
+		name := field.Tag.Get("cty")
+		t.Run(name, func(t *testing.T) {
+			var d Datasource
+			raw := map[string]any{"image": "app", "registry": t.TempDir(), "path": t.TempDir(), name: unknown}
+			if errs := texts(d.Configure(raw)); errs != nil {
+				t.Fatalf("refused too early: %q", errs)
+			}
+			_, err := d.Execute()
+			if err == nil || !strings.Contains(err.Error(), name+` is "<unknown>": it refers to a value that is never set`) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

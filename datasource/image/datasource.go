@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package build is the data source "chain-image": which image the template builds, and whether it
+// has to be built.
+package image
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/hashicorp/packer-plugin-sdk/hcl2helper"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/interrupt"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
+)
+
+// timeout is how long it may take altogether. Packer gives a data source no context; a
+// terminal gives Ctrl-C to the plugin too.
+const timeout = 5 * time.Minute
+
+var _ packersdk.Datasource = (*Datasource)(nil)
+
+// Datasource is the data source "chain-image".
+type Datasource struct {
+	config Config
+}
+
+// ConfigSpec says which options there are.
+func (d *Datasource) ConfigSpec() hcldec.ObjectSpec { return d.config.FlatMapstructure().HCL2Spec() }
+
+// Configure checks the options, all at once. It does no I/O.
+func (d *Datasource) Configure(raws ...any) (err error) {
+	defer crash.Recover(`data "chain-image"`, &err)
+	if err := option.Decode(&d.config, raws...); err != nil {
+		return err
+	}
+	if errs := d.config.prepare(); len(errs) > 0 {
+		return &packersdk.MultiError{Errors: errs}
+	}
+	return nil
+}
+
+// OutputSpec says which outputs there are.
+func (d *Datasource) OutputSpec() hcldec.ObjectSpec {
+	return (&DatasourceOutput{}).FlatMapstructure().HCL2Spec()
+}
+
+// Execute computes the fingerprint and looks whether the image exists.
+func (d *Datasource) Execute() (value cty.Value, err error) {
+	defer crash.Recover(`data "chain-image"`, &err)
+	ctx, stop := interrupt.Context(timeout)
+	defer stop()
+	out, err := d.find(ctx)
+	if err != nil {
+		return cty.NullVal(cty.EmptyObject), fmt.Errorf("find image %s: %w", d.config.Image, err)
+	}
+	return hcl2helper.HCL2ValueFromConfig(out, d.OutputSpec()), nil
+}
+
+func (d *Datasource) find(ctx context.Context) (DatasourceOutput, error) {
+	if err := d.config.known(); err != nil {
+		return DatasourceOutput{}, err
+	}
+	id, err := identify(ctx, d.config, os.Getenv)
+	if err != nil {
+		return DatasourceOutput{}, err
+	}
+	look := &lookup{config: d.config, id: id}
+	seen, err := look.run(ctx)
+	if err != nil {
+		return DatasourceOutput{}, err
+	}
+	verdict := decide(d.config, id, seen, time.Now())
+	return output(d.config, id, seen, verdict)
+}

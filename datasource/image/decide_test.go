@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package image
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+)
+
+const (
+	ami1 = "ami-0a1b2c3d4e5f60718"
+	ami2 = "ami-0c2d3e4f5a6b70819"
+)
+
+var now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+func built(source, region, id string) manifest.Entry {
+	return manifest.Entry{
+		Name: source, BuilderType: "amazon-ebs", PackerRunUUID: "run", ArtifactID: region + ":" + id,
+		BuildTime: now.Add(-24 * time.Hour).Unix(),
+		Images:    []manifest.Image{{Provider: "aws", Region: region, ID: id}},
+	}
+}
+
+func there(state string, tags map[string]string) ami.Image {
+	return ami.Image{ID: ami1, Region: "eu-west-1", State: state, Tags: tags}
+}
+
+// described is what EC2 knows.
+func described(images ...ami.Image) map[ami.Address]ami.Image {
+	known := map[ami.Address]ami.Image{}
+	for _, image := range images {
+		known[image.Address()] = image
+	}
+	return known
+}
+
+func existing(entries ...manifest.Entry) *manifest.Manifest {
+	return &manifest.Manifest{Builds: entries, Chain: &manifest.Chain{Image: "app"}}
+}
+
+// of is a manifest that names its sources.
+func of(sources []string, entries ...manifest.Entry) *manifest.Manifest {
+	m := existing(entries...)
+	m.Chain.Sources = sources
+	return m
+}
+
+func TestDecide(t *testing.T) {
+	one := existing(built("app", "eu-west-1", ami1))
+	good := described(there("available", nil))
+	revoked := existing(built("app", "eu-west-1", ami1))
+	revoked.Chain.Revoked = "bad\nkernel"
+	twice := built("app", "eu-west-1", ami1)
+	twice.Images = append(twice.Images, manifest.Image{Provider: "aws", Region: "us-east-1", ID: ami1})
+	file := existing(manifest.Entry{Name: "f", BuilderType: "file", BuildTime: now.Unix()})
+	withdrawn := existing(built("app", "eu-west-1", ami1))
+	withdrawn.Builds[0].Revoked = manifest.Withdrawn
+	eu := []string{"eu-west-1"}
+	old := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "4f1c9e2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Name: "parent base", Value: ami1}}
+	now2 := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "98aa01bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}, {Name: "parent base", Value: ami2}}
+
+	tests := map[string]struct {
+		config Config
+		id     identity
+		seen   seen
+		want   verdict
+	}{
+		"nothing there": {
+			config: Config{Image: "app"},
+			want:   verdict{needed: true, reason: "first build of app"},
+		},
+		"changed": {
+			id:   identity{components: now2},
+			seen: seen{newest: &manifest.Chain{Components: old}},
+			want: verdict{needed: true, reason: "template: 4f1c9e2 -> 98aa01b; parent base: " + ami1 + " -> " + ami2},
+		},
+		"there": {
+			seen: seen{manifest: one, regions: eu, images: good},
+			want: verdict{reason: "unchanged", entries: one.Builds},
+		},
+		"forced": {
+			config: Config{Force: true},
+			seen:   seen{manifest: one, regions: eu, images: good},
+			want:   verdict{needed: true, reason: "forced"},
+		},
+		"in another region only": {
+			seen: seen{manifest: one, regions: []string{"eu-west-1", "us-east-1"}, images: good},
+			want: verdict{needed: true, reason: "missing in us-east-1", missingRegions: []string{"us-east-1"}},
+		},
+		// What EC2 said was kept by id, so that the answer of one region stood for both.
+		"the same id in a region where it is not": {
+			seen: seen{manifest: existing(twice), regions: []string{"eu-west-1", "us-east-1"}, images: good},
+			want: verdict{needed: true, reason: ami1 + " in us-east-1 is gone", missingRegions: []string{"us-east-1"}},
+		},
+		"gone, or of another owner": {
+			seen: seen{manifest: one, regions: eu},
+			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: eu},
+		},
+		"pending": {
+			seen: seen{manifest: one, regions: eu, images: described(there("pending", nil))},
+			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is pending", missingRegions: eu},
+		},
+		"disabled": {
+			seen: seen{manifest: one, regions: eu, images: described(there("disabled", nil))},
+			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is disabled", missingRegions: eu},
+		},
+		"revoked in the manifest": {
+			seen: seen{manifest: revoked, regions: eu, images: good},
+			want: verdict{needed: true, reason: "revoked: bad kernel"},
+		},
+		"revoked by tag": {
+			seen: seen{manifest: one, regions: eu, images: described(
+				there("available", map[string]string{tags.Revoked: "CVE"}))},
+			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is revoked: CVE", missingRegions: eu},
+		},
+		// What was left was revoked, and the manifest was not: the last publication was withdrawn.
+		"nothing left that counts": {
+			seen: seen{manifest: withdrawn, regions: eu, images: good},
+			want: verdict{needed: true, reason: "all of its builds are revoked or withdrawn"},
+		},
+		"one of two sources": {
+			config: Config{Sources: []string{"amazon-ebs.app", "amazon-ebs.arm64"}},
+			seen:   seen{manifest: of([]string{"amazon-ebs.arm64", "amazon-ebs.app"}, one.Builds...), regions: eu, images: good},
+			want:   verdict{needed: true, reason: "not complete: amazon-ebs.arm64 is not built"},
+		},
+		"older than a week allows": {
+			config: Config{MaxAge: 12 * time.Hour},
+			seen:   seen{manifest: one, regions: eu, images: good},
+			want:   verdict{needed: true, reason: "older than 12h"},
+		},
+		"young enough": {
+			config: Config{MaxAge: 168 * time.Hour},
+			seen:   seen{manifest: one, regions: eu, images: good},
+			want:   verdict{reason: "unchanged", entries: one.Builds},
+		},
+		"built and not published": {
+			seen: seen{manifest: one, regions: eu, images: good, unpublished: true},
+			want: verdict{reason: reasonUnpublished, entries: one.Builds},
+		},
+		"no AMI at all": {
+			seen: seen{manifest: file},
+			want: verdict{reason: "unchanged", entries: file.Builds},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := decide(tt.config, tt.id, tt.seen, now)
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestDecide_earlierRuns has an image of which the last run made one source only. With no list of sources, what an
+// earlier run had left of another one made the image needed, although no run would ever build that again.
+func TestDecide_earlierRuns(t *testing.T) {
+	arm, amd := built("arm64", "eu-west-1", ami1), built("amd64", "eu-west-1", ami2)
+	amd.PackerRunUUID, amd.BuildTime = "last", now.Unix()
+	m := existing(arm, amd)
+	m.LastRunUUID = "last"
+	both := []string{"amazon-ebs.amd64", "amazon-ebs.arm64"}
+	last := ami.Image{ID: ami2, Region: "eu-west-1", State: "available"}
+	earlier := there("available", nil)
+	tests := map[string]struct {
+		config Config
+		images map[ami.Address]ami.Image
+		want   verdict
+	}{
+		"both are good":           {images: described(earlier, last), want: verdict{reason: "unchanged", entries: []manifest.Entry{amd, arm}}},
+		"the earlier one is gone": {images: described(last), want: verdict{reason: "unchanged", entries: []manifest.Entry{amd}}},
+		"the earlier one is old": {config: Config{MaxAge: 12 * time.Hour}, images: described(earlier, last),
+			want: verdict{reason: "unchanged", entries: []manifest.Entry{amd}}},
+		"the last one is gone": {images: described(earlier),
+			want: verdict{needed: true, reason: ami2 + " in eu-west-1 is gone", missingRegions: []string{"eu-west-1"}}},
+		"both are wanted, and the earlier one is gone": {config: Config{Sources: both}, images: described(last),
+			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: []string{"eu-west-1"}}},
+		"both are wanted, and the earlier one is old": {config: Config{Sources: both, MaxAge: 12 * time.Hour}, images: described(earlier, last),
+			want: verdict{needed: true, reason: "older than 12h"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m.Chain.Sources = tt.config.Sources
+			got := decide(tt.config, identity{}, seen{manifest: m, regions: []string{"eu-west-1"}, images: tt.images}, now)
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestDecide_builds has a list of sources that changed, which changes no fingerprint. The image counted as unchanged, was
+// handed on with sources that nobody wants, and the post-processor waited for others that nobody builds.
+func TestDecide_builds(t *testing.T) {
+	const a, b = "amazon-ebs.a", "amazon-ebs.b"
+	entryA, entryB := built("a", "eu-west-1", ami1), built("b", "eu-west-1", ami1)
+	tests := map[string]struct {
+		stored, wanted []string
+		want           string
+	}{
+		"the same":        {[]string{a, b}, []string{a, b}, "unchanged"},
+		"in other orders": {[]string{a, b}, []string{b, a, b}, "unchanged"},
+		"one less":        {[]string{a, b}, []string{a}, "sources: amazon-ebs.a, amazon-ebs.b -> amazon-ebs.a"},
+		"one more":        {[]string{b}, []string{b, a}, "sources: amazon-ebs.b -> amazon-ebs.a, amazon-ebs.b"},
+		"not listed yet":  {nil, []string{a}, "sources: any -> amazon-ebs.a"},
+		"any from now on": {[]string{a}, nil, "sources: amazon-ebs.a -> any"},
+		"unfit to print":  {[]string{"a\x1b[2J\n::error::b"}, []string{a}, "sources: a[2J ::error::b -> amazon-ebs.a"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := seen{manifest: of(tt.stored, entryA, entryB), regions: []string{"eu-west-1"}, images: described(there("available", nil))}
+			v := decide(Config{Sources: tt.wanted}, identity{}, s, now)
+			if v.reason != tt.want || v.needed != (tt.want != "unchanged") {
+				t.Errorf("got %v, %q; want %q", v.needed, v.reason, tt.want)
+			}
+		})
+	}
+}
+
+func TestShortDuration(t *testing.T) {
+	for want, in := range map[string]time.Duration{
+		"168h": 168 * time.Hour, "1h30m": 90 * time.Minute, "10m": 10 * time.Minute, "45s": 45 * time.Second, "10s": 10 * time.Second, "1m30s": 90 * time.Second, "1h0m5s": time.Hour + 5*time.Second,
+	} {
+		if got := shortDuration(in); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package image
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+)
+
+// execute runs the data source with options in HCL, in the working directory.
+func execute(t *testing.T, options string) (cty.Value, error) {
+	t.Helper()
+	var d Datasource
+	in := "image = \"app\"\nregistry = \"../registry\"\npath = \"app\"\n" + options
+	if errs := texts(d.Configure(fromHCL(t, in))); errs != nil {
+		t.Fatal(errs)
+	}
+	return d.Execute()
+}
+
+// looked is what one look says: whether the image is needed, why, and its record.
+func looked(t *testing.T, options, wantReason string) record.Record {
+	t.Helper()
+	value, err := execute(t, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"tags", "amis", "missing_regions"} {
+		if value.GetAttr(name).IsNull() {
+			t.Errorf("%s is null: length() of it is an error in HCL", name)
+		}
+	}
+	if got := value.GetAttr("reason").AsString(); got != wantReason {
+		t.Errorf("reason %q, want %q", got, wantReason)
+	}
+	rec, err := record.Decode(value.GetAttr("record").AsString())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fingerprint := value.GetAttr("fingerprint").AsString()
+	if rec.Needed != value.GetAttr("needed").True() || rec.Fingerprint != fingerprint ||
+		value.GetAttr("short").AsString() != fingerprint[:12] || rec.Tags[tags.Fingerprint] != fingerprint {
+		t.Errorf("the record %+v and the outputs %#v differ", rec, value)
+	}
+	return rec
+}
+
+func entry(run string, at time.Time) manifest.Entry {
+	return manifest.Entry{
+		Name: "image", BuilderType: "file", PackerRunUUID: run, ArtifactID: "File-" + run, BuildTime: at.Unix(),
+		Files: []manifest.File{{Name: "image"}},
+	}
+}
+
+// publish does what the post-processor does, in the folder registry.
+func publish(t *testing.T, rec record.Record, entries ...manifest.Entry) registry.Stored {
+	t.Helper()
+	reg, err := connect.Registry(t.Context(), rec.Registry, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := reg.Publish(t.Context(), entries, rec.Facts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := registry.Target{Fingerprint: rec.Fingerprint, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
+	if _, err := reg.Move(t.Context(), rec.Image, "latest", to, registry.Always, "test"); err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+// TestExecute goes through the life of an image that needs no AWS.
+func TestExecute(t *testing.T) {
+	offline(t)
+	dir := newRepo(t, app)
+	first := looked(t, "", "first build of app")
+	if len(first.Entries) != 0 || first.Git.SHA != git(t, dir, "rev-parse", "HEAD:app") {
+		t.Errorf("got %+v", first)
+	}
+	publish(t, first, entry("1", now))
+	second := looked(t, "", "unchanged")
+	if second.Needed || len(second.Entries) != 1 || second.Entries[0].ArtifactID != "File-1" || second.Unpublished {
+		t.Errorf("got %+v", second)
+	}
+	value, err := execute(t, "")
+	if err != nil || value.GetAttr("id").AsString() != "File-1" {
+		t.Errorf("got %#v, %v", value, err)
+	}
+	looked(t, "force = true", "forced")
+	looked(t, "max_age = \"1s\"", "older than 1s")
+	looked(t, "inputs = { docker = \"27.3\" }", "input docker added")
+
+	write(t, dir, map[string]string{"app/app.pkr.hcl": "changed"})
+	git(t, dir, "commit", "-qam", "change")
+	third := looked(t, "", fmt.Sprintf("template: %.7s -> %.7s", first.Git.SHA, git(t, dir, "rev-parse", "HEAD:app")))
+	if third.Fingerprint == first.Fingerprint {
+		t.Error("the fingerprint did not change")
+	}
+}
+
+// TestExecute_builds changes which sources make the image, which changes no fingerprint.
+func TestExecute_builds(t *testing.T) {
+	offline(t)
+	newRepo(t, app)
+	const image, both = `sources = ["file.image"]`, `sources = ["file.image", "file.other"]`
+	other := entry("1", now)
+	other.Name, other.ArtifactID = "other", "File-other"
+
+	rec := looked(t, both, "first build of app")
+	publish(t, rec, entry("1", now))
+	rec = looked(t, both, "not complete: file.other is not built")
+	publish(t, rec, other)
+	rec = looked(t, both, "unchanged")
+	if len(rec.Entries) != 2 {
+		t.Errorf("got %+v", rec.Entries)
+	}
+	rec = looked(t, image, "sources: file.image, file.other -> file.image")
+	stored := publish(t, rec, entry("2", now))
+	if missing := stored.Manifest.MissingSources(); len(missing) > 0 {
+		t.Errorf("the manifest still wants %v", missing)
+	}
+	rec = looked(t, image, "unchanged")
+	if len(rec.Entries) != 1 || rec.Entries[0].ArtifactID != "File-2" {
+		t.Errorf("got %+v", rec.Entries)
+	}
+	looked(t, "", "sources: file.image -> any")
+}
+
+// TestExecute_withdrawn has the last publication withdrawn, after a revoked one was built again. Nothing of the image
+// was left, and it was unchanged.
+func TestExecute_withdrawn(t *testing.T) {
+	offline(t)
+	newRepo(t, app)
+	rec := looked(t, "", "first build of app")
+	publish(t, rec, entry("1", now))
+	revoke(t, rec, "holds a leaked key")
+	rec = looked(t, "", "revoked: holds a leaked key")
+	publish(t, rec, entry("2", now))
+	looked(t, "", "unchanged")
+	reg, err := connect.Registry(t.Context(), rec.Registry, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reg.Withdraw(t.Context(), "app", rec.Fingerprint, []manifest.Entry{entry("2", now)}); err != nil {
+		t.Fatal(err)
+	}
+	if value, err := execute(t, ""); err != nil || !value.GetAttr("needed").True() {
+		t.Errorf("got %#v, %v", value, err)
+	}
+}
+
+// revoke does to a manifest what docs/registry.md says.
+func revoke(t *testing.T, rec record.Record, reason string) {
+	t.Helper()
+	path := filepath.Join(rec.Registry, rec.Image, "builds", rec.Fingerprint+".json")
+	m, err := manifest.Parse(read(t, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Chain.Revoked, m.Chain.Seq, m.Chain.WriteID = reason, m.Chain.Seq+1, "jq"
+	body, err := manifest.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace(t, path, body)
+}
+
+// TestExecute_damagedNewest has the build damaged that a new one is compared with: that is for the reason
+// only, and stops nothing.
+func TestExecute_damagedNewest(t *testing.T) {
+	offline(t)
+	dir := newRepo(t, app)
+	first := looked(t, "", "first build of app")
+	publish(t, first, entry("1", now))
+	path := filepath.Join(filepath.Dir(dir), "registry", "app", "builds", first.Fingerprint+".json")
+	if err := os.WriteFile(path, []byte(`{"builds":`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	value, err := execute(t, `salt = "x"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fingerprint, reason := value.GetAttr("short").AsString(), value.GetAttr("reason").AsString()
+	if want := "no build of " + fingerprint + " in the registry"; reason != want {
+		t.Errorf("got %q, want %q", reason, want)
+	}
+}
+
+// TestExecute_secret looks for the value of an input in everything that is answered.
+func TestExecute_secret(t *testing.T) {
+	offline(t)
+	newRepo(t, app)
+	value, err := execute(t, "inputs = { token = \"hunter2\" }\nsalt = \"hunter2\"")
+	if err != nil || strings.Contains(fmt.Sprintf("%#v", value), "hunter2") {
+		t.Errorf("the value is shown: %#v, %v", value, err)
+	}
+}
+
+func TestExecute_damaged(t *testing.T) {
+	offline(t)
+	dir := newRepo(t, app)
+	first := looked(t, "", "first build of app")
+	publish(t, first, entry("1", now))
+	path := filepath.Join(filepath.Dir(dir), "registry", "app", "builds", first.Fingerprint+".json")
+	if err := os.WriteFile(path, []byte(`{"builds":`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := execute(t, "")
+	if want := "find image app: read " + path + ": corrupt: it is cut short"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// local writes a local manifest, as the post-processor leaves it when it could not publish.
+func local(t *testing.T, rec record.Record, published *bool, entries ...manifest.Entry) {
+	t.Helper()
+	m, _ := manifest.Merge(nil, entries, rec.Facts(), now, "unpublished")
+	m.Chain.Published = published
+	body, err := manifest.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, ".", map[string]string{"app/manifest-app.json": string(body)})
+}
+
+// TestExecute_local has local manifests of all kinds beside an empty registry.
+func TestExecute_local(t *testing.T) {
+	offline(t)
+	no, yes := false, true
+	tests := map[string]struct {
+		leave func(t *testing.T, rec record.Record)
+		want  string
+	}{
+		"ours": {func(t *testing.T, rec record.Record) { local(t, rec, &no, entry("1", now)) },
+			"unchanged, built by an earlier run that could not publish it"},
+		"of an image in the registry": {func(t *testing.T, rec record.Record) { local(t, rec, nil, entry("1", now)) }, "no build of SHORT in the registry"},
+		"published":                   {func(t *testing.T, rec record.Record) { local(t, rec, &yes, entry("1", now)) }, "no build of SHORT in the registry"},
+		"of another fingerprint": {func(t *testing.T, rec record.Record) {
+			rec.Fingerprint = strings.Repeat("0", 64)
+			local(t, rec, &no, entry("1", now))
+		}, "no build of SHORT in the registry"},
+		"of another image": {func(t *testing.T, rec record.Record) { rec.Image = "other"; local(t, rec, &no, entry("1", now)) }, "first build of app"},
+		"corrupt":          {func(t *testing.T, _ record.Record) { write(t, ".", map[string]string{"app/manifest-app.json": "{"}) }, "first build of app"},
+		"Packer's own": {func(t *testing.T, _ record.Record) {
+			write(t, ".", map[string]string{"app/manifest-app.json": `{"builds":[{"name":"x"}],"last_run_uuid":"u"}`})
+		}, "first build of app"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			newRepo(t, app)
+			first := looked(t, "", "first build of app")
+			tt.leave(t, first)
+			rec := looked(t, "", strings.Replace(tt.want, "SHORT", first.Fingerprint[:12], 1))
+			if rec.Unpublished != !rec.Needed || (rec.Unpublished && rec.Entries[0].ArtifactID != "File-1") {
+				t.Errorf("got %+v", rec)
+			}
+		})
+	}
+}
+
+// TestExecute_localAndRegistry has both, of one fingerprint.
+func TestExecute_localAndRegistry(t *testing.T) {
+	offline(t)
+	no := false
+	tests := map[string]struct {
+		stored, local []manifest.Entry
+		want          []string
+		unpublished   bool
+	}{
+		"the same":         {[]manifest.Entry{entry("1", now)}, []manifest.Entry{entry("1", now)}, []string{"File-1"}, false},
+		"local is newer":   {[]manifest.Entry{entry("1", now)}, []manifest.Entry{entry("2", now.Add(time.Hour))}, []string{"File-2"}, true},
+		"local is a relic": {[]manifest.Entry{entry("2", now.Add(time.Hour))}, []manifest.Entry{entry("1", now)}, []string{"File-2"}, false},
+		"of two sources": {
+			[]manifest.Entry{entry("1", now)}, []manifest.Entry{{Name: "arm64", BuilderType: "file", PackerRunUUID: "1", ArtifactID: "File-arm", BuildTime: now.Unix()}},
+			[]string{"File-arm", "File-1"}, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			newRepo(t, app)
+			rec := looked(t, "", "first build of app")
+			publish(t, rec, tt.stored...)
+			local(t, rec, &no, tt.local...)
+			want := "unchanged"
+			if tt.unpublished {
+				want = reasonUnpublished
+			}
+			rec = looked(t, "", want)
+			var got []string
+			for _, e := range rec.Entries {
+				got = append(got, e.ArtifactID)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" || rec.Unpublished != tt.unpublished {
+				t.Error(diff, rec.Unpublished)
+			}
+		})
+	}
+}
+
+// TestExecute_localIsNotIt has a local manifest of what a run built and could not publish, and which is not what is wanted
+// now. It was published all the same: that took a later revocation off, or handed on sources that nobody wants.
+func TestExecute_localIsNotIt(t *testing.T) {
+	offline(t)
+	no := false
+	tests := map[string]struct {
+		revoked string
+		options string
+		want    string
+	}{
+		"revoked since":      {revoked: "holds a leaked key", want: "revoked: holds a leaked key"},
+		"withdrawn before":   {revoked: manifest.Withdrawn, want: reasonUnpublished},
+		"of other sources":   {options: `sources = ["file.image"]`, want: "sources: any -> file.image"},
+		"of the same source": {want: reasonUnpublished},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			newRepo(t, app)
+			rec := looked(t, "", "first build of app")
+			publish(t, rec, entry("1", now))
+			local(t, rec, &no, entry("2", now.Add(time.Hour)))
+			if tt.revoked != "" {
+				revoke(t, rec, tt.revoked)
+			}
+			if rec = looked(t, tt.options, tt.want); rec.Unpublished == rec.Needed {
+				t.Errorf("got %+v", rec)
+			}
+		})
+	}
+}
+
+// TestExecute_localRelic has a local manifest of a source that is no part of the image any more: it made the image needed
+// for ever, as no run publishes it.
+func TestExecute_localRelic(t *testing.T) {
+	offline(t)
+	newRepo(t, app)
+	no := false
+	relic := entry("1", now)
+	relic.Name = "other"
+	rec := looked(t, `sources = ["file.image", "file.other"]`, "first build of app")
+	local(t, rec, &no, relic)
+	rec = looked(t, `sources = ["file.image"]`, "no build of "+rec.Fingerprint[:12]+" in the registry")
+	publish(t, rec, entry("2", now))
+	looked(t, `sources = ["file.image"]`, "unchanged")
+}
+
+func TestTags(t *testing.T) {
+	id := identity{
+		fingerprint: strings.Repeat("1", 64), git: manifest.Git{SHA: "a", Name: "a-dirty-1", Commit: "c"},
+		parents: []manifest.Parent{{Image: "base", AMI: ami1}, {Image: "docker", Identity: "sha256:x"}, {Image: "other", AMI: ami2}},
+	}
+	want := map[string]string{
+		"chain:image": "app", "chain:fingerprint": id.fingerprint, "chain:commit": "c", "chain:git-sha": "a-dirty-1", "chain:parent": ami1 + " " + ami2,
+	}
+	if diff := cmp.Diff(want, builderTags(Config{Image: "app"}, id)); diff != "" {
+		t.Error(diff)
+	}
+	id.git.Name, id.parents = "", nil
+	delete(want, "chain:git-sha")
+	delete(want, "chain:parent")
+	if diff := cmp.Diff(want, builderTags(Config{Image: "app"}, id)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFirstID(t *testing.T) {
+	both := manifest.Entry{ArtifactID: "x", Images: []manifest.Image{
+		{Provider: "aws", Region: "eu-west-1", ID: ami1}, {Provider: "aws", Region: "us-east-1", ID: ami2}}}
+	file := manifest.Entry{ArtifactID: "File"}
+	for _, tt := range []struct {
+		entries []manifest.Entry
+		regions []string
+		want    string
+	}{
+		{[]manifest.Entry{both}, []string{"us-east-1", "eu-west-1"}, ami2},
+		{[]manifest.Entry{file, both}, nil, ami1},
+		{[]manifest.Entry{file}, []string{"eu-west-1"}, "File"},
+		{nil, nil, ""},
+	} {
+		if got := firstID(tt.entries, tt.regions); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}

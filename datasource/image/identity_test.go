@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package image
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/fingerprint"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+)
+
+// newRepo is a checkout with one commit of files, and the working directory of the test.
+func newRepo(t *testing.T, files map[string]string) string {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	for name, value := range map[string]string{
+		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_SYSTEM": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1",
+		"GIT_AUTHOR_NAME": "Acme", "GIT_AUTHOR_EMAIL": "acme@example.com",
+		"GIT_COMMITTER_NAME": "Acme", "GIT_COMMITTER_EMAIL": "acme@example.com",
+		"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000",
+	} {
+		t.Setenv(name, value)
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	git(t, dir, "init", "-q", "-b", "main")
+	write(t, dir, files)
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "-q", "-m", "begin")
+	t.Chdir(dir)
+	return dir
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var app = map[string]string{"app/app.pkr.hcl": "1", "shared/tasks.sh": "2", "README": "3"}
+
+// prepared is a Config with its defaults.
+func prepared(t *testing.T, change func(*Config)) Config {
+	t.Helper()
+	c := Config{Image: "app", Registry: "registry", Path: "app"}
+	if change != nil {
+		change(&c)
+	}
+	if errs := c.prepare(); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	return c
+}
+
+func noEnv(string) string { return "" }
+
+func identified(t *testing.T, change func(*Config)) identity {
+	t.Helper()
+	id, err := identify(t.Context(), prepared(t, change), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestIdentify(t *testing.T) {
+	dir := newRepo(t, app)
+	id := identified(t, nil)
+	tree := git(t, dir, "rev-parse", "HEAD:app")
+	if id.git.SHA != tree || id.git.Name != tree || id.git.Commit != git(t, dir, "rev-parse", "HEAD") || id.git.Branch != "main" || id.git.Dirty {
+		t.Errorf("got %+v", id.git)
+	}
+	base := record.Unknown
+	for name, change := range map[string]func(*Config){
+		"image": func(c *Config) { c.Image = "other" }, "path": func(c *Config) { c.Path = "shared" },
+		"extra_paths": func(c *Config) { c.ExtraPaths = []string{"shared"} }, "salt": func(c *Config) { c.Salt = "s" },
+		"inputs": func(c *Config) { c.Inputs = map[string]string{"docker": "27.3"} },
+		"parents": func(c *Config) {
+			base, _ = record.EncodeParent(manifest.Parent{Image: "base", Identity: ami1})
+			c.Parents = []string{base}
+		},
+	} {
+		if other := identified(t, change); other.fingerprint == id.fingerprint {
+			t.Errorf("%s does not change the fingerprint", name)
+		}
+	}
+	for name, change := range map[string]func(*Config){
+		"registry": func(c *Config) { c.Registry = "elsewhere" }, "absent parents": func(c *Config) { c.Parents = []string{"", ""} },
+		"force": func(c *Config) { c.Force = true }, "sources": func(c *Config) { c.Sources = []string{"amazon-ebs.app"} },
+	} {
+		if other := identified(t, change); other.fingerprint != id.fingerprint {
+			t.Errorf("%s changes the fingerprint", name)
+		}
+	}
+}
+
+// Cause: the object id of a file has no mode, so a script that became executable changed no fingerprint.
+func TestIdentify_executable(t *testing.T) {
+	dir := newRepo(t, app)
+	tasks := func(c *Config) { c.ExtraPaths = []string{"shared/tasks.sh"} }
+	before := identified(t, tasks)
+	git(t, dir, "update-index", "--chmod=+x", "shared/tasks.sh")
+	git(t, dir, "commit", "-q", "-m", "executable")
+	git(t, dir, "checkout", "-q", ".")
+	after := identified(t, tasks)
+	sha := git(t, dir, "rev-parse", "HEAD:shared/tasks.sh")
+	want := []string{fmt.Sprintf("extra shared/tasks.sh: %.7s -> %.7s 100755", sha, sha)}
+	if diff := cmp.Diff(want, fingerprint.Diff(before.components, after.components)); diff != "" || before.fingerprint == after.fingerprint {
+		t.Error(diff)
+	}
+}
+
+func TestIdentify_branchOfCI(t *testing.T) {
+	dir := newRepo(t, app)
+	git(t, dir, "checkout", "-q", "--detach")
+	env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/feature"}
+	id, err := identify(t.Context(), prepared(t, nil), func(name string) string { return env[name] })
+	if err != nil || id.git.Branch != "feature" {
+		t.Errorf("got branch %q, %v", id.git.Branch, err)
+	}
+}
+
+func TestIdentify_dirty(t *testing.T) {
+	dir := newRepo(t, app)
+	clean := identified(t, nil)
+	write(t, dir, map[string]string{"app/app.pkr.hcl": "changed", "app/new file": "x", "README": "not the image's"})
+	want := "path has files in " + dir + " that are not committed:\n\n  app/app.pkr.hcl\n  app/new file\n\n" +
+		`Commit them, add them to .gitignore, or set dirty = "include".`
+	_, err := identify(t.Context(), prepared(t, nil), noEnv)
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+
+	include := func(c *Config) { c.Dirty = "include" }
+	dirty := identified(t, include)
+	if !dirty.git.Dirty || dirty.fingerprint == clean.fingerprint || !strings.HasPrefix(dirty.git.Name, dirty.git.SHA+"-dirty-") {
+		t.Errorf("got %+v", dirty)
+	}
+	write(t, dir, map[string]string{"app/new file": "y"})
+	if identified(t, include).fingerprint == dirty.fingerprint {
+		t.Error("the content of uncommitted files does not count")
+	}
+}
+
+func TestIdentify_manyDirty(t *testing.T) {
+	dir := newRepo(t, app)
+	for i := range 12 {
+		write(t, dir, map[string]string{fmt.Sprintf("app/new%02d", i): "x"})
+	}
+	_, err := identify(t.Context(), prepared(t, nil), noEnv)
+	if err == nil || !strings.Contains(err.Error(), "  app/new09\n  and 2 more\n\n") || strings.Contains(err.Error(), "app/new10") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestIdentify_overlooked has files that git was told to overlook. Cause: "git status" does not list them,
+// so an image of changed files got the fingerprint of the commit.
+func TestIdentify_overlooked(t *testing.T) {
+	dir := newRepo(t, map[string]string{"app/app.pkr.hcl": "1", "app/role/tasks.yml": "2", "app/run.sh": "3"})
+	before := identified(t, nil)
+	git(t, dir, "update-index", "--assume-unchanged", "app/app.pkr.hcl")
+	git(t, dir, "update-index", "--skip-worktree", "app/role/tasks.yml")
+	write(t, dir, map[string]string{"app/app.pkr.hcl": "changed", "app/role/tasks.yml": "changed", "app/run.sh": "changed"})
+	want := "path has files in " + dir + ` that are not committed or that git was told to overlook:
+
+  app/app.pkr.hcl (assume-unchanged)
+  app/role/tasks.yml (skip-worktree)
+  app/run.sh
+
+Commit them, add them to .gitignore, or set dirty = "include".
+
+Git does not say whether the files with a flag in brackets are as committed. Take the flag off:
+  git update-index --no-assume-unchanged FILE
+  git update-index --no-skip-worktree FILE
+Or widen the sparse checkout, where that leaves them out.`
+	_, err := identify(t.Context(), prepared(t, nil), noEnv)
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	git(t, dir, "checkout", "-q", "app/run.sh")
+	if id := identified(t, func(c *Config) { c.Dirty = "include" }); !id.git.Dirty || id.fingerprint == before.fingerprint {
+		t.Errorf("got %+v", id)
+	}
+}
+
+// TestIdentify_dirtyName has names that would clear the terminal, and that a CI service would take for a command of its
+// own. They were printed as they are.
+func TestIdentify_dirtyName(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such names")
+	}
+	dir := newRepo(t, map[string]string{"app.pkr.hcl": "1"})
+	write(t, dir, map[string]string{"a\x1b[2J\n::error::b": "", "::error::c": "", "d é": ""})
+	_, err := identify(t.Context(), prepared(t, func(c *Config) { c.Path = "." }), noEnv)
+	want := "\n\n" + `  "::error::c"` + "\n" + `  "a\x1b[2J\n::error::b"` + "\n" + "  d é\n\n"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %q, want %q in it", err, want)
+	}
+}
+
+// TestIdentify_dirtyExtra has uncommitted files outside of the folder: its object id names them not.
+func TestIdentify_dirtyExtra(t *testing.T) {
+	dir := newRepo(t, app)
+	write(t, dir, map[string]string{"shared/tasks.sh": "changed"})
+	shared := func(c *Config) { c.ExtraPaths = []string{"shared"} }
+	if _, err := identify(t.Context(), prepared(t, shared), noEnv); err == nil || !strings.Contains(err.Error(), "  shared/tasks.sh\n") {
+		t.Errorf("got %v", err)
+	}
+	id := identified(t, func(c *Config) { shared(c); c.Dirty = "include" })
+	if id.git.Name != "" || !id.git.Dirty {
+		t.Errorf("got %+v", id.git)
+	}
+}
+
+// TestIdentify_leftBehind builds a second time: what the first left in the folder is no input, unless
+// somebody committed it.
+func TestIdentify_leftBehind(t *testing.T) {
+	left := map[string]string{
+		"app/manifest-app.json": "{}", "app/packer-manifest.json": "{}", "app/packer_cache/x/y.lock": "", "app/packer-manifest.json.lock": "",
+	}
+	files := map[string]string{"app/app.pkr.hcl": "1"}
+	inApp := func(c *Config) { c.LocalManifest = "app/manifest-app.json" }
+
+	t.Run("untracked", func(t *testing.T) {
+		dir := newRepo(t, files)
+		before := identified(t, inApp)
+		write(t, dir, left)
+		if diff := cmp.Diff(before, identified(t, inApp), cmp.AllowUnexported(identity{})); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("registry below the folder", func(t *testing.T) {
+		dir := newRepo(t, files)
+		below := func(c *Config) { c.Registry = "app/registry" }
+		before := identified(t, below)
+		write(t, dir, map[string]string{"app/registry/app/builds/x.json": "{}", "app/registry/.chain.lock": ""})
+		if diff := cmp.Diff(before, identified(t, below), cmp.AllowUnexported(identity{})); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("of another image", func(t *testing.T) {
+		write(t, newRepo(t, files), map[string]string{"app/manifest-other.json": "{}"})
+		if _, err := identify(t.Context(), prepared(t, inApp), noEnv); err == nil {
+			t.Error("a file that this image does not leave behind is passed over")
+		}
+	})
+	t.Run("tracked and modified", func(t *testing.T) {
+		dir := newRepo(t, map[string]string{"app/app.pkr.hcl": "1", "app/manifest-app.json": "{}"})
+		write(t, dir, map[string]string{"app/manifest-app.json": "changed"})
+		_, err := identify(t.Context(), prepared(t, inApp), noEnv)
+		if err == nil || !strings.Contains(err.Error(), "  app/manifest-app.json\n") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("checkout behind a link", func(t *testing.T) {
+		dir := newRepo(t, files)
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(dir, link); err != nil {
+			t.Skip(err)
+		}
+		write(t, dir, left)
+		t.Chdir(link)
+		t.Setenv("PWD", link)
+		identified(t, inApp)
+	})
+}
+
+// TestIdentify_errors says what to do about a folder that git cannot name.
+func TestIdentify_errors(t *testing.T) {
+	dir := newRepo(t, app)
+	write(t, dir, map[string]string{"empty/.gitignore": "*\n", "fresh/x": ""})
+	alone := t.TempDir()
+	tests := map[string]struct {
+		change func(*Config)
+		want   []string
+	}{
+		"no repository": {func(c *Config) { c.Path = alone }, []string{alone, "not in a git repository", "Run Packer in a git checkout."}},
+		"no such path":  {func(c *Config) { c.Path = "none" }, []string{"no such file or folder", "Check path and extra_paths."}},
+		"not committed": {func(c *Config) { c.Path = "fresh" }, []string{"not committed yet", "git -C " + dir + " add -- fresh"}},
+		"outside":       {func(c *Config) { c.ExtraPaths = []string{alone} }, []string{"outside of the git repository", "put their version into inputs"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := identify(t.Context(), prepared(t, tt.change), noEnv)
+			for _, want := range tt.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %q in it", err, want)
+				}
+			}
+		})
+	}
+	t.Run("no git", func(t *testing.T) {
+		t.Setenv("PATH", "")
+		if _, err := identify(t.Context(), prepared(t, nil), noEnv); err == nil || !strings.Contains(err.Error(), "git is not installed") {
+			t.Errorf("got %v", err)
+		}
+	})
+}

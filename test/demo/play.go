@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/packer-chain/packer-plugin-chain/test/lab/emulator"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/packercli"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/workspace"
+)
+
+// demo is the chain, and the account that it is built in.
+type demo struct {
+	aws    *emulator.AWS
+	packer packercli.Packer
+	repo   *workspace.Repo
+}
+
+// play builds three times, and checks each time that as many images were built as it says.
+func (d *demo) play(ctx context.Context) error {
+	heading("The first run builds base, and snowflake on it")
+	if err := d.buildBoth(ctx, 2); err != nil {
+		return err
+	}
+	heading("The same again: nothing changed, so no instance is launched")
+	if err := d.buildBoth(ctx, 0); err != nil {
+		return err
+	}
+	heading("A commit changes base: both are built, because snowflake stands on base")
+	if err := d.repo.Write("base/tasks/motd.sh", "echo 'Authorized use only.' > /etc/motd\n"); err != nil {
+		return err
+	}
+	if _, err := d.repo.Commit(ctx, "base: add a message of the day"); err != nil {
+		return err
+	}
+	if err := d.buildBoth(ctx, 2); err != nil {
+		return err
+	}
+	return d.showRegistry(ctx)
+}
+
+// buildBoth runs packer init and packer build in both folders, as CI would.
+func (d *demo) buildBoth(ctx context.Context, wantImages int) error {
+	before, err := d.aws.Launched(ctx, region)
+	if err != nil {
+		return err
+	}
+	for _, folder := range []string{"base", "snowflake"} {
+		for _, args := range [][]string{{"init", "."}, {"build", "-color=false", "."}} {
+			if err := d.show(ctx, folder, args); err != nil {
+				return err
+			}
+		}
+	}
+	after, err := d.aws.Launched(ctx, region)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Instances launched: %d\n", after-before)
+	if after-before != wantImages {
+		return fmt.Errorf("%d instances were launched, want %d", after-before, wantImages)
+	}
+	return nil
+}
+
+func (d *demo) show(ctx context.Context, folder string, args []string) error {
+	fmt.Printf("%s$ packer %s\n", folder, strings.Join(args, " "))
+	result, err := d.packer.Run(ctx, filepath.Join(d.repo.Dir, folder), args...)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(result.Output) {
+		if result.Code != 0 || worthShowing(line) {
+			fmt.Println("  " + strings.TrimRight(line, "\n"))
+		}
+	}
+	if result.Code != 0 {
+		return fmt.Errorf("packer %s in %s: exit code %d", args[0], folder, result.Code)
+	}
+	fmt.Println()
+	return nil
+}
+
+// showRegistry lists the bucket, and shows where latest points and what it points to.
+func (d *demo) showRegistry(ctx context.Context) error {
+	objects, err := d.aws.Objects(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	heading("What the registry s3://%s/chain holds now", bucket)
+	for _, key := range slices.Sorted(maps.Keys(objects)) {
+		fmt.Printf("  %6d bytes  %s\n", len(objects[key]), key)
+	}
+	const latest = "chain/snowflake/refs/latest.json"
+	heading("%s", latest)
+	fmt.Println(shorten(objects[latest], 25))
+
+	var ref struct{ Fingerprint string }
+	if err := json.Unmarshal(objects[latest], &ref); err != nil {
+		return fmt.Errorf("read s3://%s/%s: %w", bucket, latest, err)
+	}
+	manifest := "chain/snowflake/builds/" + ref.Fingerprint + ".json"
+	heading("%s", manifest)
+	fmt.Println(shorten(objects[manifest], 90))
+	return nil
+}
+
+// worthShowing keeps what this plugin says, and what tells whether something was built.
+func worthShowing(line string) bool {
+	for _, text := range []string{"chain", "Found Image ID", "Instance ID", "AMI: ", "Build '"} {
+		if strings.Contains(line, text) {
+			return !strings.Contains(line, "Adding tag") && !strings.Contains(line, "-->")
+		}
+	}
+	return false
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package emulator
+
+import (
+	"bufio"
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
+)
+
+//go:embed moto_servers.py
+var launcher string
+
+// servers is the process that the emulators of this one are forked from. It ends when this one does.
+type servers struct {
+	mu     sync.Mutex
+	stdin  io.Writer
+	stdout *bufio.Reader
+	kill   func() error
+}
+
+// launch starts it when the first emulator is asked for.
+var launch = sync.OnceValues(func() (*servers, error) {
+	python, err := toolbox.MotoPython(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(python, "-c", launcher)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir(),
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "PYTHONDONTWRITEBYTECODE=1"}
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &servers{stdin: stdin, stdout: bufio.NewReader(stdout), kill: cmd.Process.Kill}, nil
+})
+
+// ask sends one command and reads its answer, which takes a minute at most.
+func (s *servers) ask(command string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// An answer that came late would be taken for that of the next command.
+	timer := time.AfterFunc(time.Minute, func() { _ = s.kill() })
+	defer timer.Stop()
+	if _, err := fmt.Fprintln(s.stdin, command); err != nil {
+		return "", fmt.Errorf("ask its servers to %s: %w", command, err)
+	}
+	answer, err := s.stdout.ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("ask its servers to %s: %w", command, err)
+	}
+	return strings.TrimSpace(answer), nil
+}
