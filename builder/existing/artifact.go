@@ -12,6 +12,7 @@ import (
 	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 var _ packersdk.Artifact = (*Artifact)(nil)
@@ -67,7 +68,7 @@ func (a *Artifact) lines() []string {
 			lines = append(lines, image.Region+": "+image.ID)
 		}
 		if len(amis) == 0 {
-			lines = append(lines, manifest.OneLine(entry.Source())+": "+manifest.OneLine(entry.ArtifactID))
+			lines = append(lines, text.OneLine(entry.Source())+": "+text.OneLine(entry.ArtifactID))
 		}
 	}
 	slices.Sort(lines)

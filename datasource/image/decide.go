@@ -10,6 +10,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/fingerprint"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -37,7 +38,7 @@ func decide(c Config, id identity, s seen, now time.Time) verdict {
 	case s.manifest == nil:
 		v.reason = changes(c.Image, id, s.newest)
 	case s.manifest.Chain.Revoked != "":
-		v.reason = "revoked: " + manifest.OneLine(s.manifest.Chain.Revoked)
+		v.reason = "revoked: " + text.OneLine(s.manifest.Chain.Revoked)
 	case !sameSources(s.manifest.Chain.Sources, c.Sources):
 		v.reason = fmt.Sprintf("sources: %s -> %s", listed(s.manifest.Chain.Sources), listed(c.Sources))
 	case len(s.manifest.MissingSources()) > 0:
@@ -76,7 +77,7 @@ func listed(sources []string) string {
 	if len(sources) == 0 {
 		return "any"
 	}
-	return manifest.OneLine(strings.Join(sorted(sources), ", "))
+	return text.OneLine(strings.Join(sorted(sources), ", "))
 }
 
 func sorted(sources []string) []string { return slices.Compact(slices.Sorted(slices.Values(sources))) }

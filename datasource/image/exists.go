@@ -10,6 +10,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // current are the entries that make up the image; none where there is no manifest.
@@ -82,10 +83,10 @@ func problemOf(there map[ami.Address]ami.Image, want manifest.Image) string {
 		return fmt.Sprintf("%s is gone", address)
 	}
 	if problem := ami.Problem(image); problem != "" {
-		return fmt.Sprintf("%s %s", address, manifest.OneLine(problem))
+		return fmt.Sprintf("%s %s", address, text.OneLine(problem))
 	}
 	if reason, revoked := ami.RevokedReason(image); revoked {
-		return strings.TrimSuffix(fmt.Sprintf("%s is revoked: %s", address, manifest.OneLine(reason)), ": ")
+		return strings.TrimSuffix(fmt.Sprintf("%s is revoked: %s", address, text.OneLine(reason)), ": ")
 	}
 	return ""
 }

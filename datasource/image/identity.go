@@ -5,7 +5,6 @@ package image
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
@@ -14,6 +13,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // maxNamed is how many uncommitted files an error names.
@@ -102,7 +102,7 @@ func clean(facts gitrepo.Facts) error {
 	}
 	var named []string
 	for _, file := range files[:min(len(files), maxNamed)] {
-		line := printable(file)
+		line := text.File(file)
 		if flag := facts.Overlooked[file]; flag != "" {
 			line += " (" + flag + ")"
 		}
@@ -113,13 +113,4 @@ func clean(facts gitrepo.Facts) error {
 		list += fmt.Sprintf("\n  and %d more", more)
 	}
 	return fmt.Errorf("path has files in %s that %s:\n\n  %s\n\n%s", facts.Root, what, list, remedy)
-}
-
-// printable is the name of a file, in quotes where it would not show as it is, or where a CI service would take the line
-// for a command, such as "::error::".
-func printable(name string) string {
-	if quoted := strconv.Quote(name); quoted != `"`+name+`"` || strings.HasPrefix(name, ":") {
-		return quoted
-	}
-	return name
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // found is a parent, as one of the ways found it.
@@ -128,7 +129,7 @@ func (f *found) created() time.Time {
 
 // because shows a reason from a tag or a document, which may be anything, on the same line.
 func because(reason string) string {
-	if reason = manifest.OneLine(reason); reason == "" {
+	if reason = text.OneLine(reason); reason == "" {
 		return ""
 	}
 	return ": " + reason

@@ -27,7 +27,7 @@ func image(id, region string, age time.Duration, tags map[string]string) ami.Ima
 	return ami.Image{ID: id, Region: region, Architecture: "x86_64", State: "available", CreatedAt: now.Add(-age), Tags: tags}
 }
 
-func text(err error) string {
+func message(err error) string {
 	if err == nil {
 		return ""
 	}
@@ -79,7 +79,7 @@ func TestAcceptable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// The order of a map is random: the same error must come each time.
 			for range 20 {
-				if diff := cmp.Diff(tt.want, text(tt.found.acceptable(tt.in, now))); diff != "" {
+				if diff := cmp.Diff(tt.want, message(tt.found.acceptable(tt.in, now))); diff != "" {
 					t.Fatal(diff)
 				}
 			}
@@ -117,8 +117,8 @@ func TestChoose(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got, err := (&resolver{}).choose("eu-west-1", tt.in)
-			if got.ID != tt.want || text(err) != tt.wantErr {
-				t.Errorf("got %q, %q", got.ID, text(err))
+			if got.ID != tt.want || message(err) != tt.wantErr {
+				t.Errorf("got %q, %q", got.ID, message(err))
 			}
 		})
 	}

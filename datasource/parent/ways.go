@@ -17,6 +17,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // byManifest looks at a local manifest file.
@@ -38,7 +39,7 @@ func (r *resolver) byManifest(ctx context.Context) (*found, error) {
 	if why := lacking(m); why != "" {
 		return nil, missingf("%s %s", path, why)
 	}
-	return r.verify(ctx, fromManifest(wayLocal, m, path, manifest.Digest(body)), nil)
+	return r.verify(ctx, fromManifest(wayLocal, m, path, text.SHA256(body)), nil)
 }
 
 // otherThan says why a local manifest is not the one asked for. The file of Packer's own
@@ -54,7 +55,7 @@ func (r *resolver) otherThan(chain *manifest.Chain) string {
 	case r.gitName != "" && chain.Git.Name == "":
 		return "was built from uncommitted files, not from " + r.gitName
 	case r.gitName != "" && r.gitName != chain.Git.Name:
-		return fmt.Sprintf("was built from %s, not from %s", manifest.OneLine(chain.Git.Name), r.gitName)
+		return fmt.Sprintf("was built from %s, not from %s", text.OneLine(chain.Git.Name), r.gitName)
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ func (c *Client) ByTags(ctx context.Context, region string, q Query) ([]Image, e
 		filters = append(filters, filter("architecture", q.Architecture))
 	}
 	var words []string
-	for _, key := range sortedKeys(q.Tags) {
+	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
 		filters = append(filters, filter("tag:"+key, anyBackslash(q.Tags[key])))
 		words = append(words, key+"="+q.Tags[key])
 	}

@@ -143,7 +143,7 @@ func (t *tagging) lackingOf(seen []Image) []string {
 // lacking are the keys whose tags an image does not have with these values, sorted.
 func lacking(img Image, tags map[string]string) []string {
 	var keys []string
-	for _, key := range sortedKeys(tags) {
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		if have, ok := img.Tags[key]; !ok || have != tags[key] {
 			keys = append(keys, key)
 		}
@@ -153,7 +153,7 @@ func lacking(img Image, tags map[string]string) []string {
 
 func (t *tagging) create(ctx context.Context, api ec2API, ids []string) error {
 	in := &ec2.CreateTagsInput{Resources: ids}
-	for _, key := range sortedKeys(t.tags) {
+	for _, key := range slices.Sorted(maps.Keys(t.tags)) {
 		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key), Value: aws.String(t.tags[key])})
 	}
 	_, err := api.createTags(ctx, in, noRetries)
@@ -216,7 +216,5 @@ func (t *tagging) refusal(err error, seen []Image) error {
 		}
 	}
 	return fmt.Errorf("%w\n\nA resource can have %d tags. These did not fit: %s", err, tags.Max,
-		strings.Join(sortedKeys(t.tags), ", "))
+		strings.Join(slices.Sorted(maps.Keys(t.tags)), ", "))
 }
-
-func sortedKeys(tags map[string]string) []string { return slices.Sorted(maps.Keys(tags)) }

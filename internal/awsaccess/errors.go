@@ -5,8 +5,6 @@ package awsaccess
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -60,5 +58,3 @@ func adviseAPI(code string) string {
 	}
 	return ""
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

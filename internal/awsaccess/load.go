@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -185,7 +187,7 @@ func (r *AssumeRole) apply(o *stscreds.AssumeRoleOptions) {
 	for _, a := range r.PolicyARNs {
 		o.PolicyARNs = append(o.PolicyARNs, ststypes.PolicyDescriptorType{Arn: &a})
 	}
-	for _, key := range sortedKeys(r.Tags) {
+	for _, key := range slices.Sorted(maps.Keys(r.Tags)) {
 		o.Tags = append(o.Tags, ststypes.Tag{Key: aws.String(key), Value: aws.String(r.Tags[key])})
 	}
 	o.TransitiveTagKeys = r.TransitiveTagKeys
@@ -224,7 +226,7 @@ func (r *AssumeRole) strings(prefix string) []option {
 	for i, v := range r.TransitiveTagKeys {
 		all = append(all, option{fmt.Sprintf("%stransitive_tag_keys[%d]", prefix, i), v})
 	}
-	for _, key := range sortedKeys(r.Tags) {
+	for _, key := range slices.Sorted(maps.Keys(r.Tags)) {
 		all = append(all, option{fmt.Sprintf("%stags[%q]", prefix, key), key + r.Tags[key]})
 	}
 	return all

@@ -4,174 +4,144 @@ package ci
 
 import (
 	"net/url"
+	"os"
 	"strings"
 )
 
-// provider is one CI system.
+// vars are names of environment variables. The first that is set counts.
+type vars []string
+
+// provider is one CI system and the variables that it sets.
 type provider struct {
 	name string
-	// here reports whether the process runs in it.
 	here func(environment) bool
-	// read answers all but Provider. URLs must be scrubbed.
-	read func(environment) Build
+	id   vars
+	url  func(environment) string // returns a URL that is safe to publish
+	// branch holds the plain name, behind prefix if there is one. A head comes before a target.
+	branch vars
+	prefix string
+	// ref holds a full ref, such as refs/heads/main. Anything but a branch is ignored.
+	ref vars
+	// tag is set only in the build of a tag.
+	tag string
 }
 
-// providers are asked in order. Runners of the first ones may run inside of CodeBuild or on a
+// providers are tried in order. Runners of the first ones may run inside of CodeBuild or on a
 // Jenkins agent, and almost all set CI=true.
 var providers = []provider{
-	{"github-actions", func(env environment) bool { return env.isTrue("GITHUB_ACTIONS") }, githubActions},
-	{"gitlab", func(env environment) bool { return env.isTrue("GITLAB_CI") }, gitlab},
-	{"buildkite", func(env environment) bool { return env.isTrue("BUILDKITE") }, buildkite},
-	{"circleci", func(env environment) bool { return env.isTrue("CIRCLECI") }, circleCI},
-	{"azure-pipelines", func(env environment) bool { return env.isTrue("TF_BUILD") }, azurePipelines},
-	{"bitbucket", func(env environment) bool { return env.has("BITBUCKET_BUILD_NUMBER") }, bitbucket},
-	{"teamcity", func(env environment) bool { return env.has("TEAMCITY_VERSION") }, teamCity},
-	{"woodpecker", func(env environment) bool { return env("CI") == "woodpecker" }, woodpecker},
-	{"drone", func(env environment) bool { return env.isTrue("DRONE") }, drone},
-	{"travis", func(env environment) bool { return env.isTrue("TRAVIS") }, travis},
-	{"codebuild", func(env environment) bool { return env.has("CODEBUILD_BUILD_ID") }, codeBuild},
-	{"jenkins", isJenkins, jenkins},
-	{"ci", func(env environment) bool { return env.isTrue("CI") }, func(environment) Build { return Build{} }},
+	{ // https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+		name: "github-actions", here: isTrue("GITHUB_ACTIONS"), id: vars{"GITHUB_RUN_ID"},
+		url:    urlOf("$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID"),
+		branch: vars{"GITHUB_HEAD_REF"}, ref: vars{"GITHUB_REF"},
+	},
+	{ // https://docs.gitlab.com/ci/variables/predefined_variables/
+		name: "gitlab", here: isTrue("GITLAB_CI"), id: vars{"CI_JOB_ID"}, url: urlOf("$CI_JOB_URL"),
+		branch: vars{"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
+			"CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_BRANCH"},
+	},
+	{ // https://buildkite.com/docs/pipelines/configure/environment-variables
+		name: "buildkite", here: isTrue("BUILDKITE"), id: vars{"BUILDKITE_BUILD_ID"},
+		url: urlOf("$BUILDKITE_BUILD_URL"), branch: vars{"BUILDKITE_BRANCH"}, tag: "BUILDKITE_TAG",
+	},
+	{ // https://circleci.com/docs/reference/variables/
+		name: "circleci", here: isTrue("CIRCLECI"), id: vars{"CIRCLE_BUILD_NUM"},
+		url: urlOf("$CIRCLE_BUILD_URL"), branch: vars{"CIRCLE_BRANCH"}, tag: "CIRCLE_TAG",
+	},
+	{ // https://learn.microsoft.com/en-us/azure/devops/pipelines/build/variables
+		// The source branch of a pull request comes without refs/heads/ if it is on GitHub.
+		name: "azure-pipelines", here: isTrue("TF_BUILD"), id: vars{"BUILD_BUILDID"}, url: azureURL,
+		branch: vars{"SYSTEM_PULLREQUEST_SOURCEBRANCH"}, prefix: "refs/heads/",
+		ref: vars{"BUILD_SOURCEBRANCH"},
+	},
+	{ // https://support.atlassian.com/bitbucket-cloud/docs/variables-and-secrets/
+		name: "bitbucket", here: isSet("BITBUCKET_BUILD_NUMBER"), id: vars{"BITBUCKET_BUILD_NUMBER"},
+		url: urlOf("https://bitbucket.org/$BITBUCKET_REPO_FULL_NAME" +
+			"/pipelines/results/$BITBUCKET_BUILD_NUMBER"),
+		branch: vars{"BITBUCKET_BRANCH"}, tag: "BITBUCKET_TAG",
+	},
+	{ // https://www.jetbrains.com/help/teamcity/predefined-build-parameters.html
+		name: "teamcity", here: isSet("TEAMCITY_VERSION"), id: vars{"BUILD_NUMBER"},
+		url: urlOf("$BUILD_URL"),
+	},
+	{ // https://woodpecker-ci.org/docs/usage/environment
+		name: "woodpecker", here: func(env environment) bool { return env("CI") == "woodpecker" },
+		id: vars{"CI_PIPELINE_NUMBER"}, url: urlOf("$CI_PIPELINE_URL"),
+		branch: vars{"CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"}, tag: "CI_COMMIT_TAG",
+	},
+	{ // https://docs.drone.io/pipeline/environment/reference/
+		name: "drone", here: isTrue("DRONE"), id: vars{"DRONE_BUILD_NUMBER"},
+		url: urlOf("$DRONE_BUILD_LINK"), branch: vars{"DRONE_SOURCE_BRANCH", "DRONE_BRANCH"},
+		tag: "DRONE_TAG",
+	},
+	{ // https://docs.travis-ci.com/user/environment-variables/
+		name: "travis", here: isTrue("TRAVIS"), id: vars{"TRAVIS_BUILD_ID"},
+		url:    urlOf("$TRAVIS_BUILD_WEB_URL"),
+		branch: vars{"TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"}, tag: "TRAVIS_TAG",
+	},
+	{ // https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
+		name: "codebuild", here: isSet("CODEBUILD_BUILD_ID"), id: vars{"CODEBUILD_BUILD_ID"},
+		url: codeBuildURL, ref: vars{"CODEBUILD_WEBHOOK_HEAD_REF", "CODEBUILD_SOURCE_VERSION"},
+	},
+	{ // https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#using-environment-variables
+		// https://plugins.jenkins.io/git/#plugin-content-environment-variables
+		// GIT_BRANCH is that of the remote, as in "origin/main".
+		name: "jenkins", here: isJenkins, id: vars{"BUILD_TAG", "BUILD_NUMBER"},
+		url:    urlOf("$BUILD_URL"),
+		branch: vars{"CHANGE_BRANCH", "BRANCH_NAME", "GIT_LOCAL_BRANCH", "GIT_BRANCH"},
+		prefix: "origin/", tag: "TAG_NAME",
+	},
+	{name: "ci", here: isTrue("CI")},
 }
 
-// https://docs.github.com/en/actions/reference/workflows-and-actions/variables
-func githubActions(env environment) Build {
-	b := Build{BuildID: env("GITHUB_RUN_ID"), Branch: env("GITHUB_HEAD_REF"), Commit: env("GITHUB_SHA")}
-	if b.Branch == "" {
-		b.Branch = head(env("GITHUB_REF"))
-	}
-	b.BuildURL = page(env("GITHUB_SERVER_URL"), env("GITHUB_REPOSITORY"), "actions/runs", b.BuildID)
-	return b
-}
-
-// https://docs.gitlab.com/ci/variables/predefined_variables/
-func gitlab(env environment) Build {
-	return Build{
-		BuildID:  env("CI_JOB_ID"),
-		BuildURL: scrub(env("CI_JOB_URL")),
-		Branch: env.first("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
-			"CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_BRANCH"),
-		Commit: env("CI_COMMIT_SHA"),
-	}
-}
-
-// https://buildkite.com/docs/pipelines/configure/environment-variables
-func buildkite(env environment) Build {
-	return Build{
-		BuildID:  env("BUILDKITE_BUILD_ID"),
-		BuildURL: scrub(env("BUILDKITE_BUILD_URL")),
-		Branch:   env.branch("BUILDKITE_TAG", "BUILDKITE_BRANCH"),
-		Commit:   env("BUILDKITE_COMMIT"),
-	}
-}
-
-// https://circleci.com/docs/reference/variables/
-func circleCI(env environment) Build {
-	return Build{
-		BuildID:  env("CIRCLE_BUILD_NUM"),
-		BuildURL: scrub(env("CIRCLE_BUILD_URL")),
-		Branch:   env.branch("CIRCLE_TAG", "CIRCLE_BRANCH"),
-		Commit:   env("CIRCLE_SHA1"),
-	}
-}
-
-// https://learn.microsoft.com/en-us/azure/devops/pipelines/build/variables
-func azurePipelines(env environment) Build {
-	b := Build{BuildID: env("BUILD_BUILDID"), Commit: env("BUILD_SOURCEVERSION")}
-	// On GitHub the source branch of a pull request comes without "refs/heads/".
-	b.Branch = strings.TrimPrefix(env("SYSTEM_PULLREQUEST_SOURCEBRANCH"), "refs/heads/")
-	if b.Branch == "" {
-		b.Branch = head(env("BUILD_SOURCEBRANCH"))
-	}
-	collection := env.first("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI")
-	// There is no variable with the URL, and none without a query.
-	b.BuildURL = page(collection, url.PathEscape(env("SYSTEM_TEAMPROJECT")), "_build/results")
-	if b.BuildURL != "" {
-		b.BuildURL += "?buildId=" + url.QueryEscape(b.BuildID)
-	}
-	return b
-}
-
-// https://support.atlassian.com/bitbucket-cloud/docs/variables-and-secrets/
-func bitbucket(env environment) Build {
-	id := env("BITBUCKET_BUILD_NUMBER")
-	return Build{
-		BuildID:  id,
-		BuildURL: page("https://bitbucket.org", env("BITBUCKET_REPO_FULL_NAME"), "pipelines/results", id),
-		Branch:   env.branch("BITBUCKET_TAG", "BITBUCKET_BRANCH"),
-		Commit:   env("BITBUCKET_COMMIT"),
+func isTrue(name string) func(environment) bool {
+	return func(env environment) bool {
+		return env(name) == "1" || strings.EqualFold(env(name), "true")
 	}
 }
 
-// https://www.jetbrains.com/help/teamcity/predefined-build-parameters.html
-func teamCity(env environment) Build {
-	return Build{BuildID: env("BUILD_NUMBER"), BuildURL: scrub(env("BUILD_URL")), Commit: env("BUILD_VCS_NUMBER")}
+func isSet(name string) func(environment) bool {
+	return func(env environment) bool { return env(name) != "" }
 }
 
-// https://woodpecker-ci.org/docs/usage/environment
-func woodpecker(env environment) Build {
-	return Build{
-		BuildID:  env("CI_PIPELINE_NUMBER"),
-		BuildURL: scrub(env("CI_PIPELINE_URL")),
-		Branch:   env.branch("CI_COMMIT_TAG", "CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"),
-		Commit:   env("CI_COMMIT_SHA"),
-	}
-}
-
-// https://docs.drone.io/pipeline/environment/reference/
-func drone(env environment) Build {
-	return Build{
-		BuildID:  env("DRONE_BUILD_NUMBER"),
-		BuildURL: scrub(env("DRONE_BUILD_LINK")),
-		Branch:   env.branch("DRONE_TAG", "DRONE_SOURCE_BRANCH", "DRONE_BRANCH"),
-		Commit:   env("DRONE_COMMIT_SHA"),
-	}
-}
-
-// https://docs.travis-ci.com/user/environment-variables/
-func travis(env environment) Build {
-	return Build{
-		BuildID:  env("TRAVIS_BUILD_ID"),
-		BuildURL: scrub(env("TRAVIS_BUILD_WEB_URL")),
-		Branch:   env.branch("TRAVIS_TAG", "TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"),
-		Commit:   env("TRAVIS_COMMIT"),
-	}
-}
-
-// https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
-func codeBuild(env environment) Build {
-	b := Build{
-		BuildID:  env("CODEBUILD_BUILD_ID"),
-		BuildURL: scrub(env("CODEBUILD_BUILD_URL")),
-		Branch:   head(env("CODEBUILD_WEBHOOK_HEAD_REF")),
-		Commit:   env("CODEBUILD_RESOLVED_SOURCE_VERSION"),
-	}
-	if b.Branch == "" {
-		b.Branch = head(env("CODEBUILD_SOURCE_VERSION"))
-	}
-	// The console finds a build by query and fragment: without them the URL leads nowhere. They are
-	// put together again from an ARN, arn:aws:codebuild:REGION:ACCOUNT:build/ID.
-	arn := strings.SplitN(env("CODEBUILD_BUILD_ARN"), ":", 6)
-	if b.BuildURL != "" && len(arn) == 6 {
-		b.BuildURL += "?region=" + url.QueryEscape(arn[3]) + "#/builds/" + url.PathEscape(b.BuildID) + "/view/new"
-	}
-	return b
-}
-
-// JENKINS_URL is there only when an administrator has set it.
+// JENKINS_URL exists only if an administrator has set it.
 func isJenkins(env environment) bool {
-	return env.has("JENKINS_URL") || strings.HasPrefix(env("BUILD_TAG"), "jenkins-")
+	return env("JENKINS_URL") != "" || strings.HasPrefix(env("BUILD_TAG"), "jenkins-")
 }
 
-// https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#using-environment-variables
-// https://plugins.jenkins.io/git/#plugin-content-environment-variables
-func jenkins(env environment) Build {
-	// GIT_BRANCH is that of the remote, as in "origin/main".
-	branch := env.branch("TAG_NAME", "CHANGE_BRANCH", "BRANCH_NAME", "GIT_LOCAL_BRANCH", "GIT_BRANCH")
-	return Build{
-		BuildID:  env.first("BUILD_TAG", "BUILD_NUMBER"),
-		BuildURL: scrub(env("BUILD_URL")),
-		Branch:   strings.TrimPrefix(branch, "origin/"),
-		Commit:   env("GIT_COMMIT"),
+// urlOf fills in the variables of a URL, and scrubs it. It returns nothing if one is not set.
+func urlOf(template string) func(environment) string {
+	return func(env environment) string {
+		complete := true
+		filled := os.Expand(template, func(name string) string {
+			complete = complete && env(name) != ""
+			return env(name)
+		})
+		if !complete {
+			return ""
+		}
+		return scrub(filled)
 	}
+}
+
+// The page of a build on Azure needs a query.
+func azureURL(env environment) string {
+	collection := scrub(env.first(vars{"SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"}))
+	project := url.PathEscape(env("SYSTEM_TEAMPROJECT"))
+	if collection == "" || project == "" {
+		return ""
+	}
+	return strings.TrimRight(collection, "/") + "/" + project +
+		"/_build/results?buildId=" + url.QueryEscape(env("BUILD_BUILDID"))
+}
+
+// The console of CodeBuild finds a build by query and fragment: without them the URL leads nowhere.
+// They are built anew: the region comes from the ARN, arn:aws:codebuild:REGION:ACCOUNT:build/ID.
+func codeBuildURL(env environment) string {
+	console := scrub(env("CODEBUILD_BUILD_URL"))
+	arn := strings.SplitN(env("CODEBUILD_BUILD_ARN"), ":", 6)
+	if console == "" || len(arn) < 6 {
+		return ""
+	}
+	return console + "?region=" + url.QueryEscape(arn[3]) +
+		"#/builds/" + url.PathEscape(env("CODEBUILD_BUILD_ID")) + "/view/new"
 }

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // Components come from a bucket that others write to: what is shown of them has limits.
@@ -88,29 +88,12 @@ func changed(name, old, new string) string {
 	return fmt.Sprintf("%s: %s -> %s", display(name), displayValue(old), displayValue(new))
 }
 
-func display(name string) string { return clip(name, maxName) }
+func display(name string) string { return text.Clip(name, maxName) }
 
 func displayValue(value string) string {
 	// The mode of an executable file stands behind its object id.
 	if id, _, _ := strings.Cut(value, " "); manifest.IsGitSHA(id) {
 		value = id[:shortID] + value[len(id):]
 	}
-	return clip(value, maxValue)
-}
-
-// clip keeps the printable characters, and most of them at the most.
-func clip(s string, most int) string {
-	var b strings.Builder
-	count := 0
-	for _, r := range s {
-		if !unicode.IsPrint(r) {
-			continue
-		}
-		if count == most {
-			return b.String() + "…"
-		}
-		b.WriteRune(r)
-		count++
-	}
-	return b.String()
+	return text.Clip(value, maxValue)
 }

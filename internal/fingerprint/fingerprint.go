@@ -14,8 +14,6 @@
 package fingerprint
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"strconv"
@@ -23,6 +21,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // Version is the version of the canonical text. It is a component of its own, so a new version
@@ -61,32 +60,33 @@ type Parts struct {
 	DirtyHash string
 }
 
-// Compute answers the fingerprint, in lower-case hex, and what it is made of: schema, image,
-// template, extra paths and inputs by name, parents as given, and if set salt and uncommitted changes.
+// Compute returns the fingerprint, in lower-case hex, and what it is made of: schema, image,
+// template, extra paths and inputs by name, parents as given, and if set salt and uncommitted
+// changes.
 func Compute(p Parts) (fingerprint string, components []manifest.Component) {
 	add := func(name, value string) {
 		components = append(components, manifest.Component{Name: name, Value: value})
 	}
 	add(nameSchema, strconv.Itoa(Version))
-	add(nameImage, text(p.Image))
-	add(nameTemplate, text(p.TemplateSHA))
+	add(nameImage, jsonText(p.Image))
+	add(nameTemplate, jsonText(p.TemplateSHA))
 	for _, path := range slices.Sorted(maps.Keys(p.Extra)) {
-		add(prefixExtra+text(path), text(p.Extra[path]))
+		add(prefixExtra+jsonText(path), jsonText(p.Extra[path]))
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.Inputs)) {
 		// With the key in the hash, two inputs of one value do not show that they are equal.
-		add(prefixInput+text(key), hexSum("input\x00"+key+"\x00"+p.Inputs[key]))
+		add(prefixInput+jsonText(key), text.SHA256("input\x00"+key+"\x00"+p.Inputs[key]))
 	}
 	for _, parent := range p.Parents {
-		add(prefixParent+text(parent.Image), text(parent.Identity))
+		add(prefixParent+jsonText(parent.Image), jsonText(parent.Identity))
 	}
 	if p.Salt != "" {
-		add(nameSalt, hexSum("salt\x00"+p.Salt))
+		add(nameSalt, text.SHA256("salt\x00"+p.Salt))
 	}
 	if p.DirtyHash != "" {
-		add(nameDirty, text(p.DirtyHash))
+		add(nameDirty, jsonText(p.DirtyHash))
 	}
-	return hexSum(canonical(components)), components
+	return text.SHA256(canonical(components)), components
 }
 
 func canonical(components []manifest.Component) string {
@@ -105,16 +105,11 @@ func canonical(components []manifest.Component) string {
 	return b.String()
 }
 
-// text makes a string that survives JSON, which replaces bytes that are not UTF-8: such a string
-// is quoted as in Go. So is one that starts with a quote, or the two could be the same.
-func text(s string) string {
+// jsonText returns a string that survives JSON, which replaces bytes that are not UTF-8: such a
+// string is quoted as in Go. So is one that starts with a quote, or the two could be the same.
+func jsonText(s string) string {
 	if utf8.ValidString(s) && !strings.HasPrefix(s, `"`) {
 		return s
 	}
 	return strconv.Quote(s)
-}
-
-func hexSum(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:])
 }

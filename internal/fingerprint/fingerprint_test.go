@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +28,8 @@ func example() Parts {
 		Extra:       map[string]string{"shared/lib": tree2, "a b/ü": tree1},
 		Inputs:      map[string]string{"docker": "27.3", "arch": "27.3"},
 		Parents: []manifest.Parent{
-			{Image: "baseline-ubuntu", Identity: "ami-0a1b2c3d4e5f60718", Fingerprint: "not in it", Region: "eu-west-1"},
+			{Image: "baseline-ubuntu", Identity: "ami-0a1b2c3d4e5f60718", Fingerprint: "not in it",
+				Region: "eu-west-1"},
 			{Image: "tools", Identity: "sha256:" + strings.Repeat("ab", 32)},
 		},
 		Salt:      "pepper",
@@ -61,11 +63,14 @@ func TestCompute_golden(t *testing.T) {
 	}
 }
 
-// goldenSmall is what `printf '6:schema 1:1\n5:image 4:base\n8:template 3:abc\n' | sha256sum` prints.
+// goldenSmall is what this prints:
+//
+//	printf '6:schema 1:1\n5:image 4:base\n8:template 3:abc\n' | sha256sum
 const goldenSmall = "210efb671d33af35a0a9e28bf911e7824fd3121ffec21d273635dd9e49ece263"
 
 func TestCompute_small(t *testing.T) {
-	if got, components := Compute(Parts{Image: "base", TemplateSHA: "abc"}); got != goldenSmall || len(components) != 3 {
+	got, components := Compute(Parts{Image: "base", TemplateSHA: "abc"})
+	if got != goldenSmall || len(components) != 3 {
 		t.Errorf("got %s from %v", got, components)
 	}
 }
@@ -85,7 +90,8 @@ func TestCompute_shell(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("sh", "-c",
-		`jq -r '.chain.components[] | "\(.name|utf8bytelength):\(.name) \(.value|utf8bytelength):\(.value)"' | sha256sum`)
+		`jq -r '.chain.components[] | `+
+			`"\(.name|utf8bytelength):\(.name) \(.value|utf8bytelength):\(.value)"' | sha256sum`)
 	cmd.Stdin = strings.NewReader(string(doc))
 	out, err := cmd.Output()
 	if got, _, _ := strings.Cut(string(out), " "); err != nil || got != want {
@@ -101,9 +107,11 @@ var changes = []struct {
 }{
 	{"image", func(p *Parts) { p.Image = "other" }, []string{"image: snowflake -> other"}},
 	{"template", func(p *Parts) { p.TemplateSHA = tree2 }, []string{"template: 4f1c9e2 -> 98aa01b"}},
-	{"extra changed", func(p *Parts) { p.Extra["shared/lib"] = tree1 }, []string{"extra shared/lib: 98aa01b -> 4f1c9e2"}},
+	{"extra changed", func(p *Parts) { p.Extra["shared/lib"] = tree1 },
+		[]string{"extra shared/lib: 98aa01b -> 4f1c9e2"}},
 	{"extra added", func(p *Parts) { p.Extra["x"] = tree1 }, []string{"extra x added"}},
-	{"extra removed", func(p *Parts) { delete(p.Extra, "shared/lib") }, []string{"extra shared/lib removed"}},
+	{"extra removed", func(p *Parts) { delete(p.Extra, "shared/lib") },
+		[]string{"extra shared/lib removed"}},
 	{"extra moved", func(p *Parts) { delete(p.Extra, "shared/lib"); p.Extra["lib"] = tree2 },
 		[]string{"extra lib added", "extra shared/lib removed"}},
 	{"extra swapped", func(p *Parts) { p.Extra["shared/lib"], p.Extra["a b/ü"] = tree1, tree2 },
@@ -117,14 +125,16 @@ var changes = []struct {
 	{"parent renamed", func(p *Parts) { p.Parents[0].Image = "b" },
 		[]string{"parent b added", "parent baseline-ubuntu removed"}},
 	{"parent removed", func(p *Parts) { p.Parents = p.Parents[:1] }, []string{"parent tools removed"}},
-	{"parent twice", func(p *Parts) { p.Parents = append(p.Parents, p.Parents[0]) }, []string{"parent baseline-ubuntu added"}},
-	{"parents in another order", func(p *Parts) { p.Parents[0], p.Parents[1] = p.Parents[1], p.Parents[0] },
+	{"parent twice", func(p *Parts) { p.Parents = append(p.Parents, p.Parents[0]) },
+		[]string{"parent baseline-ubuntu added"}},
+	{"parents in another order", func(p *Parts) { slices.Reverse(p.Parents) },
 		[]string{"order of components"}},
 	{"salt", func(p *Parts) { p.Salt = "salt" }, []string{"salt"}},
 	{"no salt", func(p *Parts) { p.Salt = "" }, []string{"salt removed"}},
 	{"other dirty files", func(p *Parts) { p.DirtyHash = "x" }, []string{"uncommitted changes"}},
 	{"clean", func(p *Parts) { p.DirtyHash = "" }, []string{"uncommitted changes removed"}},
-	{"value moves to another input", func(p *Parts) { p.Inputs = map[string]string{"docker27.3": "", "arch": "27.3"} },
+	{"value moves to another input",
+		func(p *Parts) { p.Inputs = map[string]string{"docker27.3": "", "arch": "27.3"} },
 		[]string{"input docker27.3 added", "input docker removed"}},
 	{"input as extra", func(p *Parts) { p.Extra["docker"] = "27.3"; delete(p.Inputs, "docker") },
 		[]string{"extra docker added", "input docker removed"}},
@@ -132,7 +142,8 @@ var changes = []struct {
 		[]string{"image: snowflake -> snowflake8:template 1:x"}},
 	{"bad UTF-8", func(p *Parts) { p.Extra["\xff"] = tree1 }, []string{`extra "\xff" added`}},
 	{"other bad UTF-8", func(p *Parts) { p.Extra["\xfe"] = tree1 }, []string{`extra "\xfe" added`}},
-	{"its quoted form", func(p *Parts) { p.Extra[`"\xff"`] = tree1 }, []string{`extra "\"\\xff\"" added`}},
+	{"its quoted form", func(p *Parts) { p.Extra[`"\xff"`] = tree1 },
+		[]string{`extra "\"\\xff\"" added`}},
 }
 
 func TestCompute_everyChangeCounts(t *testing.T) {
@@ -161,7 +172,9 @@ func TestCompute_whatDoesNotCount(t *testing.T) {
 		}
 	}
 	none, _ := Compute(Parts{})
-	empty, _ := Compute(Parts{Extra: map[string]string{}, Inputs: map[string]string{}, Parents: []manifest.Parent{}})
+	empty, _ := Compute(Parts{
+		Extra: map[string]string{}, Inputs: map[string]string{}, Parents: []manifest.Parent{},
+	})
 	if none != empty {
 		t.Error("an empty map is not the same as none")
 	}
@@ -169,7 +182,9 @@ func TestCompute_whatDoesNotCount(t *testing.T) {
 
 // No value of an input and no salt is in a component, and equal values do not show.
 func TestCompute_hidesValues(t *testing.T) {
-	_, components := Compute(Parts{Inputs: map[string]string{"a": "hunter2", "b": "hunter2"}, Salt: "hunter2"})
+	_, components := Compute(Parts{
+		Inputs: map[string]string{"a": "hunter2", "b": "hunter2"}, Salt: "hunter2",
+	})
 	values := map[string]bool{}
 	for _, c := range components[3:] {
 		values[c.Value] = true
@@ -203,7 +218,7 @@ func FuzzText(f *testing.F) {
 	f.Add("a\xff", `"a\xff"`)
 	f.Add("a\ufffd", "a\xff")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		doc, err := json.Marshal([]string{text(a), text(b)})
+		doc, err := json.Marshal([]string{jsonText(a), jsonText(b)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +226,7 @@ func FuzzText(f *testing.F) {
 		if err := json.Unmarshal(doc, &back); err != nil {
 			t.Fatal(err)
 		}
-		if back[0] != text(a) || (back[0] == back[1]) != (a == b) {
+		if back[0] != jsonText(a) || (back[0] == back[1]) != (a == b) {
 			t.Errorf("%q and %q became %q", a, b, back)
 		}
 	})

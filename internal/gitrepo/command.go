@@ -12,7 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -126,20 +127,5 @@ func message(stderr string) string {
 	if len(complaints) > 0 {
 		lines = complaints
 	}
-	return clip(strings.Join(lines, "; "))
-}
-
-// clip makes a foreign text fit to print.
-func clip(s string) string {
-	const most = 1000
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s)
-	if runes := []rune(s); len(runes) > most {
-		s = string(runes[:most]) + "…"
-	}
-	return s
+	return text.Clip(strings.Join(lines, "; "), 1000)
 }

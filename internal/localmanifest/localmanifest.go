@@ -20,6 +20,7 @@ import (
 	"github.com/natefinch/atomic"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // lockWait is how often a lock that another process holds is asked for again.
@@ -55,7 +56,7 @@ func Replace(ctx context.Context, path string, edit func(*manifest.Manifest) ([]
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	// The lock lies elsewhere: a file beside the copy would be an uncommitted file of the image.
-	name := fmt.Sprintf("packer-chain-%d-%.16s.lock", os.Getuid(), manifest.Digest([]byte(path)))
+	name := fmt.Sprintf("packer-chain-%d-%.16s.lock", os.Getuid(), text.SHA256(path))
 	lock := flock.New(filepath.Join(os.TempDir(), name))
 	if _, err := lock.TryLockContext(ctx, lockWait); err != nil {
 		return fmt.Errorf("write %s: wait for another build that writes it: %w", path, err)

@@ -4,8 +4,6 @@ package manifest
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,12 +111,6 @@ func CheckSchema(schema json.Number) error {
 		return &SchemaError{Have: have}
 	}
 	return nil
-}
-
-// Digest is the SHA-256 of a body, in lower-case hex.
-func Digest(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
 }
 
 func checkBytes(body []byte) error {

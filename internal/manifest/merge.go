@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // ProviderAWS is the provider of an AMI.
@@ -236,7 +238,7 @@ func Identity(entries []Entry) string {
 		}
 	}
 	slices.Sort(parts)
-	return "sha256:" + Digest([]byte(strings.Join(parts, "\x01")))
+	return "sha256:" + text.SHA256(strings.Join(parts, "\x01"))
 }
 
 // Ancestors are the names of the images below one with these parents, nearest first, each once.

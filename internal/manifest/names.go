@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode"
 )
 
 // MaxName is the longest name of an image or channel, in characters.
@@ -71,21 +70,6 @@ func CheckSource(s string) error {
 		return fmt.Errorf("must be the type and name of a source, such as amazon-ebs.arm64, got %.80q", s)
 	}
 	return nil
-}
-
-// OneLine makes a text of a document fit for a message: printable, on one line, 200 characters at most.
-// A control sequence of a terminal would show the user something else.
-func OneLine(text string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, text)
-	return fmt.Sprintf("%.200s", strings.Join(strings.Fields(text), " "))
 }
 
 func checkName(name string) error {

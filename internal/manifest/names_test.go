@@ -48,20 +48,6 @@ func TestCheckSource(t *testing.T) {
 	}
 }
 
-// A revocation or an artifact id is whatever someone wrote: escape sequences used to reach the terminal.
-func TestOneLine(t *testing.T) {
-	for in, want := range map[string]string{
-		"bad kernel":                  "bad kernel",
-		" a\n\tb  c\u2028d ":          "a b c d",
-		"\x1b[2Jgone\x00\u202e\u009b": "[2Jgone",
-		strings.Repeat("é", 300):      strings.Repeat("é", 200),
-	} {
-		if got := OneLine(in); got != want {
-			t.Errorf("%q became %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestIsAMI(t *testing.T) {
 	for in, want := range map[string]bool{
 		"ami-0a1b2c3d":              true,

@@ -18,6 +18,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // ErrNotFound means that the registry has no such build or ref.
@@ -300,7 +301,7 @@ func (r *Registry) stored(body []byte, image, fingerprint string) (Stored, error
 	if err != nil {
 		return Stored{}, fmt.Errorf("read %s: %w", uri, err)
 	}
-	return Stored{Manifest: m, Body: body, SHA256: manifest.Digest(body), URI: uri}, nil
+	return Stored{Manifest: m, Body: body, SHA256: text.SHA256(body), URI: uri}, nil
 }
 
 func buildKey(image, fingerprint string) string { return image + "/builds/" + fingerprint + ".json" }

@@ -16,6 +16,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -31,7 +32,9 @@ func facts(fingerprint string) manifest.Chain {
 func entry(run, name string) manifest.Entry {
 	return manifest.Entry{
 		Name: name, BuilderType: "amazon-ebs", PackerRunUUID: run, ArtifactID: "eu-west-1:ami-" + run,
-		Images: []manifest.Image{{Provider: "aws", Region: "eu-west-1", ID: "ami-" + manifest.Digest([]byte(run))[:17]}},
+		Images: []manifest.Image{
+			{Provider: "aws", Region: "eu-west-1", ID: "ami-" + text.SHA256(run)[:17]},
+		},
 	}
 }
 
@@ -201,7 +204,7 @@ func TestMove_sameSecond(t *testing.T) {
 			reg := New(memstore.New())
 			move := func(commit string) Moved {
 				t.Helper()
-				to := Target{Fingerprint: manifest.Digest([]byte(commit)), Commit: commit, CommitTime: at}
+				to := Target{Fingerprint: text.SHA256(commit), Commit: commit, CommitTime: at}
 				moved, err := reg.Move(t.Context(), image, "latest", to, NotBack, "ci")
 				if err != nil {
 					t.Fatal(err)

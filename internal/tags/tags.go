@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // The keys of the tags that this plugin writes. README and docs list them.
@@ -35,8 +37,8 @@ const (
 	maxValueLength = 255
 )
 
-// Check answers every rule that the tags break, sorted by key, in words for the user. It is empty
-// for good tags. Values are not repeated in it. Characters are refused only where EC2 cannot keep
+// Check returns every rule that the tags break, sorted by key, in words for the user. It returns
+// nothing for good tags. It repeats no values. Characters are refused only where EC2 cannot keep
 // them or nobody could read them: control characters, and bytes that are not UTF-8.
 func Check(tags map[string]string) []string {
 	var broken []string
@@ -48,7 +50,8 @@ func Check(tags map[string]string) []string {
 			broken = append(broken, "a tag has an empty key")
 		}
 		if strings.HasPrefix(strings.ToLower(key), "aws:") {
-			broken = append(broken, fmt.Sprintf(`tag %q: keys that begin with "aws:" are reserved for AWS`, key))
+			broken = append(broken,
+				fmt.Sprintf(`tag %q: keys that begin with "aws:" are reserved for AWS`, key))
 		}
 		if problem := checkText(key, maxKeyLength); problem != "" {
 			broken = append(broken, fmt.Sprintf("tag %q: the key %s", key, problem))
@@ -82,14 +85,9 @@ func CheckKey(s string) error {
 	return nil
 }
 
-// Value cuts a text to what fits into the value of a tag, and drops what EC2 would refuse.
+// Value returns what fits into the value of a tag: without what EC2 would refuse, and cut.
 func Value(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
-			return -1
-		}
-		return r
-	}, s)
-	runes := []rune(s)
-	return string(runes[:min(len(runes), maxValueLength)])
+	return text.Keep(s, maxValueLength, func(r rune) bool {
+		return !unicode.IsControl(r) && r != utf8.RuneError
+	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 	"github.com/packer-chain/packer-plugin-chain/internal/version"
 )
 
@@ -80,7 +81,8 @@ func (j *publication) readManifest(ctx context.Context, wait func()) error {
 func (j *publication) publishManifest(ctx context.Context, wait func()) error {
 	j.ui.Say(fmt.Sprintf("Publishing %s: %s (fingerprint %.12s)", j.rec.Image, j.rec.Reason, j.rec.Fingerprint))
 	for _, parent := range j.rec.Parents {
-		j.ui.Say(fmt.Sprintf("parent %s: %s (%s)", parent.Image, manifest.OneLine(parent.Identity), manifest.OneLine(parent.FoundBy)))
+		j.ui.Say(fmt.Sprintf("parent %s: %s (%s)",
+			parent.Image, text.OneLine(parent.Identity), text.OneLine(parent.FoundBy)))
 	}
 	j.warnOfSources()
 	err := j.tag(ctx)

@@ -14,6 +14,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // movedRef is a ref that this run moved, or may have moved: the answer can be lost.
@@ -26,7 +27,8 @@ type movedRef struct {
 // lacks a source moves nothing: whoever adds the last source does.
 func (j *publication) moveRefs(ctx context.Context) error {
 	if missing := j.stored.Manifest.MissingSources(); len(missing) > 0 {
-		j.ui.Say(fmt.Sprintf("%s is not complete yet: %s is still to come; no ref is moved", j.rec.Image, listed(missing)))
+		j.ui.Say(fmt.Sprintf("%s is not complete yet: %s is still to come; no ref is moved",
+			j.rec.Image, text.List(missing)))
 		return nil
 	}
 	channels := j.config.Channels

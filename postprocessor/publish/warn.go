@@ -9,14 +9,15 @@ import (
 	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // warnOfSources says when what was built is no part of the image, by the list of its sources.
 func (j *publication) warnOfSources() {
 	for _, entry := range j.entries {
 		if len(j.rec.Sources) > 0 && !slices.Contains(j.rec.Sources, entry.Source()) {
-			j.ui.Error(fmt.Sprintf("warning: %s is not among the builds of data \"chain-image\" (%s), so it does not count: "+
-				"the next run will build again", manifest.OneLine(entry.Source()), listed(j.rec.Sources)))
+			j.ui.Error(fmt.Sprintf("warning: %s is not among the sources of data \"chain-image\" (%s), so it does not count: "+
+				"the next run will build again", text.OneLine(entry.Source()), text.List(j.rec.Sources)))
 		}
 	}
 }
@@ -47,7 +48,8 @@ func (j *publication) warnOfTurns() {
 		}
 		j.ui.Error(fmt.Sprintf("warning: %s was in %s and is in %s now: jobs that build it for other regions take turns, and each "+
 			"run builds again. Make the AMIs of all regions in one build, with ami_regions or copies, or give each region an image "+
-			"of its own name", manifest.OneLine(entry.Source()), strings.Join(before, ", "), strings.Join(now, ", ")))
+			"of its own name",
+			text.OneLine(entry.Source()), strings.Join(before, ", "), strings.Join(now, ", ")))
 	}
 }
 
@@ -87,14 +89,5 @@ func artifactOf(entry manifest.Entry) string {
 	for _, image := range entry.AMIs() {
 		amis = append(amis, image.Region+":"+image.ID)
 	}
-	return cmp.Or(strings.Join(amis, ","), manifest.OneLine(entry.ArtifactID), "an artifact of unknown id")
-}
-
-// listed are names for the terminal: those of a manifest may be anything.
-func listed(names []string) string {
-	var lines []string
-	for _, name := range names {
-		lines = append(lines, manifest.OneLine(name))
-	}
-	return strings.Join(lines, ", ")
+	return cmp.Or(strings.Join(amis, ","), text.OneLine(entry.ArtifactID), "an artifact of unknown id")
 }

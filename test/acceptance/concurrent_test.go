@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 	"github.com/packer-chain/packer-plugin-chain/test/lab/packercli"
 )
 
@@ -166,7 +167,7 @@ func wantTrueRefs(t *testing.T, documents map[string][]byte, image string) {
 			t.Errorf("%s points at %s: %v", key, ref.Fingerprint, err)
 		case m.Belongs(image, ref.Fingerprint) != nil, m.Chain.Seq < ref.ManifestSeq:
 			t.Errorf("%s is not true: %s\n%s", key, body, target)
-		case m.Chain.Seq == ref.ManifestSeq && manifest.Digest(target) != ref.ManifestSHA256:
+		case m.Chain.Seq == ref.ManifestSeq && text.SHA256(target) != ref.ManifestSHA256:
 			t.Errorf("%s names other bytes: %s\n%s", key, body, target)
 		case len(m.MissingSources()) > 0:
 			t.Errorf("%s points at an image that lacks %v", key, m.MissingSources())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -68,7 +69,7 @@ func promiseNoHang(ctx context.Context, r *Run) (Result, error) {
 const trickledBody = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
 
 func hangingCalls() map[string]func(context.Context, *registry.Registry) error {
-	fingerprint := manifest.Digest([]byte("hang"))
+	fingerprint := text.SHA256("hang")
 	return map[string]func(context.Context, *registry.Registry) error{
 		"Manifest": func(ctx context.Context, reg *registry.Registry) error {
 			_, err := reg.Manifest(ctx, image, fingerprint)

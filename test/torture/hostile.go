@@ -18,6 +18,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -130,7 +131,9 @@ func goodRefDocument(ctx context.Context) ([]byte, error) {
 }
 
 func hostileTarget(commit string) registry.Target {
-	return registry.Target{Fingerprint: hostilePrint, ManifestSeq: 1, ManifestSHA256: manifest.Digest([]byte(commit)), Commit: commit}
+	return registry.Target{
+		Fingerprint: hostilePrint, ManifestSeq: 1, ManifestSHA256: text.SHA256(commit), Commit: commit,
+	}
 }
 
 // tryMove moves the ref at whose address body lies.
@@ -200,7 +203,7 @@ func mutate(random *rand.Rand, good []byte) []byte {
 // fuzzedDocuments are the fuzz tests of what others may write, fuzzedTexts the rest.
 const (
 	fuzzedDocuments = "FuzzRewrite|FuzzRef|FuzzDecode|FuzzFromID|FuzzState|FuzzLocation|FuzzAnswers|FuzzParseStatus"
-	fuzzedTexts     = "FuzzScrub|FuzzCanonical|FuzzText|FuzzDiff|FuzzValue"
+	fuzzedTexts     = "FuzzScrub|FuzzCanonical|FuzzText|FuzzDiff|FuzzValue|FuzzOneLine"
 )
 
 func promiseFuzzDocuments(ctx context.Context, r *Run) (Result, error) {

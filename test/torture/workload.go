@@ -17,6 +17,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -99,7 +100,7 @@ func (w workload) writer(ctx context.Context, reg *registry.Registry, client int
 		}
 		to := registry.Target{
 			Fingerprint: fingerprint, ManifestSeq: stored.Manifest.Chain.Seq, ManifestSHA256: stored.SHA256,
-			AMIs: stored.Manifest.Chain.AMIs, Commit: manifest.Digest([]byte(fingerprint))[:40],
+			AMIs: stored.Manifest.Chain.AMIs, Commit: text.SHA256(fingerprint)[:40],
 		}
 		to.CommitTime = firstCommit.Add(time.Duration(round) * time.Minute)
 		c.move(ctx, forward, to)
@@ -113,9 +114,9 @@ func (w workload) writer(ctx context.Context, reg *registry.Registry, client int
 // fingerprint is where a publish goes.
 func (w workload) fingerprint(client, round int) string {
 	if w.Shared {
-		return manifest.Digest([]byte("shared"))
+		return text.SHA256("shared")
 	}
-	return manifest.Digest(fmt.Appendf(nil, "%d-%d", client, round))
+	return text.SHA256(fmt.Appendf(nil, "%d-%d", client, round))
 }
 
 // clientLog does operations and notes them.
@@ -129,7 +130,7 @@ type clientLog struct {
 func now() int64 { return time.Now().UnixNano() }
 
 func (c *clientLog) publish(ctx context.Context, fingerprint string, round int) (registry.Stored, bool) {
-	id := "ami-" + manifest.Digest(fmt.Appendf(nil, "ami %d-%d", c.client, round))[:17]
+	id := "ami-" + text.SHA256(fmt.Appendf(nil, "ami %d-%d", c.client, round))[:17]
 	entry := manifest.Entry{
 		Name: fmt.Sprintf("writer%d", c.client), BuilderType: "amazon-ebs", BuilderID: "mitchellh.amazonebs",
 		PackerRunUUID: fmt.Sprintf("run-%d-%d", c.client, round), ArtifactID: "eu-west-1:" + id,

@@ -7,8 +7,6 @@ package dirstore
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // maxReads is how often a read is tried that Windows refuses while the file is being replaced.
@@ -47,7 +46,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.Object, error) {
 	for attempt := 1; ; attempt++ {
 		body, err := read(s.Address(key))
 		if err == nil {
-			return store.Object{Body: body, ETag: etag(body)}, nil
+			return store.Object{Body: body, ETag: text.SHA256(body)}, nil
 		}
 		if errors.Is(err, store.ErrTransient) && attempt < maxReads && (store.Backoff{}).Wait(ctx, 1, err) == nil {
 			continue
@@ -68,7 +67,7 @@ func (s *Store) Put(ctx context.Context, key string, body []byte, tag string) (s
 	if err := s.replace(ctx, s.Address(key), body, tag); err != nil {
 		return "", fmt.Errorf("write %s: %w", s.Address(key), err)
 	}
-	return etag(body), nil
+	return text.SHA256(body), nil
 }
 
 func check(ctx context.Context, key string) error {
@@ -103,9 +102,4 @@ func read(path string) ([]byte, error) {
 		return nil, store.ErrTooLarge
 	}
 	return body, nil
-}
-
-func etag(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/natefinch/atomic"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -75,7 +76,7 @@ func compare(path, tag string) error {
 		return nil
 	case err != nil:
 		return err
-	case tag != etag(current):
+	case tag != text.SHA256(current):
 		return store.ErrConflict
 	}
 	return nil

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package text makes text that others wrote fit to be shown: names of files, values of the
+// environment, and whatever a document in a bucket holds. A control sequence of a terminal would
+// show the user something else.
+package text
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Keep returns the characters of s for which keep is true, at most limit of them.
+func Keep(s string, limit int, keep func(rune) bool) string {
+	kept := []rune(strings.Map(func(r rune) rune {
+		if !keep(r) {
+			return -1
+		}
+		return r
+	}, s))
+	return string(kept[:min(len(kept), limit)])
+}
+
+// Clip returns the printable characters of s. After limit of them it cuts, and adds an ellipsis.
+func Clip(s string, limit int) string {
+	kept := Keep(s, len(s), unicode.IsPrint)
+	if cut := Keep(kept, limit, unicode.IsPrint); cut != kept {
+		return cut + "…"
+	}
+	return kept
+}
+
+// OneLine returns s printable, on one line, and cut to 200 characters.
+func OneLine(s string) string {
+	visible := func(r rune) bool { return unicode.IsPrint(r) || unicode.IsSpace(r) }
+	words := strings.Fields(Keep(s, len(s), visible))
+	return Keep(strings.Join(words, " "), 200, visible)
+}
+
+// List returns the names in one line, each as in OneLine.
+func List(names []string) string {
+	lines := make([]string, len(names))
+	for i, name := range names {
+		lines[i] = OneLine(name)
+	}
+	return strings.Join(lines, ", ")
+}
+
+// File returns the name of a file, in quotes if it would not show as it is, or if a CI system would
+// take the line for a command, such as "::error::".
+func File(name string) string {
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` || strings.HasPrefix(name, ":") {
+		return quoted
+	}
+	return name
+}
+
+// SHA256 returns the hash of s in lower-case hex.
+func SHA256[T ~string | ~[]byte](s T) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
