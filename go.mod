@@ -1,6 +1,6 @@
 module github.com/packer-chain/packer-plugin-chain
 
-go 1.25.11
+go 1.26
 
 replace github.com/zclconf/go-cty => github.com/nywilken/go-cty v1.13.3
 
@@ -56,6 +56,7 @@ require (
 	github.com/fatih/color v1.16.0 // indirect
 	github.com/fatih/structtag v1.2.0 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
+	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/hashicorp/consul/api v1.25.1 // indirect
 	github.com/hashicorp/errwrap v1.1.0 // indirect

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -27,7 +27,7 @@ func (c *Config) prepare() []error {
 		c.Dirty = dirtyError
 	}
 	if c.LocalManifest == "" && !record.IsUnknown(c.Path) && !record.IsUnknown(c.Image) {
-		c.LocalManifest = filepath.Join(c.Path, "manifest-"+c.Image+".json")
+		c.LocalManifest = localmanifest.Default(c.Path, c.Image)
 	}
 	errs := c.Prepare()
 	var check option.Checker

@@ -121,7 +121,7 @@ func TestConfigure_twice(t *testing.T) {
 			t.Fatal(errs)
 		}
 	}
-	if d.config.LocalManifest != "manifest-app.json" || d.config.Dirty != "error" {
+	if d.config.LocalManifest != ".chain/manifest-app.json" || d.config.Dirty != "error" {
 		t.Errorf("got %+v", d.config)
 	}
 }

@@ -31,7 +31,7 @@ type Datasource struct {
 	config Config
 }
 
-// ConfigSpec says which options there are.
+// ConfigSpec returns the options.
 func (d *Datasource) ConfigSpec() hcldec.ObjectSpec { return d.config.FlatMapstructure().HCL2Spec() }
 
 // Configure checks the options, all at once. It does no I/O.
@@ -46,12 +46,12 @@ func (d *Datasource) Configure(raws ...any) (err error) {
 	return nil
 }
 
-// OutputSpec says which outputs there are.
+// OutputSpec returns the outputs.
 func (d *Datasource) OutputSpec() hcldec.ObjectSpec {
 	return (&DatasourceOutput{}).FlatMapstructure().HCL2Spec()
 }
 
-// Execute computes the fingerprint and looks whether the image exists.
+// Execute computes the fingerprint and looks up whether the image exists.
 func (d *Datasource) Execute() (value cty.Value, err error) {
 	defer crash.Recover(`data "chain-image"`, &err)
 	ctx, stop := interrupt.Context(timeout)
@@ -67,15 +67,13 @@ func (d *Datasource) find(ctx context.Context) (DatasourceOutput, error) {
 	if err := d.config.known(); err != nil {
 		return DatasourceOutput{}, err
 	}
-	id, err := identify(ctx, d.config, os.Getenv)
+	facts, err := identify(ctx, d.config, os.Getenv)
 	if err != nil {
 		return DatasourceOutput{}, err
 	}
-	look := &lookup{config: d.config, id: id}
-	seen, err := look.run(ctx)
+	found, err := lookUp(ctx, d.config, facts)
 	if err != nil {
 		return DatasourceOutput{}, err
 	}
-	verdict := decide(d.config, id, seen, time.Now())
-	return output(d.config, id, seen, verdict)
+	return output(d.config, facts, found, decide(d.config, facts, found, time.Now()))
 }

@@ -18,8 +18,8 @@ const (
 	reasonUnpublished = "unchanged, built by an earlier run that could not publish it"
 )
 
-// verdict says whether the image has to be built.
-type verdict struct {
+// decision says whether the image has to be built.
+type decision struct {
 	needed         bool
 	reason         string
 	missingRegions []string
@@ -28,15 +28,15 @@ type verdict struct {
 }
 
 // decide is the whole decision; it asks nobody.
-func decide(c Config, id identity, s seen, now time.Time) verdict {
+func decide(c Config, facts manifest.Facts, s existing, now time.Time) decision {
 	required := s.required(c.Sources)
 	missing, why := s.check(required)
-	v := verdict{needed: true, missingRegions: missing}
+	v := decision{needed: true, missingRegions: missing}
 	switch {
 	case c.Force:
 		v.reason = "forced"
 	case s.manifest == nil:
-		v.reason = changes(c.Image, id, s.newest)
+		v.reason = changes(c.Image, facts, s.newest)
 	case s.manifest.Chain.Revoked != "":
 		v.reason = "revoked: " + text.OneLine(s.manifest.Chain.Revoked)
 	case !sameSources(s.manifest.Chain.Sources, c.Sources):
@@ -44,27 +44,27 @@ func decide(c Config, id identity, s seen, now time.Time) verdict {
 	case len(s.manifest.MissingSources()) > 0:
 		v.reason = "not complete: " + strings.Join(s.manifest.MissingSources(), ", ") + " is not built"
 	case len(required) == 0:
-		v.reason = "all of its builds are revoked or withdrawn"
+		v.reason = "all of its builds are revoked"
 	case len(why) > 0:
 		v.reason = strings.Join(why, "; ")
 	case s.olderThan(c.MaxAge, required, now):
 		v.reason = fmt.Sprintf("older than %s", shortDuration(c.MaxAge))
 	case s.unpublished:
-		return verdict{reason: reasonUnpublished, entries: s.good(c.MaxAge, now)}
+		return decision{reason: reasonUnpublished, entries: s.good(c.MaxAge, now)}
 	default:
-		return verdict{reason: reasonUnchanged, entries: s.good(c.MaxAge, now)}
+		return decision{reason: reasonUnchanged, entries: s.good(c.MaxAge, now)}
 	}
 	return v
 }
 
 // changes says what differs from the newest build of the image.
-func changes(image string, id identity, newest *manifest.Chain) string {
+func changes(image string, facts manifest.Facts, newest *manifest.Chain) string {
 	if newest == nil {
 		return "first build of " + image
 	}
-	diff := fingerprint.Diff(newest.Components, id.components)
+	diff := fingerprint.Diff(newest.Components, facts.Components)
 	if len(newest.Components) == 0 || len(diff) == 0 {
-		return fmt.Sprintf("no build of %.12s in the registry", id.fingerprint)
+		return fmt.Sprintf("no build of %.12s in the registry", facts.Fingerprint)
 	}
 	return strings.Join(diff, "; ")
 }

@@ -41,118 +41,118 @@ func described(images ...ami.Image) map[ami.Address]ami.Image {
 	return known
 }
 
-func existing(entries ...manifest.Entry) *manifest.Manifest {
-	return &manifest.Manifest{Builds: entries, Chain: &manifest.Chain{Image: "app"}}
+func existingManifest(entries ...manifest.Entry) *manifest.Manifest {
+	return &manifest.Manifest{Builds: entries, Chain: &manifest.Chain{Facts: manifest.Facts{Image: "app"}}}
 }
 
 // of is a manifest that names its sources.
 func of(sources []string, entries ...manifest.Entry) *manifest.Manifest {
-	m := existing(entries...)
+	m := existingManifest(entries...)
 	m.Chain.Sources = sources
 	return m
 }
 
 func TestDecide(t *testing.T) {
-	one := existing(built("app", "eu-west-1", ami1))
+	one := existingManifest(built("app", "eu-west-1", ami1))
 	good := described(there("available", nil))
-	revoked := existing(built("app", "eu-west-1", ami1))
+	revoked := existingManifest(built("app", "eu-west-1", ami1))
 	revoked.Chain.Revoked = "bad\nkernel"
 	twice := built("app", "eu-west-1", ami1)
 	twice.Images = append(twice.Images, manifest.Image{Provider: "aws", Region: "us-east-1", ID: ami1})
-	file := existing(manifest.Entry{Name: "f", BuilderType: "file", BuildTime: now.Unix()})
-	withdrawn := existing(built("app", "eu-west-1", ami1))
-	withdrawn.Builds[0].Revoked = manifest.Withdrawn
+	file := existingManifest(manifest.Entry{Name: "f", BuilderType: "file", BuildTime: now.Unix()})
+	allRevoked := existingManifest(built("app", "eu-west-1", ami1))
+	allRevoked.Builds[0].Revoked = "bad kernel"
 	eu := []string{"eu-west-1"}
 	old := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "4f1c9e2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Name: "parent base", Value: ami1}}
 	now2 := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "98aa01bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}, {Name: "parent base", Value: ami2}}
 
 	tests := map[string]struct {
 		config Config
-		id     identity
-		seen   seen
-		want   verdict
+		facts  manifest.Facts
+		seen   existing
+		want   decision
 	}{
 		"nothing there": {
 			config: Config{Image: "app"},
-			want:   verdict{needed: true, reason: "first build of app"},
+			want:   decision{needed: true, reason: "first build of app"},
 		},
 		"changed": {
-			id:   identity{components: now2},
-			seen: seen{newest: &manifest.Chain{Components: old}},
-			want: verdict{needed: true, reason: "template: 4f1c9e2 -> 98aa01b; parent base: " + ami1 + " -> " + ami2},
+			facts: manifest.Facts{Components: now2},
+			seen:  existing{newest: &manifest.Chain{Facts: manifest.Facts{Components: old}}},
+			want:  decision{needed: true, reason: "template: 4f1c9e2 -> 98aa01b; parent base: " + ami1 + " -> " + ami2},
 		},
 		"there": {
-			seen: seen{manifest: one, regions: eu, images: good},
-			want: verdict{reason: "unchanged", entries: one.Builds},
+			seen: existing{manifest: one, regions: eu, images: good},
+			want: decision{reason: "unchanged", entries: one.Builds},
 		},
 		"forced": {
 			config: Config{Force: true},
-			seen:   seen{manifest: one, regions: eu, images: good},
-			want:   verdict{needed: true, reason: "forced"},
+			seen:   existing{manifest: one, regions: eu, images: good},
+			want:   decision{needed: true, reason: "forced"},
 		},
 		"in another region only": {
-			seen: seen{manifest: one, regions: []string{"eu-west-1", "us-east-1"}, images: good},
-			want: verdict{needed: true, reason: "missing in us-east-1", missingRegions: []string{"us-east-1"}},
+			seen: existing{manifest: one, regions: []string{"eu-west-1", "us-east-1"}, images: good},
+			want: decision{needed: true, reason: "missing in us-east-1", missingRegions: []string{"us-east-1"}},
 		},
 		// What EC2 said was kept by id, so that the answer of one region stood for both.
 		"the same id in a region where it is not": {
-			seen: seen{manifest: existing(twice), regions: []string{"eu-west-1", "us-east-1"}, images: good},
-			want: verdict{needed: true, reason: ami1 + " in us-east-1 is gone", missingRegions: []string{"us-east-1"}},
+			seen: existing{manifest: existingManifest(twice), regions: []string{"eu-west-1", "us-east-1"}, images: good},
+			want: decision{needed: true, reason: ami1 + " in us-east-1 is gone", missingRegions: []string{"us-east-1"}},
 		},
 		"gone, or of another owner": {
-			seen: seen{manifest: one, regions: eu},
-			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: eu},
+			seen: existing{manifest: one, regions: eu},
+			want: decision{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: eu},
 		},
 		"pending": {
-			seen: seen{manifest: one, regions: eu, images: described(there("pending", nil))},
-			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is pending", missingRegions: eu},
+			seen: existing{manifest: one, regions: eu, images: described(there("pending", nil))},
+			want: decision{needed: true, reason: ami1 + " in eu-west-1 is pending", missingRegions: eu},
 		},
 		"disabled": {
-			seen: seen{manifest: one, regions: eu, images: described(there("disabled", nil))},
-			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is disabled", missingRegions: eu},
+			seen: existing{manifest: one, regions: eu, images: described(there("disabled", nil))},
+			want: decision{needed: true, reason: ami1 + " in eu-west-1 is disabled", missingRegions: eu},
 		},
 		"revoked in the manifest": {
-			seen: seen{manifest: revoked, regions: eu, images: good},
-			want: verdict{needed: true, reason: "revoked: bad kernel"},
+			seen: existing{manifest: revoked, regions: eu, images: good},
+			want: decision{needed: true, reason: "revoked: bad kernel"},
 		},
 		"revoked by tag": {
-			seen: seen{manifest: one, regions: eu, images: described(
+			seen: existing{manifest: one, regions: eu, images: described(
 				there("available", map[string]string{tags.Revoked: "CVE"}))},
-			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is revoked: CVE", missingRegions: eu},
+			want: decision{needed: true, reason: ami1 + " in eu-west-1 is revoked: CVE", missingRegions: eu},
 		},
-		// What was left was revoked, and the manifest was not: the last publication was withdrawn.
+		// What is left is revoked, and the manifest is not.
 		"nothing left that counts": {
-			seen: seen{manifest: withdrawn, regions: eu, images: good},
-			want: verdict{needed: true, reason: "all of its builds are revoked or withdrawn"},
+			seen: existing{manifest: allRevoked, regions: eu, images: good},
+			want: decision{needed: true, reason: "all of its builds are revoked"},
 		},
 		"one of two sources": {
 			config: Config{Sources: []string{"amazon-ebs.app", "amazon-ebs.arm64"}},
-			seen:   seen{manifest: of([]string{"amazon-ebs.arm64", "amazon-ebs.app"}, one.Builds...), regions: eu, images: good},
-			want:   verdict{needed: true, reason: "not complete: amazon-ebs.arm64 is not built"},
+			seen:   existing{manifest: of([]string{"amazon-ebs.arm64", "amazon-ebs.app"}, one.Builds...), regions: eu, images: good},
+			want:   decision{needed: true, reason: "not complete: amazon-ebs.arm64 is not built"},
 		},
 		"older than a week allows": {
 			config: Config{MaxAge: 12 * time.Hour},
-			seen:   seen{manifest: one, regions: eu, images: good},
-			want:   verdict{needed: true, reason: "older than 12h"},
+			seen:   existing{manifest: one, regions: eu, images: good},
+			want:   decision{needed: true, reason: "older than 12h"},
 		},
 		"young enough": {
 			config: Config{MaxAge: 168 * time.Hour},
-			seen:   seen{manifest: one, regions: eu, images: good},
-			want:   verdict{reason: "unchanged", entries: one.Builds},
+			seen:   existing{manifest: one, regions: eu, images: good},
+			want:   decision{reason: "unchanged", entries: one.Builds},
 		},
 		"built and not published": {
-			seen: seen{manifest: one, regions: eu, images: good, unpublished: true},
-			want: verdict{reason: reasonUnpublished, entries: one.Builds},
+			seen: existing{manifest: one, regions: eu, images: good, unpublished: true},
+			want: decision{reason: reasonUnpublished, entries: one.Builds},
 		},
 		"no AMI at all": {
-			seen: seen{manifest: file},
-			want: verdict{reason: "unchanged", entries: file.Builds},
+			seen: existing{manifest: file},
+			want: decision{reason: "unchanged", entries: file.Builds},
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := decide(tt.config, tt.id, tt.seen, now)
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
+			got := decide(tt.config, tt.facts, tt.seen, now)
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(decision{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -164,7 +164,7 @@ func TestDecide(t *testing.T) {
 func TestDecide_earlierRuns(t *testing.T) {
 	arm, amd := built("arm64", "eu-west-1", ami1), built("amd64", "eu-west-1", ami2)
 	amd.PackerRunUUID, amd.BuildTime = "last", now.Unix()
-	m := existing(arm, amd)
+	m := existingManifest(arm, amd)
 	m.LastRunUUID = "last"
 	both := []string{"amazon-ebs.amd64", "amazon-ebs.arm64"}
 	last := ami.Image{ID: ami2, Region: "eu-west-1", State: "available"}
@@ -172,24 +172,24 @@ func TestDecide_earlierRuns(t *testing.T) {
 	tests := map[string]struct {
 		config Config
 		images map[ami.Address]ami.Image
-		want   verdict
+		want   decision
 	}{
-		"both are good":           {images: described(earlier, last), want: verdict{reason: "unchanged", entries: []manifest.Entry{amd, arm}}},
-		"the earlier one is gone": {images: described(last), want: verdict{reason: "unchanged", entries: []manifest.Entry{amd}}},
+		"both are good":           {images: described(earlier, last), want: decision{reason: "unchanged", entries: []manifest.Entry{amd, arm}}},
+		"the earlier one is gone": {images: described(last), want: decision{reason: "unchanged", entries: []manifest.Entry{amd}}},
 		"the earlier one is old": {config: Config{MaxAge: 12 * time.Hour}, images: described(earlier, last),
-			want: verdict{reason: "unchanged", entries: []manifest.Entry{amd}}},
+			want: decision{reason: "unchanged", entries: []manifest.Entry{amd}}},
 		"the last one is gone": {images: described(earlier),
-			want: verdict{needed: true, reason: ami2 + " in eu-west-1 is gone", missingRegions: []string{"eu-west-1"}}},
+			want: decision{needed: true, reason: ami2 + " in eu-west-1 is gone", missingRegions: []string{"eu-west-1"}}},
 		"both are wanted, and the earlier one is gone": {config: Config{Sources: both}, images: described(last),
-			want: verdict{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: []string{"eu-west-1"}}},
+			want: decision{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: []string{"eu-west-1"}}},
 		"both are wanted, and the earlier one is old": {config: Config{Sources: both, MaxAge: 12 * time.Hour}, images: described(earlier, last),
-			want: verdict{needed: true, reason: "older than 12h"}},
+			want: decision{needed: true, reason: "older than 12h"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			m.Chain.Sources = tt.config.Sources
-			got := decide(tt.config, identity{}, seen{manifest: m, regions: []string{"eu-west-1"}, images: tt.images}, now)
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
+			got := decide(tt.config, manifest.Facts{}, existing{manifest: m, regions: []string{"eu-west-1"}, images: tt.images}, now)
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(decision{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -215,8 +215,8 @@ func TestDecide_builds(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := seen{manifest: of(tt.stored, entryA, entryB), regions: []string{"eu-west-1"}, images: described(there("available", nil))}
-			v := decide(Config{Sources: tt.wanted}, identity{}, s, now)
+			s := existing{manifest: of(tt.stored, entryA, entryB), regions: []string{"eu-west-1"}, images: described(there("available", nil))}
+			v := decide(Config{Sources: tt.wanted}, manifest.Facts{}, s, now)
 			if v.reason != tt.want || v.needed != (tt.want != "unchanged") {
 				t.Errorf("got %v, %q; want %q", v.needed, v.reason, tt.want)
 			}

@@ -72,12 +72,12 @@ func publish(t *testing.T, rec record.Record, entries ...manifest.Entry) registr
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored, err := reg.Publish(t.Context(), entries, rec.Facts())
+	stored, err := reg.Publish(t.Context(), rec.Facts, entries, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	to := registry.Target{Fingerprint: rec.Fingerprint, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
-	if _, err := reg.Move(t.Context(), rec.Image, "latest", to, registry.Always, "test"); err != nil {
+	if _, err := reg.Move(t.Context(), rec.Image, "latest", to, registry.Always, "test", nil); err != nil {
 		t.Fatal(err)
 	}
 	return stored
@@ -140,29 +140,6 @@ func TestExecute_builds(t *testing.T) {
 	looked(t, "", "sources: file.image -> any")
 }
 
-// TestExecute_withdrawn has the last publication withdrawn, after a revoked one was built again. Nothing of the image
-// was left, and it was unchanged.
-func TestExecute_withdrawn(t *testing.T) {
-	offline(t)
-	newRepo(t, app)
-	rec := looked(t, "", "first build of app")
-	publish(t, rec, entry("1", now))
-	revoke(t, rec, "holds a leaked key")
-	rec = looked(t, "", "revoked: holds a leaked key")
-	publish(t, rec, entry("2", now))
-	looked(t, "", "unchanged")
-	reg, err := connect.Registry(t.Context(), rec.Registry, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := reg.Withdraw(t.Context(), "app", rec.Fingerprint, []manifest.Entry{entry("2", now)}); err != nil {
-		t.Fatal(err)
-	}
-	if value, err := execute(t, ""); err != nil || !value.GetAttr("needed").True() {
-		t.Errorf("got %#v, %v", value, err)
-	}
-}
-
 // revoke does to a manifest what docs/registry.md says.
 func revoke(t *testing.T, rec record.Record, reason string) {
 	t.Helper()
@@ -220,7 +197,7 @@ func TestExecute_damaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := execute(t, "")
-	if want := "find image app: read " + path + ": corrupt: it is cut short"; err == nil || err.Error() != want {
+	if want := "find image app: read " + path + ": corrupt: unexpected EOF within \"/builds\" after offset 10"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -228,13 +205,13 @@ func TestExecute_damaged(t *testing.T) {
 // local writes a local manifest, as the post-processor leaves it when it could not publish.
 func local(t *testing.T, rec record.Record, published *bool, entries ...manifest.Entry) {
 	t.Helper()
-	m, _ := manifest.Merge(nil, entries, rec.Facts(), now, "unpublished")
+	m, _ := manifest.Merge(nil, rec.Facts, entries, now, "unpublished")
 	m.Chain.Published = published
 	body, err := manifest.Encode(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, ".", map[string]string{"app/manifest-app.json": string(body)})
+	write(t, ".", map[string]string{"app/.chain/manifest-app.json": string(body)})
 }
 
 // TestExecute_local has local manifests of all kinds beside an empty registry.
@@ -254,9 +231,9 @@ func TestExecute_local(t *testing.T) {
 			local(t, rec, &no, entry("1", now))
 		}, "no build of SHORT in the registry"},
 		"of another image": {func(t *testing.T, rec record.Record) { rec.Image = "other"; local(t, rec, &no, entry("1", now)) }, "first build of app"},
-		"corrupt":          {func(t *testing.T, _ record.Record) { write(t, ".", map[string]string{"app/manifest-app.json": "{"}) }, "first build of app"},
+		"corrupt":          {func(t *testing.T, _ record.Record) { write(t, ".", map[string]string{"app/.chain/manifest-app.json": "{"}) }, "first build of app"},
 		"Packer's own": {func(t *testing.T, _ record.Record) {
-			write(t, ".", map[string]string{"app/manifest-app.json": `{"builds":[{"name":"x"}],"last_run_uuid":"u"}`})
+			write(t, ".", map[string]string{"app/.chain/manifest-app.json": `{"builds":[{"name":"x"}],"last_run_uuid":"u"}`})
 		}, "first build of app"},
 	}
 	for name, tt := range tests {
@@ -321,7 +298,6 @@ func TestExecute_localIsNotIt(t *testing.T) {
 		want    string
 	}{
 		"revoked since":      {revoked: "holds a leaked key", want: "revoked: holds a leaked key"},
-		"withdrawn before":   {revoked: manifest.Withdrawn, want: reasonUnpublished},
 		"of other sources":   {options: `sources = ["file.image"]`, want: "sources: any -> file.image"},
 		"of the same source": {want: reasonUnpublished},
 	}
@@ -357,20 +333,20 @@ func TestExecute_localRelic(t *testing.T) {
 }
 
 func TestTags(t *testing.T) {
-	id := identity{
-		fingerprint: strings.Repeat("1", 64), git: manifest.Git{SHA: "a", Name: "a-dirty-1", Commit: "c"},
-		parents: []manifest.Parent{{Image: "base", AMI: ami1}, {Image: "docker", Identity: "sha256:x"}, {Image: "other", AMI: ami2}},
+	facts := manifest.Facts{
+		Fingerprint: strings.Repeat("1", 64), Git: manifest.Git{SHA: "a", Name: "a-dirty-1", Commit: "c"},
+		Parents: []manifest.Parent{{Image: "base", AMI: ami1}, {Image: "docker", Identity: "sha256:x"}, {Image: "other", AMI: ami2}},
 	}
 	want := map[string]string{
-		"chain:image": "app", "chain:fingerprint": id.fingerprint, "chain:commit": "c", "chain:git-sha": "a-dirty-1", "chain:parent": ami1 + " " + ami2,
+		"chain:image": "app", "chain:fingerprint": facts.Fingerprint, "chain:commit": "c", "chain:git-sha": "a-dirty-1", "chain:parent": ami1 + " " + ami2,
 	}
-	if diff := cmp.Diff(want, builderTags(Config{Image: "app"}, id)); diff != "" {
+	if diff := cmp.Diff(want, builderTags(Config{Image: "app"}, facts)); diff != "" {
 		t.Error(diff)
 	}
-	id.git.Name, id.parents = "", nil
+	facts.Git.Name, facts.Parents = "", nil
 	delete(want, "chain:git-sha")
 	delete(want, "chain:parent")
-	if diff := cmp.Diff(want, builderTags(Config{Image: "app"}, id)); diff != "" {
+	if diff := cmp.Diff(want, builderTags(Config{Image: "app"}, facts)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // current are the entries that make up the image; none where there is no manifest.
-func (s seen) current() []manifest.Entry {
+func (s existing) current() []manifest.Entry {
 	if s.manifest == nil {
 		return nil
 	}
@@ -24,7 +24,7 @@ func (s seen) current() []manifest.Entry {
 // required are the entries that have to be good, or the image is needed. Where the template names no sources, any run
 // makes a complete image, and the last one counts: of what earlier runs left of other sources, nobody knows whether it
 // is ever built again.
-func (s seen) required(builds []string) []manifest.Entry {
+func (s existing) required(builds []string) []manifest.Entry {
 	current := s.current()
 	ofLastRun := func(e manifest.Entry) bool { return e.PackerRunUUID == s.manifest.LastRunUUID }
 	if len(builds) > 0 || !slices.ContainsFunc(current, ofLastRun) {
@@ -34,7 +34,7 @@ func (s seen) required(builds []string) []manifest.Entry {
 }
 
 // good are the entries that may be handed on. Those that are required are among them, in an image that is not needed.
-func (s seen) good(maxAge time.Duration, now time.Time) []manifest.Entry {
+func (s existing) good(maxAge time.Duration, now time.Time) []manifest.Entry {
 	return slices.DeleteFunc(s.current(), func(e manifest.Entry) bool {
 		alone := []manifest.Entry{e}
 		missing, _ := s.check(alone)
@@ -44,7 +44,7 @@ func (s seen) good(maxAge time.Duration, now time.Time) []manifest.Entry {
 
 // check looks, for each wanted region, whether each entry's AMI is there. It answers the regions
 // where one is not, and why, in words.
-func (s seen) check(entries []manifest.Entry) (missing, why []string) {
+func (s existing) check(entries []manifest.Entry) (missing, why []string) {
 	for _, region := range s.regions {
 		problems := s.checkRegion(region, entries)
 		if len(problems) > 0 {
@@ -55,7 +55,7 @@ func (s seen) check(entries []manifest.Entry) (missing, why []string) {
 	return missing, why
 }
 
-func (s seen) checkRegion(region string, entries []manifest.Entry) []string {
+func (s existing) checkRegion(region string, entries []manifest.Entry) []string {
 	var problems []string
 	for _, entry := range entries {
 		amis := entry.AMIs()
@@ -92,7 +92,7 @@ func problemOf(there map[ami.Address]ami.Image, want manifest.Image) string {
 }
 
 // olderThan tells whether the oldest of the entries is older than that. An age of 0 is no limit.
-func (s seen) olderThan(maxAge time.Duration, entries []manifest.Entry, now time.Time) bool {
+func (s existing) olderThan(maxAge time.Duration, entries []manifest.Entry, now time.Time) bool {
 	var oldest time.Time
 	for _, entry := range entries {
 		if built := time.Unix(entry.BuildTime, 0); entry.BuildTime > 0 && (oldest.IsZero() || built.Before(oldest)) {

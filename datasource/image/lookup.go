@@ -19,58 +19,63 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
-// newestRef is the ref whose build a new one is compared with.
+// newestRef is the ref to the build that a new one is compared with.
 const newestRef = "latest"
 
-// lookup asks what there is of an image.
-type lookup struct {
-	config Config
-	id     identity
-}
-
-// seen is what there is. Its zero value is: nothing.
-type seen struct {
-	// manifest is that of the fingerprint; nil where there is none. Unpublished is true when a part of
-	// it is in the local manifest only.
+// existing is what exists of an image. Its zero value is: nothing.
+type existing struct {
+	// manifest is that of the fingerprint, nil if there is none. Unpublished is true if a part of it
+	// is in the local manifest only.
 	manifest    *manifest.Manifest
 	unpublished bool
-	// regions are those in which the AMIs must be; images are the AMIs that are there and ours, in any
-	// state.
+	// regions are those in which the AMIs must exist. images are the AMIs that exist and are ours,
+	// in any state.
 	regions []string
 	images  map[ami.Address]ami.Image
-	// newest is the newest build of the image, where that is another; nil where there is none.
+	// newest is the newest build of the image, if the fingerprint has none; nil if the image has none.
 	newest *manifest.Chain
 }
 
-func (l *lookup) run(ctx context.Context) (seen, error) {
-	reg, err := connect.Registry(ctx, l.config.Registry, &l.config.Config)
+// lookUp returns what exists of the image that facts describe.
+func lookUp(ctx context.Context, c Config, facts manifest.Facts) (existing, error) {
+	reg, err := connect.Registry(ctx, c.Registry, &c.Config)
 	if err != nil {
-		return seen{}, err
+		return existing{}, err
 	}
-	var s seen
-	var newest *registry.Ref
-	group, groupCtx := errgroup.WithContext(ctx)
+	published, newest, err := readRegistry(ctx, reg, facts)
+	if err != nil {
+		return existing{}, err
+	}
+	local := readLocal(c.LocalManifest)
+	found, unpublished := addUnpublished(published, local, facts)
+	if found == nil {
+		chain, err := readNewest(ctx, reg, newest)
+		if chain == nil && local != nil && local.Chain.Image == facts.Image {
+			// The channels of the image may have other names.
+			chain = local.Chain
+		}
+		return existing{newest: chain}, err
+	}
+	regions, images, err := lookUpAMIs(ctx, c, found.Current())
+	return existing{manifest: found, unpublished: unpublished, regions: regions, images: images}, err
+}
+
+// readRegistry reads the manifest of the fingerprint and the ref to the newest build, concurrently.
+// Each is nil if it does not exist.
+func readRegistry(ctx context.Context, reg *registry.Registry, facts manifest.Facts) (
+	published *manifest.Manifest, newest *registry.Ref, err error,
+) {
+	group, ctx := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("read the build", func() error {
-		stored, err := reg.Manifest(groupCtx, l.config.Image, l.id.fingerprint)
-		s.manifest = stored.Manifest
+		stored, err := reg.Manifest(ctx, facts.Image, facts.Fingerprint)
+		published = stored.Manifest
 		return unlessMissing(err)
 	}))
 	group.Go(crash.Guard("read the newest build", func() (err error) {
-		newest, err = reg.Ref(groupCtx, l.config.Image, newestRef)
+		newest, err = reg.Ref(ctx, facts.Image, newestRef)
 		return unlessMissing(err)
 	}))
-	if err := group.Wait(); err != nil {
-		return seen{}, err
-	}
-	l.addUnpublished(&s)
-	if s.manifest == nil {
-		s.newest, err = l.readNewest(ctx, reg, newest)
-		if s.newest == nil {
-			s.newest = l.localNewest()
-		}
-		return s, err
-	}
-	return s, l.checkAMIs(ctx, &s)
+	return published, newest, group.Wait()
 }
 
 func unlessMissing(err error) error {
@@ -80,13 +85,13 @@ func unlessMissing(err error) error {
 	return err
 }
 
-// readNewest reads the build that this one is compared with, to say what changed. A damaged one stops
-// nothing: it only makes the reason less exact.
-func (l *lookup) readNewest(ctx context.Context, reg *registry.Registry, ref *registry.Ref) (*manifest.Chain, error) {
+// readNewest reads the build that this one is compared with, to say what changed. A damaged one
+// does not fail the run: it only makes the reason less exact.
+func readNewest(ctx context.Context, reg *registry.Registry, ref *registry.Ref) (*manifest.Chain, error) {
 	if ref == nil {
 		return nil, nil
 	}
-	stored, err := reg.Manifest(ctx, l.config.Image, ref.Fingerprint)
+	stored, err := reg.Manifest(ctx, ref.Image, ref.Fingerprint)
 	var newer *manifest.SchemaError
 	if errors.Is(err, manifest.ErrCorrupt) || errors.As(err, &newer) {
 		log.Printf("[WARN] compare with the newest build: %s", err)
@@ -98,62 +103,61 @@ func (l *lookup) readNewest(ctx context.Context, reg *registry.Registry, ref *re
 	return stored.Manifest.Chain, nil
 }
 
-// localNewest is the build of the local manifest, for images whose channels have other names.
-func (l *lookup) localNewest() *manifest.Chain {
-	local, _, err := localmanifest.Read(l.config.LocalManifest)
-	if err != nil || local.Chain == nil || local.Chain.Image != l.config.Image {
+// readLocal reads the local manifest. It returns nil if there is none, and for a damaged one.
+func readLocal(path string) *manifest.Manifest {
+	local, _, err := localmanifest.Read(path)
+	if err != nil || local.Chain == nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			log.Printf("[WARN] read %s: %s", path, err)
+		}
 		return nil
 	}
-	return local.Chain
+	return local
 }
 
-// addUnpublished adds what an earlier run built from the same parts and could not publish. It is not wanted for other
-// sources than those that make the image now; nor for a revoked image, as its publication would take the revocation off,
-// and nothing says that it was built later. A withdrawal says only that another publication failed.
-func (l *lookup) addUnpublished(s *seen) {
-	local, _, err := localmanifest.Read(l.config.LocalManifest)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			log.Printf("[WARN] read %s: %s", l.config.LocalManifest, err)
-		}
-		return
+// addUnpublished adds what an earlier run built from the same parts and could not publish. It is
+// ignored if the list of sources has changed, or if the image was revoked: publishing it would lift
+// the revocation, and it may be older.
+func addUnpublished(published, local *manifest.Manifest, facts manifest.Facts) (*manifest.Manifest, bool) {
+	switch {
+	case local == nil,
+		local.Belongs(facts.Image, facts.Fingerprint) != nil,
+		!sameSources(local.Chain.Sources, facts.Sources),
+		published != nil && published.Chain.Revoked != "":
+		return published, false
 	}
-	if local.Belongs(l.config.Image, l.id.fingerprint) != nil || !sameSources(local.Chain.Sources, l.config.Sources) {
-		return
-	}
-	if s.manifest != nil && s.manifest.Chain.Revoked != "" && s.manifest.Chain.Revoked != manifest.Withdrawn {
-		return
-	}
-	entries := localmanifest.Unpublished(s.manifest, local)
-	s.manifest, s.unpublished = manifest.Merge(s.manifest, entries, *local.Chain, time.Now(), local.Chain.WriteID)
+	entries := localmanifest.Unpublished(published, local)
+	return manifest.Merge(published, local.Chain.Facts, entries, time.Now(), local.Chain.WriteID)
 }
 
-// checkAMIs asks EC2, in all regions side by side, which AMIs of the manifest are there. An image
-// that is no AMI needs no AWS.
-func (l *lookup) checkAMIs(ctx context.Context, s *seen) error {
+// lookUpAMIs asks EC2, in all regions concurrently, which AMIs of the entries exist. An image that
+// is not an AMI needs no AWS.
+func lookUpAMIs(ctx context.Context, c Config, entries []manifest.Entry) (
+	regions []string, images map[ami.Address]ami.Image, err error,
+) {
 	ids := map[string][]string{}
-	for _, entry := range s.current() {
+	for _, entry := range entries {
 		for _, image := range entry.AMIs() {
 			ids[image.Region] = append(ids[image.Region], image.ID)
 		}
 	}
-	s.regions = l.config.Regions
 	if len(ids) == 0 {
-		return nil
+		return c.Regions, nil, nil
 	}
-	images, region, err := connect.Images(ctx, &l.config.Config, nil)
+	client, region, err := connect.Images(ctx, &c.Config, nil)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if len(s.regions) == 0 {
-		s.regions = []string{region}
+	regions = c.Regions
+	if len(regions) == 0 {
+		regions = []string{region}
 	}
 	wanted := map[string][]string{}
-	for _, region := range s.regions {
+	for _, region := range regions {
 		if len(ids[region]) > 0 {
 			wanted[region] = ids[region]
 		}
 	}
-	s.images, err = images.Lookup(ctx, wanted, nil)
-	return err
+	images, err = client.Lookup(ctx, wanted, nil)
+	return regions, images, err
 }

@@ -13,15 +13,14 @@ import (
 )
 
 // output is what the data source says of the image.
-func output(c Config, id identity, s seen, v verdict) (DatasourceOutput, error) {
+func output(c Config, facts manifest.Facts, s existing, v decision) (DatasourceOutput, error) {
 	out := DatasourceOutput{
-		Needed: v.needed, Reason: v.reason, Fingerprint: id.fingerprint, Short: id.fingerprint[:12],
-		GitSHA: id.git.SHA, Commit: id.git.Commit, Branch: id.git.Branch, Dirty: id.git.Dirty,
-		Tags: builderTags(c, id), AMIs: map[string]string{}, MissingRegions: append([]string{}, v.missingRegions...),
+		Needed: v.needed, Reason: v.reason, Fingerprint: facts.Fingerprint, Short: facts.Fingerprint[:12],
+		GitSHA: facts.Git.SHA, Commit: facts.Git.Commit, Branch: facts.Git.Branch, Dirty: facts.Git.Dirty,
+		Tags: builderTags(c, facts), AMIs: map[string]string{}, MissingRegions: append([]string{}, v.missingRegions...),
 	}
 	rec := record.Record{
-		Registry: c.Registry, Image: c.Image, Fingerprint: id.fingerprint, Needed: v.needed, Reason: v.reason,
-		Git: id.git, Components: id.components, Parents: id.parents, Sources: c.Sources, Tags: out.Tags,
+		Facts: facts, Registry: c.Registry, Needed: v.needed, Reason: v.reason, Tags: out.Tags,
 		LocalManifest: c.LocalManifest, Regions: c.Regions,
 	}
 	if !v.needed {
@@ -29,7 +28,7 @@ func output(c Config, id identity, s seen, v verdict) (DatasourceOutput, error) 
 		out.AMIs = manifest.AMIMap(rec.Entries)
 		out.ID = firstID(rec.Entries, s.regions)
 	}
-	components, err := json.Marshal(id.components)
+	components, err := json.Marshal(facts.Components)
 	if err != nil {
 		return DatasourceOutput{}, fmt.Errorf("encode components: %w", err)
 	}
@@ -56,14 +55,14 @@ func firstID(entries []manifest.Entry, regions []string) string {
 }
 
 // builderTags are those for the builder: few, short, and known before the build.
-func builderTags(c Config, id identity) map[string]string {
+func builderTags(c Config, facts manifest.Facts) map[string]string {
 	all := map[string]string{
-		tags.Image: c.Image, tags.Fingerprint: id.fingerprint, tags.Commit: id.git.Commit}
-	if id.git.Name != "" {
-		all[tags.GitSHA] = id.git.Name
+		tags.Image: c.Image, tags.Fingerprint: facts.Fingerprint, tags.Commit: facts.Git.Commit}
+	if facts.Git.Name != "" {
+		all[tags.GitSHA] = facts.Git.Name
 	}
 	var parents []string
-	for _, parent := range id.parents {
+	for _, parent := range facts.Parents {
 		if parent.AMI != "" {
 			parents = append(parents, parent.AMI)
 		}

@@ -44,7 +44,7 @@ func publishedAMIs(t *testing.T, quick bool, amis map[string]string) (dir string
 	if quick {
 		to.AMIs = amis
 	}
-	_, err = reg.Move(t.Context(), "base", "latest", to, registry.Always, "test")
+	_, err = reg.Move(t.Context(), "base", "latest", to, registry.Always, "test", nil)
 	check(t, err)
 	return dir
 }

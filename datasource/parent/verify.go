@@ -88,7 +88,7 @@ func entryAMIs(entry manifest.Entry) []manifest.Image {
 	if amis := entry.AMIs(); len(amis) > 0 {
 		return amis
 	}
-	return artifact.FromID(entry.ArtifactID)
+	return manifest.ImagesFromID(entry.ArtifactID)
 }
 
 func (r *resolver) fits(image ami.Image) bool {

@@ -173,8 +173,6 @@ func lacking(m *manifest.Manifest) string {
 		return "names no build of its last run"
 	case m.Chain == nil:
 		return ""
-	case m.Chain.Revoked == manifest.Withdrawn:
-		return "is " + manifest.Withdrawn
 	case len(m.Current()) == 0:
 		return "names no build that is not revoked, of the sources that it wants"
 	}

@@ -39,7 +39,7 @@ func published(t *testing.T, facts manifest.Chain) (dir string) {
 		t.Fatal(err)
 	}
 	to := registry.Target{Fingerprint: facts.Fingerprint, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
-	if _, err := reg.Move(t.Context(), facts.Image, "latest", to, registry.Always, "test"); err != nil {
+	if _, err := reg.Move(t.Context(), facts.Image, "latest", to, registry.Always, "test", nil); err != nil {
 		t.Fatal(err)
 	}
 	return dir

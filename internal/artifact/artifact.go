@@ -5,26 +5,10 @@
 package artifact
 
 import (
-	"strings"
-
 	"github.com/mitchellh/mapstructure"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
-
-// FromID reads the id of an artifact as the Amazon plugin writes it, "region:ami-…" joined by
-// commas. It answers nothing for an id of any other form.
-func FromID(id string) []manifest.Image {
-	var images []manifest.Image
-	for part := range strings.SplitSeq(id, ",") {
-		region, ami, ok := strings.Cut(part, ":")
-		if !ok || !manifest.IsRegion(region) || !manifest.IsAMI(ami) {
-			return nil
-		}
-		images = append(images, manifest.Image{Provider: manifest.ProviderAWS, Region: region, ID: ami})
-	}
-	return images
-}
 
 // described is what is read of an image in the state of an artifact. The names are those of
 // packer-plugin-sdk/packer/registry/image.Image, in which builders describe their images.

@@ -4,39 +4,10 @@ package artifact
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
-
-// FuzzFromID reads the ids of artifacts, which any builder may write. What is taken for AMIs is the
-// whole id and nothing else.
-func FuzzFromID(f *testing.F) {
-	const id = "ami-0a1b2c3d4e5f60718"
-	for _, seed := range []string{
-		"", "eu-west-1:" + id, "eu-west-1:" + id + ",us-east-1:" + id, "eu-west-1:" + id + ",", "eu-west-1:" + id + "\n",
-		"eu-west-1\n:" + id, "sha256:" + strings.Repeat("a", 64), "File", ":", ",,,", "eu-west-1:" + id + ":" + id, "eu-west-1: " + id,
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, artifact string) {
-		images := FromID(artifact)
-		if len(images) == 0 {
-			return
-		}
-		var parts []string
-		for _, image := range images {
-			if !manifest.IsAMI(image.ID) || !manifest.IsRegion(image.Region) {
-				t.Errorf("%q holds the AMI %q in %q", artifact, image.ID, image.Region)
-			}
-			parts = append(parts, image.Region+":"+image.ID)
-		}
-		if again := strings.Join(parts, ","); again != artifact {
-			t.Errorf("%q was read as %q", artifact, again)
-		}
-	})
-}
 
 // FuzzState reads what a builder says about its images and its data, which comes over RPC as maps and
 // lists of anything. An AMI that is taken is one.

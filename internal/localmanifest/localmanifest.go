@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package localcopy is the manifest in a local file: the copy that each run leaves in its folder, and
-// what a run leaves there that could not publish. It also reads the files of Packer's own manifest
-// post-processor.
+// Package localmanifest is the manifest in a local file: the copy of the registry's manifest that
+// each run leaves beside its template, and what a run leaves there that it could not publish. It
+// also reads the files of Packer's own manifest post-processor.
 package localmanifest
 
 import (
@@ -23,11 +23,23 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// lockWait is how often a lock that another process holds is asked for again.
-const lockWait = 20 * time.Millisecond
+const (
+	// folder holds the local manifests of the templates beside it. It carries its own .gitignore, so
+	// that git never takes them for files of the image.
+	folder = ".chain"
 
-// Read reads a manifest and its bytes. The error is [fs.ErrNotExist] when there is no such file. It
-// names no path.
+	// lockWait is how long to wait between two attempts to take a lock.
+	lockWait = 20 * time.Millisecond
+)
+
+// Default returns the file of an image's local manifest, if the template names no other: in the
+// folder .chain beside the template.
+func Default(dir, image string) string {
+	return filepath.Join(dir, folder, "manifest-"+image+".json")
+}
+
+// Read returns a manifest and its bytes. The error is [fs.ErrNotExist] if the file does not exist.
+// It does not name the path.
 func Read(path string) (*manifest.Manifest, []byte, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,7 +48,8 @@ func Read(path string) (*manifest.Manifest, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// A pipe or a device has no size, and reading it may never end; a wrong path may lead to a disk image.
+	// A pipe or a device has no size, and reading it may never end; a wrong path may lead to a disk
+	// image.
 	if !info.Mode().IsRegular() || info.Size() > manifest.MaxSize {
 		return nil, nil, fmt.Errorf("not a manifest: a file of at most %d bytes is expected", manifest.MaxSize)
 	}
@@ -48,14 +61,14 @@ func Read(path string) (*manifest.Manifest, []byte, error) {
 	return m, body, err
 }
 
-// Replace changes a local manifest under a lock, and by a rename, so that no reader ever sees a part of
-// it. edit gets what is there, or an empty manifest; it answers nil to leave it. A file that is no
-// manifest of this plugin is not replaced: the option may name the wrong one.
+// Replace changes a local manifest under a lock, and by a rename, so that no reader ever sees a
+// part of it. The edit gets the present manifest, or an empty one, and returns nil to leave it. A
+// file that is not a manifest of this plugin is not replaced: the option may name the wrong one.
 func Replace(ctx context.Context, path string, edit func(*manifest.Manifest) ([]byte, error)) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	// The lock lies elsewhere: a file beside the copy would be an uncommitted file of the image.
+	// The lock lies elsewhere: beside the manifest, it would be an uncommitted file of the image.
 	name := fmt.Sprintf("packer-chain-%d-%.16s.lock", os.Getuid(), text.SHA256(path))
 	lock := flock.New(filepath.Join(os.TempDir(), name))
 	if _, err := lock.TryLockContext(ctx, lockWait); err != nil {
@@ -76,16 +89,33 @@ func Replace(ctx context.Context, path string, edit func(*manifest.Manifest) ([]
 	if err != nil || body == nil {
 		return err
 	}
+	return write(path, body)
+}
+
+// makeFolder makes the folder of a local manifest. In one that is called .chain it first writes the
+// .gitignore, so that nothing in it is ever an uncommitted file.
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil || filepath.Base(dir) != folder {
+		return err
+	}
+	ignore := filepath.Join(dir, ".gitignore")
+	if _, err := os.Stat(ignore); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return write(ignore, []byte("*\n"))
+}
+
+// write replaces a file by a rename, and lets everybody read it.
+func write(path string, body []byte) error {
 	if err := atomic.WriteFile(path, bytes.NewReader(body)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return os.Chmod(path, 0o644)
 }
 
-// Unpublished are the entries of a local manifest that are still to be published. It answers none for a
-// copy of something that was published, and leaves out each entry whose source does not count, or has an
-// entry in the registry that is newer, or the same one. stored is the manifest in the registry, nil where
-// there is none.
+// Unpublished returns the entries of a local manifest that are still to be published: none if it
+// was published, and none whose source does not count or has an entry in the registry that is
+// newer or the same. stored is the manifest in the registry, nil if there is none.
 func Unpublished(stored, local *manifest.Manifest) []manifest.Entry {
 	if !local.Unpublished() {
 		return nil
@@ -97,7 +127,7 @@ func Unpublished(stored, local *manifest.Manifest) []manifest.Entry {
 		}
 	}
 	sources := local.Chain.Sources
-	return slices.DeleteFunc(slices.Clone(stored.Unknown(local.Builds)), func(e manifest.Entry) bool {
+	return slices.DeleteFunc(stored.Missing(local.Builds), func(e manifest.Entry) bool {
 		counts := len(sources) == 0 || slices.Contains(sources, e.Source())
 		return !counts || newest[e.Source()] > e.BuildTime
 	})

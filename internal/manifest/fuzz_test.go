@@ -13,7 +13,8 @@ import (
 func FuzzRewrite(f *testing.F) {
 	good, err := Encode(&Manifest{
 		Builds: []Entry{entry("run-1", "app", "ami-0a1b2c3d4e5f60718")}, LastRunUUID: "run-1",
-		Chain: &Chain{Schema: 1, Image: "app", Fingerprint: fingerprint, Seq: 1, WriteID: "w1", Sources: []string{"amazon-ebs.app"}},
+		Chain: &Chain{Schema: 1, Seq: 1, WriteID: "w1", Facts: Facts{
+			Image: "app", Fingerprint: fingerprint, Sources: []string{"amazon-ebs.app"}}},
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -42,7 +43,7 @@ func FuzzRewrite(f *testing.F) {
 			return
 		}
 		mine := entry("run-of-the-fuzzer", "app", "ami-0b1b2c3d4e5f60718")
-		merged, changed := Merge(before, []Entry{mine}, *before.Chain, time.Unix(1, 0).UTC(), "w2")
+		merged, changed := Merge(before, before.Chain.Facts, []Entry{mine}, time.Unix(1, 0).UTC(), "w2")
 		if !changed {
 			return
 		}
@@ -50,7 +51,7 @@ func FuzzRewrite(f *testing.F) {
 		if len(merged.Builds) != len(before.Builds)+1 || merged.Chain.Seq != before.Chain.Seq+1 || merged.Chain.WriteID != "w2" {
 			t.Fatalf("%d builds and seq %d became %d and %d", len(before.Builds), before.Chain.Seq, len(merged.Builds), merged.Chain.Seq)
 		}
-		if len(merged.Unknown([]Entry{mine})) != 0 {
+		if len(merged.Missing([]Entry{mine})) != 0 {
 			t.Fatal("the merged build is lost")
 		}
 	})
@@ -72,4 +73,32 @@ func reread(t *testing.T, m *Manifest) *Manifest {
 		t.Fatalf("%v: written again it is another:\n%s\n%s", err, once, twice)
 	}
 	return again
+}
+
+// FuzzImagesFromID reads the ids of artifacts, which any builder may write. What is taken for AMIs is the
+// whole id and nothing else.
+func FuzzImagesFromID(f *testing.F) {
+	const id = "ami-0a1b2c3d4e5f60718"
+	for _, seed := range []string{
+		"", "eu-west-1:" + id, "eu-west-1:" + id + ",us-east-1:" + id, "eu-west-1:" + id + ",", "eu-west-1:" + id + "\n",
+		"eu-west-1\n:" + id, "sha256:" + strings.Repeat("a", 64), "File", ":", ",,,", "eu-west-1:" + id + ":" + id, "eu-west-1: " + id,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, artifact string) {
+		images := ImagesFromID(artifact)
+		if len(images) == 0 {
+			return
+		}
+		var parts []string
+		for _, image := range images {
+			if !IsAMI(image.ID) || !IsRegion(image.Region) {
+				t.Errorf("%q holds the AMI %q in %q", artifact, image.ID, image.Region)
+			}
+			parts = append(parts, image.Region+":"+image.ID)
+		}
+		if again := strings.Join(parts, ","); again != artifact {
+			t.Errorf("%q was read as %q", artifact, again)
+		}
+	})
 }

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package manifest is the document that describes one image: what was built, from what, and on
-// which parent. It knows the shape, reads and writes it, and merges a new build into it. It does no
-// I/O and imports the standard library only.
+// which parent. It knows the document's shape, reads and writes it, and merges a new build into
+// it. It does no I/O.
 //
 // The document is a superset of the file that Packer's own manifest post-processor writes, so
-// tools that read that file read this one too.
+// tools that read that file can read this one too. Fields that this version does not know survive
+// a rewrite: a newer plugin may have added them.
 package manifest
 
 import (
-	"encoding/json"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Schema is the version of the documents that this plugin writes, and the newest that it reads.
 const Schema = 1
 
-// MaxSize is the largest document that is read or written, in bytes.
-const MaxSize = 1 << 20
-
-// Manifest describes one image: every source and region of it, and every time it was built.
+// Manifest describes one image: all its sources and regions, and every time it was built.
 type Manifest struct {
 	// Builds has one entry for each source and run, oldest first.
 	Builds []Entry `json:"builds"`
@@ -28,27 +27,27 @@ type Manifest struct {
 	// Chain holds what this plugin adds. It is nil in a file by Packer's manifest post-processor.
 	Chain *Chain `json:"chain,omitempty"`
 
-	extra map[string]json.RawMessage
+	Unknown jsontext.Value `json:",embed"`
 }
 
 // Entry is what one source produced in one Packer run. The first seven fields are Packer's.
 type Entry struct {
 	Name          string            `json:"name"`
 	BuilderType   string            `json:"builder_type"`
-	BuildTime     int64             `json:"build_time,omitempty"`
+	BuildTime     int64             `json:"build_time,omitzero"`
 	Files         []File            `json:"files"`
 	ArtifactID    string            `json:"artifact_id"`
 	PackerRunUUID string            `json:"packer_run_uuid"`
 	CustomData    map[string]string `json:"custom_data"`
 	// BuilderID is the artifact's builder id, such as "mitchellh.amazonebs".
-	BuilderID string `json:"builder_id,omitempty"`
-	// Images are the machine images that the entry stands for, sorted by region.
+	BuilderID string `json:"builder_id,omitzero"`
+	// Images are the machine images of the entry, sorted by region.
 	Images []Image `json:"images,omitempty"`
-	// Revoked, where set, says why the entry does not count any more: the image was revoked, and then
-	// built again.
-	Revoked string `json:"revoked,omitempty"`
+	// Revoked, if set, says why the entry no longer counts: the image was revoked, and then built
+	// again.
+	Revoked string `json:"revoked,omitzero"`
 
-	extra map[string]json.RawMessage
+	Unknown jsontext.Value `json:",embed"`
 }
 
 // File is a file of an artifact.
@@ -57,78 +56,84 @@ type File struct {
 	// Size is in bytes.
 	Size int64 `json:"size"`
 	// SHA256 is in lower-case hex. Packer's own manifest has none.
-	SHA256 string `json:"sha256,omitempty"`
+	SHA256 string `json:"sha256,omitzero"`
 
-	extra map[string]json.RawMessage
+	Unknown jsontext.Value `json:",embed"`
 }
 
 // Image is one machine image in one region.
 type Image struct {
 	// Provider is "aws" for an AMI; other builders name their own.
-	Provider     string    `json:"provider,omitempty"`
-	Region       string    `json:"region,omitempty"`
+	Provider     string    `json:"provider,omitzero"`
+	Region       string    `json:"region,omitzero"`
 	ID           string    `json:"id"`
-	Name         string    `json:"name,omitempty"`
-	Architecture string    `json:"architecture,omitempty"`
-	SourceID     string    `json:"source_id,omitempty"`
-	Owner        string    `json:"owner,omitempty"`
+	Name         string    `json:"name,omitzero"`
+	Architecture string    `json:"architecture,omitzero"`
+	SourceID     string    `json:"source_id,omitzero"`
+	Owner        string    `json:"owner,omitzero"`
 	CreatedAt    time.Time `json:"created_at,omitzero"`
 	Snapshots    []string  `json:"snapshots,omitempty"`
 
-	extra map[string]json.RawMessage
+	Unknown jsontext.Value `json:",embed"`
 }
 
 // Chain is what this plugin adds to Packer's manifest.
 type Chain struct {
-	Schema      int    `json:"schema"`
-	Image       string `json:"image"`
-	Fingerprint string `json:"fingerprint"`
+	Schema int `json:"schema"`
+	Facts
 	// Seq counts the writes of the document, from 1 and without gaps.
 	Seq int64 `json:"seq"`
-	// WriteID is random and new in every write: bytes never recur, and a writer knows its own.
+	// WriteID is random and new in every write: bytes never recur, and a writer recognises its own.
 	WriteID   string    `json:"write_id"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
-	// Published is false only in a local manifest of a manifest that never reached the registry.
-	Published *bool `json:"published,omitempty"`
-	// Revoked, where set, says why nothing may stand on the image any more.
-	Revoked string `json:"revoked,omitempty"`
-	// Sources are the names of the sources that make one complete image. Empty: any one does.
-	Sources []string `json:"sources,omitempty"`
+	// Published is false only in a local manifest of an image that never reached the registry.
+	Published *bool `json:"published,omitzero"`
+	// Revoked, if set, says why nothing may be built on the image any more.
+	Revoked string `json:"revoked,omitzero"`
 	// AMIs maps region to AMI. See [AMIMap] for an image with several AMIs in a region.
-	AMIs       map[string]string `json:"amis"`
-	Git        Git               `json:"git"`
-	CI         *CI               `json:"ci,omitempty"`
-	Components []Component       `json:"components"`
-	Parents    []Parent          `json:"parents"`
+	AMIs map[string]string `json:"amis"`
+
+	Unknown jsontext.Value `json:",embed"`
+}
+
+// Facts say what an image is and what it was built from. They come from the data source, but for
+// CI, labels and versions, which the post-processor adds.
+type Facts struct {
+	Image       string `json:"image"`
+	Fingerprint string `json:"fingerprint"`
+	// Sources are the names of the sources that make one complete image. Empty: any one does.
+	Sources    []string    `json:"sources,omitempty"`
+	Git        Git         `json:"git"`
+	CI         *CI         `json:"ci,omitempty"`
+	Components []Component `json:"components"`
+	Parents    []Parent    `json:"parents"`
 	// Ancestors are the names of the images below this one, nearest first.
 	Ancestors []string          `json:"ancestors"`
 	Labels    map[string]string `json:"labels,omitempty"`
 	Versions  Versions          `json:"versions"`
-
-	extra map[string]json.RawMessage
 }
 
 // Git says which files the image was built from.
 type Git struct {
 	// SHA is the git object id of the image's folder: it names content.
 	SHA string `json:"sha"`
-	// Name is SHA, or for uncommitted files SHA and a hash of them. It is empty where files outside
+	// Name is SHA, or for uncommitted files SHA and a hash of them. It is empty if files outside
 	// the folder were not committed: then no git object names what was built.
-	Name   string `json:"name,omitempty"`
+	Name   string `json:"name,omitzero"`
 	Commit string `json:"commit"`
 	// CommitTime is the committer's time of Commit.
 	CommitTime time.Time `json:"commit_time,omitzero"`
-	Branch     string    `json:"branch,omitempty"`
-	// Dirty is true when uncommitted files went into the image.
-	Dirty bool `json:"dirty,omitempty"`
+	Branch     string    `json:"branch,omitzero"`
+	// Dirty is true if uncommitted files went into the image.
+	Dirty bool `json:"dirty,omitzero"`
 }
 
 // CI says which CI build made the image.
 type CI struct {
 	Provider string `json:"provider"`
-	BuildID  string `json:"build_id,omitempty"`
-	BuildURL string `json:"build_url,omitempty"`
+	BuildID  string `json:"build_id,omitzero"`
+	BuildURL string `json:"build_url,omitzero"`
 }
 
 // Component is one part of a fingerprint, such as {"input docker", "<sha256>"}.
@@ -137,26 +142,26 @@ type Component struct {
 	Value string `json:"value"`
 }
 
-// Parent is the image that another stands on, as it was when that one was built.
+// Parent is an image that another is built on, as it was at that time.
 type Parent struct {
 	Image       string `json:"image"`
-	Fingerprint string `json:"fingerprint,omitempty"`
-	// FoundBy is the way that found it, such as "registry: refs/latest".
-	FoundBy string `json:"found_by,omitempty"`
-	// Identity is what the child's fingerprint takes in: the AMI id, or for other images a digest.
+	Fingerprint string `json:"fingerprint,omitzero"`
+	// FoundBy is how it was found, such as "registry: refs/latest".
+	FoundBy string `json:"found_by,omitzero"`
+	// Identity goes into the child's fingerprint: the AMI id, or for other images a digest.
 	Identity string `json:"identity"`
-	// AMI is the parent in the region that the child was built in; empty where it is no AMI.
-	AMI    string            `json:"ami,omitempty"`
-	Region string            `json:"region,omitempty"`
+	// AMI is the parent in the region that the child was built in; empty if it is not an AMI.
+	AMI    string            `json:"ami,omitzero"`
+	Region string            `json:"region,omitzero"`
 	AMIs   map[string]string `json:"amis,omitempty"`
 	// ManifestURI is empty for a parent that was found by tag or is a fallback.
-	ManifestURI    string   `json:"manifest_uri,omitempty"`
-	ManifestSHA256 string   `json:"manifest_sha256,omitempty"`
+	ManifestURI    string   `json:"manifest_uri,omitzero"`
+	ManifestSHA256 string   `json:"manifest_sha256,omitzero"`
 	Ancestors      []string `json:"ancestors,omitempty"`
 }
 
 // Versions are those of the programs that made the image.
 type Versions struct {
-	Packer string `json:"packer,omitempty"`
+	Packer string `json:"packer,omitzero"`
 	Plugin string `json:"plugin"`
 }

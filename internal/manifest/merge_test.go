@@ -3,21 +3,22 @@
 package manifest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestMerge(t *testing.T) {
-	first, changed := Merge(nil, []Entry{entry("run-1", "app", "ami-1")}, facts(), at(1), "w1")
+	first, changed := Merge(nil, facts(), []Entry{entry("run-1", "app", "ami-1")}, at(1), "w1")
 	if !changed || first.Chain.Seq != 1 || first.Chain.Schema != Schema || first.LastRunUUID != "run-1" {
 		t.Fatalf("begin: %+v", first.Chain)
 	}
-	if again, changed := Merge(first, []Entry{entry("run-1", "app", "ami-1")}, facts(), at(2), "w2"); changed || again != first {
+	if again, changed := Merge(first, facts(), []Entry{entry("run-1", "app", "ami-1")}, at(2), "w2"); changed || again != first {
 		t.Error("an entry that is there already must be recognised as our own")
 	}
 	first.Chain.Revoked = "bad kernel"
-	second, changed := Merge(first, []Entry{entry("run-2", "app", "ami-2")}, facts(), at(2), "w2")
+	second, changed := Merge(first, facts(), []Entry{entry("run-2", "app", "ami-2")}, at(2), "w2")
 	if !changed || second.Chain.Seq != 2 || second.Chain.WriteID != "w2" || second.LastRunUUID != "run-2" {
 		t.Errorf("second: %+v", second.Chain)
 	}
@@ -68,7 +69,7 @@ func TestManifest_Current(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := &Manifest{Builds: tt.builds, Chain: &Chain{Sources: tt.sources}}
+			m := &Manifest{Builds: tt.builds, Chain: &Chain{Facts: Facts{Sources: tt.sources}}}
 			var got []string
 			for _, e := range m.Current() {
 				got = append(got, e.ArtifactID)
@@ -98,42 +99,29 @@ func TestAMIMap(t *testing.T) {
 	}
 }
 
-func TestWithdraw(t *testing.T) {
-	one, two := entry("run-1", "app", "ami-1"), entry("run-2", "app", "ami-2")
-	m, _ := Merge(nil, []Entry{one}, facts(), at(1), "w1")
-	m, _ = Merge(m, []Entry{two}, facts(), at(2), "w2")
-
-	after, changed := Withdraw(m, []Entry{two}, at(3), "w3")
-	if !changed || len(after.Builds) != 1 || after.Chain.Revoked != "" || after.Chain.AMIs["eu-west-1"] != "ami-1" || after.Chain.Seq != 3 {
-		t.Errorf("one of two: %+v %+v", after.Builds, after.Chain)
+// An image that is built again and again keeps its newest entries, and all that are current.
+func TestMerge_forgets(t *testing.T) {
+	first := entry("run-0", "other", "ami-0")
+	m, _ := Merge(nil, facts(), []Entry{first}, at(0), "w0")
+	for i := range maxPast + 50 {
+		run := fmt.Sprint("run-", i+1)
+		m, _ = Merge(m, facts(), []Entry{entry(run, "app", "ami-"+run)}, at(1), run)
 	}
-	last, changed := Withdraw(after, []Entry{one}, at(4), "w4")
-	if !changed || last.Chain.Revoked == "" || len(last.Builds) != 1 {
-		t.Errorf("the last one: %+v %+v", last.Builds, last.Chain)
+	last := m.Builds[len(m.Builds)-1]
+	if len(m.Builds) != maxPast+2 || last.PackerRunUUID != fmt.Sprint("run-", maxPast+50) {
+		t.Errorf("got %d entries, the last of %s", len(m.Builds), last.PackerRunUUID)
 	}
-	if _, changed := Withdraw(m, []Entry{entry("run-9", "app", "ami-9")}, at(5), "w5"); changed {
-		t.Error("withdrew what is not there")
-	}
-	if m.Chain.Seq != 2 || len(m.Builds) != 2 {
-		t.Error("the old manifest was changed")
+	if m.Builds[0].PackerRunUUID != "run-0" || m.Builds[1].PackerRunUUID != "run-50" {
+		t.Errorf("kept %s and %s", m.Builds[0].PackerRunUUID, m.Builds[1].PackerRunUUID)
 	}
 }
 
-// Two publications in a row failed. Cause: what was left were entries that are revoked, so nothing of the
-// image counted, and its manifest was not revoked.
-func TestWithdraw_lastThatCounts(t *testing.T) {
-	one, two := entry("run-1", "app", "ami-1"), entry("run-2", "app", "ami-2")
-	m, _ := Merge(nil, []Entry{one}, facts(), at(1), "w1")
-	m.Chain.Revoked = "bad kernel"
-	m, _ = Merge(m, []Entry{two}, facts(), at(2), "w2")
-	m, changed := Withdraw(m, []Entry{two}, at(3), "w3")
-	if !changed || m.Chain.Revoked != Withdrawn || len(m.Builds) != 2 {
-		t.Errorf("got %+v %+v", m.Builds, m.Chain)
-	}
-	three := entry("run-3", "app", "ami-3")
-	m, _ = Merge(m, []Entry{three}, facts(), at(4), "w4")
-	if m.Chain.Revoked != "" || m.Builds[0].Revoked != "bad kernel" || m.Builds[1].Revoked != Withdrawn || len(m.Current()) != 1 {
-		t.Errorf("built again: %+v %+v", m.Builds, m.Chain)
+// Entries that are there twice are added once.
+func TestMerge_twice(t *testing.T) {
+	one := entry("run-1", "app", "ami-1")
+	m, _ := Merge(nil, facts(), []Entry{one, one}, at(1), "w1")
+	if len(m.Builds) != 1 {
+		t.Errorf("got %d entries", len(m.Builds))
 	}
 }
 

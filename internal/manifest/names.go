@@ -62,6 +62,20 @@ func IsAMI(s string) bool {
 // IsRegion tells whether s has the form of a region's name; AWS knows which of them exist.
 func IsRegion(s string) bool { return regionPattern.MatchString(s) }
 
+// ImagesFromID reads the AMIs from the id of an artifact as the Amazon plugin writes it,
+// "region:ami-…" joined by commas. It returns nil for an id of any other form.
+func ImagesFromID(id string) []Image {
+	var images []Image
+	for part := range strings.SplitSeq(id, ",") {
+		region, ami, ok := strings.Cut(part, ":")
+		if !ok || !IsRegion(region) || !IsAMI(ami) {
+			return nil
+		}
+		images = append(images, Image{Provider: ProviderAWS, Region: region, ID: ami})
+	}
+	return images
+}
+
 func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
 // CheckSource checks the name of a source, such as "amazon-ebs.arm64".

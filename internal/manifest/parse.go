@@ -3,27 +3,31 @@
 package manifest
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Parse reads a manifest: this plugin's, or the file of Packer's own manifest post-processor, whose
-// Chain is nil. A damaged one is [ErrCorrupt], one of a newer plugin a [*SchemaError].
+// Chain is nil. It returns [ErrCorrupt] for a damaged one and a [*SchemaError] for one of a newer
+// plugin.
 func Parse(body []byte) (*Manifest, error) {
 	var head struct {
 		Chain *struct {
-			Schema json.Number `json:"schema"`
+			Schema jsontext.Value `json:"schema"`
 		} `json:"chain"`
 	}
-	supported := func() error {
-		if head.Chain == nil {
-			return nil
+	if err := Decode(body, &head); err != nil {
+		return nil, err
+	}
+	if head.Chain != nil {
+		if err := CheckSchema(head.Chain.Schema); err != nil {
+			return nil, err
 		}
-		return CheckSchema(head.Chain.Schema)
 	}
 	var m Manifest
-	if err := DecodeChecked(body, &head, supported, &m); err != nil {
+	if err := Decode(body, &m); err != nil {
 		return nil, err
 	}
 	if err := m.check(); err != nil {
@@ -41,8 +45,8 @@ func Read(body []byte, image, fingerprint string) (*Manifest, error) {
 	return m, m.Belongs(image, fingerprint)
 }
 
-// Belongs tells whether the manifest is that of an image and fingerprint; if not, why. A document
-// of another image at our address is never used, and never overwritten.
+// Belongs returns nil if the manifest is that of an image and fingerprint, else an error that says
+// why not. A document of another image at our address is never used, and never overwritten.
 func (m *Manifest) Belongs(image, fingerprint string) error {
 	switch {
 	case m.Chain == nil:
@@ -81,7 +85,7 @@ func (m *Manifest) check() error {
 	return nil
 }
 
-// check refuses an AMI that cannot be one: its id and region go into messages and requests.
+// check refuses an AMI whose id or region is malformed: both go into messages and requests.
 func (i Image) check() error {
 	switch {
 	case i.ID == "":
@@ -94,7 +98,7 @@ func (i Image) check() error {
 	return nil
 }
 
-// CheckWrite checks what says which write of a document this is.
+// CheckWrite checks the fields that identify one write of a document.
 func CheckWrite(seq int64, writeID string) error {
 	switch {
 	case seq < 1 || writeID == "":

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package record is what the data sources hand on through the template: the record of a build, for
-// the builder and the post-processor, and the ref of a parent, for the build that stands on it. Both
-// are opaque JSON to the user.
+// Package record is what the data sources pass on through the template: the record of an image,
+// for the builder and the post-processor, and the ref of a parent, for the image that is built on
+// it. Both are opaque JSON to the user.
 package record
 
 import (
@@ -13,38 +13,32 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// Unknown is what Packer hands to a plugin for a value that is not known yet.
+// Unknown is what Packer passes to a plugin for a value that is not known yet.
 const Unknown = "<unknown>"
 
-// IsUnknown tells whether a value, or a part of it, is not known yet.
+// IsUnknown reports whether a value, or a part of it, is not known yet.
 func IsUnknown(value string) bool { return strings.Contains(value, Unknown) }
 
 // Record is what data "chain-image" found out about one image.
 type Record struct {
-	Schema      int    `json:"schema"`
-	Registry    string `json:"registry"`
-	Image       string `json:"image"`
-	Fingerprint string `json:"fingerprint"`
-	// Needed says whether the image has to be built, Reason why, in one line.
-	Needed     bool                 `json:"needed"`
-	Reason     string               `json:"reason"`
-	Git        manifest.Git         `json:"git"`
-	Components []manifest.Component `json:"components"`
-	Parents    []manifest.Parent    `json:"parents"`
-	// Sources make one complete image. Empty: any one does.
-	Sources []string `json:"sources,omitempty"`
-	// Regions are where the AMI must be. Empty: the region of the session.
+	Schema int `json:"schema"`
+	manifest.Facts
+	Registry string `json:"registry"`
+	// Needed is true if the image has to be built. Reason says why, in one line.
+	Needed bool   `json:"needed"`
+	Reason string `json:"reason"`
+	// Regions are where the AMI must exist. Empty: the region of the session.
 	Regions []string          `json:"regions,omitempty"`
 	Tags    map[string]string `json:"tags"`
-	// Entries are what the existing image consists of; empty where there is none.
+	// Entries are what the existing image consists of; empty if there is none.
 	Entries []manifest.Entry `json:"entries,omitempty"`
-	// LocalManifest is the local manifest that the next run looks at.
-	LocalManifest string `json:"local_manifest,omitempty"`
-	// Unpublished is true when the entries are in a local manifest only, and still to be published.
-	Unpublished bool `json:"unpublished,omitempty"`
+	// LocalManifest is the file in which the next run looks for what this one could not publish.
+	LocalManifest string `json:"local_manifest,omitzero"`
+	// Unpublished is true if the entries are in a local manifest only, and still to be published.
+	Unpublished bool `json:"unpublished,omitzero"`
 }
 
-// Encode is the text that goes through the template.
+// Encode returns the text that goes through the template.
 func (r Record) Encode() (string, error) {
 	r.Schema = manifest.Schema
 	body, err := manifest.Encode(r)
@@ -57,13 +51,27 @@ func (r Record) Encode() (string, error) {
 // Decode reads a record from the option "record" of a component.
 func Decode(text string) (Record, error) {
 	var r Record
-	if text == Unknown {
-		return r, errors.New("record is not known\n\nSet record = data.chain-image.NAME.record, of a data source in the same template.")
+	switch text {
+	case "":
+		return r, errors.New("record is required" + remedy)
+	case Unknown:
+		return r, errors.New("record is not known" + remedy)
 	}
 	if err := decode(text, &r); err != nil {
-		return r, fmt.Errorf("record is not one of data \"chain-image\": %w\n\nSet record = data.chain-image.NAME.record.", err)
+		return r, fmt.Errorf("record is not one of data \"chain-image\": %w"+remedy, err)
 	}
 	return r, nil
+}
+
+const remedy = "\n\nSet record = data.chain-image.NAME.record."
+
+// Check is the rule of the option "record". A value that is not known yet passes.
+func Check(text string) error {
+	if text == Unknown {
+		return nil
+	}
+	_, err := Decode(text)
+	return err
 }
 
 func decode(text string, r *Record) error {
@@ -82,7 +90,7 @@ func decode(text string, r *Record) error {
 	return nil
 }
 
-// EncodeParent is the text of a parent's ref.
+// EncodeParent returns the text of a parent's ref.
 func EncodeParent(p manifest.Parent) (string, error) {
 	body, err := manifest.Encode(p)
 	if err != nil {
@@ -107,20 +115,4 @@ func DecodeParent(text string) (manifest.Parent, error) {
 		return p, errors.New("is not the ref of a data \"chain\": identity is missing")
 	}
 	return p, nil
-}
-
-// Facts is what the record says of the image, for its manifest. The caller adds labels, CI and
-// versions.
-func (r Record) Facts() manifest.Chain {
-	return manifest.Chain{
-		Image: r.Image, Fingerprint: r.Fingerprint, Sources: r.Sources, Git: r.Git,
-		Components: r.Components, Parents: nonNil(r.Parents), Ancestors: manifest.Ancestors(r.Parents),
-	}
-}
-
-func nonNil(parents []manifest.Parent) []manifest.Parent {
-	if parents == nil {
-		return []manifest.Parent{}
-	}
-	return parents
 }

@@ -19,12 +19,11 @@ import (
 func TestHostile_manifests(t *testing.T) {
 	for _, doc := range manifesttest.Manifests(goodBody(t), image, fp1) {
 		t.Run(doc.Name, func(t *testing.T) {
-			mem, reg := planted(t, buildKey(image, fp1), doc.Body)
+			mem, reg := planted(t, BuildKey(image, fp1), doc.Body)
 			_, read := reg.Manifest(t.Context(), image, fp1)
-			_, publish := reg.Publish(t.Context(), []manifest.Entry{entry("run2", "app")}, facts(fp1))
-			_, withdraw := reg.Withdraw(t.Context(), image, fp1, []manifest.Entry{entry("run1", "app")})
-			wantRefused(t, doc, read, publish, withdraw)
-			wantUntouched(t, mem, buildKey(image, fp1), doc)
+			_, publish := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run2", "app")}, nil)
+			wantRefused(t, doc, read, publish)
+			wantUntouched(t, mem, BuildKey(image, fp1), doc)
 		})
 	}
 }
@@ -33,12 +32,11 @@ func TestHostile_manifests(t *testing.T) {
 func TestHostile_refs(t *testing.T) {
 	for _, doc := range manifesttest.Refs(image, "latest", fp1) {
 		t.Run(doc.Name, func(t *testing.T) {
-			key := refKey(image, "latest")
+			key := RefKey(image, "latest")
 			mem, reg := planted(t, key, doc.Body)
 			_, read := reg.Ref(t.Context(), image, "latest")
-			_, move := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1}, Always, "me")
-			back := reg.MoveBack(t.Context(), image, "latest", Moved{Moved: true, WriteID: "w1", Before: &Target{Fingerprint: fp1}})
-			wantRefused(t, doc, read, move, back)
+			_, move := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1}, Always, "me", nil)
+			wantRefused(t, doc, read, move)
 			wantUntouched(t, mem, key, doc)
 		})
 	}
@@ -53,10 +51,10 @@ func TestHostile_lastSeq(t *testing.T) {
 	last := `"seq": 9007199254740991`
 	t.Run("ref", func(t *testing.T) {
 		doc := manifesttest.Document{Body: manifesttest.Ref(image, "latest", fp1, `"seq": 1`, last)}
-		mem, reg := planted(t, refKey(image, "latest"), doc.Body)
-		_, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp2}, Always, "me")
+		mem, reg := planted(t, RefKey(image, "latest"), doc.Body)
+		_, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp2}, Always, "me", nil)
 		wantRefused(t, doc, err)
-		wantUntouched(t, mem, refKey(image, "latest"), doc)
+		wantUntouched(t, mem, RefKey(image, "latest"), doc)
 	})
 	t.Run("manifest", func(t *testing.T) {
 		m, err := manifest.Parse(goodBody(t))
@@ -69,10 +67,10 @@ func TestHostile_lastSeq(t *testing.T) {
 			t.Fatal(err)
 		}
 		doc := manifesttest.Document{Body: body}
-		mem, reg := planted(t, buildKey(image, fp1), body)
-		_, err = reg.Publish(t.Context(), []manifest.Entry{entry("run2", "app")}, facts(fp1))
+		mem, reg := planted(t, BuildKey(image, fp1), body)
+		_, err = reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run2", "app")}, nil)
 		wantRefused(t, doc, err)
-		wantUntouched(t, mem, buildKey(image, fp1), doc)
+		wantUntouched(t, mem, BuildKey(image, fp1), doc)
 	})
 }
 
@@ -82,10 +80,10 @@ func TestHostile_facts(t *testing.T) {
 	mem := memstore.New()
 	bad := entry("run1", "app")
 	bad.Images[0].Region = "eu-west-1\n"
-	if _, err := New(mem).Publish(t.Context(), []manifest.Entry{bad}, facts(fp1)); err == nil {
+	if _, err := New(mem).Publish(t.Context(), facts(fp1), []manifest.Entry{bad}, nil); err == nil {
 		t.Error("a manifest was published that cannot be read")
 	}
-	if _, err := mem.Get(t.Context(), buildKey(image, fp1)); !errors.Is(err, store.ErrNotFound) {
+	if _, err := mem.Get(t.Context(), BuildKey(image, fp1)); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("it is there: %v", err)
 	}
 }
@@ -94,19 +92,19 @@ func TestHostile_facts(t *testing.T) {
 // again, indented as it is then.
 func TestHostile_manyBuilds(t *testing.T) {
 	body, _ := manifesttest.ManyBuilds(goodBody(t), manifest.MaxSize/16)
-	_, reg := planted(t, buildKey(image, fp1), body)
+	_, reg := planted(t, BuildKey(image, fp1), body)
 	stored, err := reg.Manifest(t.Context(), image, fp1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	again, err := reg.Publish(ctx, stored.Manifest.Builds, facts(fp1))
+	again, err := reg.Publish(ctx, facts(fp1), stored.Manifest.Builds, nil)
 	if err != nil || again.Manifest.Chain.Seq != 1 {
 		t.Errorf("%v: publishing again what is there is no change", err)
 	}
-	after, err := reg.Publish(ctx, []manifest.Entry{entry("run2", "app")}, facts(fp1))
-	if err == nil && len(after.Manifest.Unknown([]manifest.Entry{entry("run2", "app")})) > 0 {
+	after, err := reg.Publish(ctx, facts(fp1), []manifest.Entry{entry("run2", "app")}, nil)
+	if err == nil && len(after.Manifest.Missing([]manifest.Entry{entry("run2", "app")})) > 0 {
 		t.Error("the new build is lost")
 	}
 	if now, err := reg.Manifest(ctx, image, fp1); err != nil || now.Manifest.Chain.Seq > 2 {
@@ -116,7 +114,7 @@ func TestHostile_manyBuilds(t *testing.T) {
 
 func goodBody(t *testing.T) []byte {
 	t.Helper()
-	stored, err := New(memstore.New()).Publish(t.Context(), []manifest.Entry{entry("run1", "app")}, facts(fp1))
+	stored, err := New(memstore.New()).Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run1", "app")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

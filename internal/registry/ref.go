@@ -3,14 +3,16 @@
 package registry
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
 // maxMoves is how many moves a ref remembers, for rollback.
@@ -21,41 +23,30 @@ type Ref struct {
 	Schema int    `json:"schema"`
 	Image  string `json:"image"`
 	Name   string `json:"name"`
-	// Seq counts the writes of the ref, from 1 and without gaps; WriteID is new in every write.
+	// Seq counts the writes of the ref, from 1 and without gaps. WriteID is new in every write.
 	Seq     int64  `json:"seq"`
 	WriteID string `json:"write_id"`
 	Target
 	MovedAt time.Time `json:"moved_at"`
-	MovedBy string    `json:"moved_by,omitempty"`
-	// Moves are the newest moves of the ref, newest first, this one included: see [Ref.History]. Nobody
-	// changes a move, so it is written back as it was read, and hardly anybody asks what it says.
-	Moves []json.RawMessage `json:"moves"`
+	MovedBy string    `json:"moved_by,omitzero"`
+	// Moves are the last moves of the ref, newest first, this one included.
+	Moves []Move `json:"moves"`
 
-	extra map[string]json.RawMessage
+	Unknown jsontext.Value `json:",embed"`
 }
 
-type plainRef Ref
-
-// UnmarshalJSON keeps fields that this version does not know.
-func (r *Ref) UnmarshalJSON(data []byte) error {
-	return manifest.DecodeKeeping(data, (*plainRef)(r), &r.extra)
-}
-
-// MarshalJSON writes unknown fields back, after the known ones.
-func (r Ref) MarshalJSON() ([]byte, error) { return manifest.EncodeKeeping(plainRef(r), r.extra) }
-
-// Target is what a ref points at, and the commit on whose behalf.
+// Target is what a ref points at, and for which commit.
 type Target struct {
 	Fingerprint string `json:"fingerprint"`
 	// AMIs is the AMI map of the manifest, so that the AMIs can be checked while it is read.
 	AMIs           map[string]string `json:"amis"`
 	ManifestSeq    int64             `json:"manifest_seq"`
 	ManifestSHA256 string            `json:"manifest_sha256"`
-	Commit         string            `json:"commit,omitempty"`
+	Commit         string            `json:"commit,omitzero"`
 	CommitTime     time.Time         `json:"commit_time,omitzero"`
 }
 
-// Of is the target with what the manifest of its build says.
+// Of returns the target with the details of its build's manifest.
 func (t Target) Of(stored Stored) Target {
 	m := stored.Manifest
 	t.AMIs, t.ManifestSeq, t.ManifestSHA256 = m.Chain.AMIs, m.Chain.Seq, stored.SHA256
@@ -68,30 +59,35 @@ func (t Target) Of(stored Stored) Target {
 // Move is one entry of a ref's history.
 type Move struct {
 	Fingerprint string    `json:"fingerprint"`
-	Commit      string    `json:"commit,omitempty"`
+	Commit      string    `json:"commit,omitzero"`
 	MovedAt     time.Time `json:"moved_at"`
-	MovedBy     string    `json:"moved_by,omitempty"`
+	MovedBy     string    `json:"moved_by,omitzero"`
 	WriteID     string    `json:"write_id"`
+
+	Unknown jsontext.Value `json:",embed"`
 }
 
-// History is what the moves say, newest first. One that cannot be read is empty.
-func (r *Ref) History() []Move {
-	moves := make([]Move, len(r.Moves))
-	for i, raw := range r.Moves {
-		if json.Unmarshal(raw, &moves[i]) != nil {
-			moves[i] = Move{}
-		}
+// ref reads a ref from its document.
+func (r *Registry) ref(body []byte, image, name string) (*Ref, error) {
+	ref, err := parseRef(body, image, name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", r.RefURI(image, name), err)
 	}
-	return moves
+	return ref, nil
 }
 
 func parseRef(body []byte, image, name string) (*Ref, error) {
 	var head struct {
-		Schema json.Number `json:"schema"`
+		Schema jsontext.Value `json:"schema"`
+	}
+	if err := manifest.Decode(body, &head); err != nil {
+		return nil, err
+	}
+	if err := manifest.CheckSchema(head.Schema); err != nil {
+		return nil, err
 	}
 	var ref Ref
-	supported := func() error { return manifest.CheckSchema(head.Schema) }
-	if err := manifest.DecodeChecked(body, &head, supported, &ref); err != nil {
+	if err := manifest.Decode(body, &ref); err != nil {
 		return nil, err
 	}
 	if ref.Image != image || ref.Name != name {
@@ -115,11 +111,13 @@ func GitName(sha, dirtyHash string) string {
 	return fmt.Sprintf("%s-dirty-%.12s", sha, dirtyHash)
 }
 
-// GitRef is the ref of the image that was built last from the files that gitName names.
+// GitRef returns the name of the ref to the image that was built last from the files that gitName
+// names.
 func GitRef(gitName string) string { return "git-" + gitName }
 
-// CommitRef is the ref of the image as the run of a commit left it: built, or found unchanged. It tells
-// apart what [GitRef] cannot: other parents, inputs and extra files of the same folder.
+// CommitRef returns the name of the ref to the image as the run of a commit left it, built or found
+// unchanged. It tells apart what [GitRef] cannot: other parents, inputs and extra files of the same
+// folder.
 func CommitRef(commit string) string { return "commit-" + commit }
 
 // Rule says when a ref may move.
@@ -128,45 +126,88 @@ type Rule int
 const (
 	// Always is the rule of the refs that are named for a git object or a commit.
 	Always Rule = iota
-	// NotBack is the rule of channels: a commit does not take back what a newer one set. Of two commits of
+	// NotBack is the rule of channels: an older commit does not move one back. Of two commits of
 	// the same second, the one that moved the ref first is the older.
 	NotBack
 )
 
 // Moved is what became of a move.
 type Moved struct {
-	// Moved is true when the ref was written.
-	Moved bool
-	// Stays is true when a newer commit keeps the ref on another build, whose fingerprint is On.
-	Stays bool
-	On    string
-	// WriteID and Seq are those of the ref as the move wrote it; Before what it pointed at, nil for a new ref.
-	WriteID string
-	Seq     int64
-	Before  *Target
+	// Written is true if the ref was written.
+	Written bool
+	// Kept is true if a newer commit keeps the ref on another build, whose fingerprint is On.
+	Kept bool
+	On   string
 }
 
-// next decides what a move makes of a ref; r is nil where there is none yet. It answers nil when
-// nothing is to be written.
-func (r *Ref) next(to Target, rule Rule, move Move) (*Ref, Moved) {
-	if r == nil {
-		r = &Ref{}
+// Move points a ref of an image at a build, if the rule allows it. It tries until ctx ends.
+func (r *Registry) Move(
+	ctx context.Context, image, name string, to Target, rule Rule, by string, early Early,
+) (Moved, error) {
+	move := Move{
+		Fingerprint: to.Fingerprint, Commit: to.Commit, MovedAt: r.now(), MovedBy: by, WriteID: r.newID(),
 	}
+	// outdated is the seq of a manifest that the ref points at and that is known to be gone.
+	outdated := int64(0)
+	for {
+		moved, err := r.move(ctx, &Ref{Image: image, Name: name}, to, outdated, rule, move, early)
+		var newer *newerError
+		if !errors.As(err, &newer) {
+			return moved, err
+		}
+		// Either another run published later and moved the ref first, and to takes its manifest. Or
+		// somebody put an older manifest back: a ref that stayed ahead of it would be corrupt for ever.
+		stored, err := r.Manifest(ctx, image, to.Fingerprint)
+		if err != nil {
+			return Moved{}, err
+		}
+		to, outdated, early = to.Of(stored), newer.seq, nil
+	}
+}
+
+// newerError means that a ref points at a newer manifest of the same build, with that seq.
+type newerError struct{ seq int64 }
+
+func (e *newerError) Error() string {
+	return fmt.Sprintf("the ref points at a newer manifest, seq %d", e.seq)
+}
+
+// move is one attempt of Move, which begins with an empty ref.
+func (r *Registry) move(
+	ctx context.Context, empty *Ref, to Target, outdated int64, rule Rule, move Move, early Early,
+) (moved Moved, err error) {
+	edit := func(current []byte) ([]byte, error) {
+		old := empty
+		if current != nil {
+			var err error
+			if old, err = r.ref(current, empty.Image, empty.Name); err != nil {
+				return nil, err
+			}
+		}
+		if old.made(move.WriteID) {
+			return nil, store.ErrUnchanged // our write landed, and its response got lost
+		}
+		if old.Fingerprint == to.Fingerprint && old.ManifestSeq > max(to.ManifestSeq, outdated) {
+			return nil, &newerError{old.ManifestSeq}
+		}
+		if moved = old.decide(to, rule); !moved.Written {
+			return nil, store.ErrUnchanged
+		}
+		return r.encodeRef(old.pointAt(to, move))
+	}
+	_, err = r.update(ctx, RefKey(empty.Image, empty.Name), early, edit)
+	return moved, err
+}
+
+// decide returns what a move to a target does to the ref.
+func (r *Ref) decide(to Target, rule Rule) Moved {
 	if r.Seq > 0 && rule == NotBack && r.isAhead(to) {
-		return nil, Moved{Stays: r.Fingerprint != to.Fingerprint, On: r.Fingerprint}
+		return Moved{Kept: r.Fingerprint != to.Fingerprint, On: r.Fingerprint}
 	}
-	if r.points(to, rule) {
-		return nil, Moved{On: r.Fingerprint}
-	}
-	result := Moved{Moved: true, On: to.Fingerprint, WriteID: move.WriteID, Seq: r.Seq + 1}
-	if r.Seq > 0 {
-		before := r.Target
-		result.Before = &before
-	}
-	return r.pointAt(to, move), result
+	return Moved{Written: !r.points(to, rule), On: to.Fingerprint}
 }
 
-// isAhead tells whether the ref is on a newer commit than that of the target.
+// isAhead reports whether the ref is on a newer commit than that of the target.
 func (r *Ref) isAhead(to Target) bool {
 	switch {
 	case to.CommitTime.IsZero():
@@ -177,10 +218,10 @@ func (r *Ref) isAhead(to Target) bool {
 	return to.CommitTime.Before(r.CommitTime)
 }
 
-// firstMove is how many moves ago a commit moved the ref for the first time; -1 where it is not known to
-// have done so.
+// firstMove returns how many moves ago a commit moved the ref for the first time, or -1 if no move
+// of it is known.
 func (r *Ref) firstMove(commit string) int {
-	for ago, move := range slices.Backward(r.History()) {
+	for ago, move := range slices.Backward(r.Moves) {
 		if move.Commit == commit {
 			return ago
 		}
@@ -188,48 +229,36 @@ func (r *Ref) firstMove(commit string) int {
 	return -1
 }
 
-// newest is the target with the newest that is known of the build, where the ref was moved for a newer
-// manifest of it: another run published after this one, and moved the ref before it. The manifest says most,
-// also where an older one was put back; where it cannot be read now, the ref does.
-func (r *Registry) newest(ctx context.Context, ref *Ref, to Target) Target {
-	if ref == nil || ref.Fingerprint != to.Fingerprint || ref.ManifestSeq <= to.ManifestSeq {
-		return to
-	}
-	if stored, err := r.Manifest(ctx, ref.Image, ref.Fingerprint); err == nil {
-		return to.Of(stored)
-	}
-	to.AMIs, to.ManifestSeq, to.ManifestSHA256 = ref.AMIs, ref.ManifestSeq, ref.ManifestSHA256
-	return to
+// points reports whether the ref says all that the target says. For a channel the commit counts: it
+// is what the next move is compared with.
+func (r *Ref) points(to Target, rule Rule) bool {
+	same := r.Fingerprint == to.Fingerprint && r.ManifestSHA256 == to.ManifestSHA256
+	return same && (rule == Always || (r.Commit == to.Commit && r.CommitTime.Equal(to.CommitTime)))
 }
 
-// pointAt points the ref at a target, whatever the rule.
+// pointAt returns the ref after a move.
 func (r *Ref) pointAt(to Target, move Move) *Ref {
 	out := *r
 	out.Schema, out.Seq, out.WriteID, out.Target = manifest.Schema, r.Seq+1, move.WriteID, to
 	out.MovedAt, out.MovedBy = move.MovedAt, move.MovedBy
-	newest, _ := json.Marshal(move) // it is made of texts and a time of ours
-	out.Moves = append([]json.RawMessage{newest}, r.Moves...)
+	out.Moves = append([]Move{move}, r.Moves...)
 	out.Moves = out.Moves[:min(len(out.Moves), maxMoves)]
 	return &out
 }
 
-// hasMove tells whether one of the newest moves is the one with that write id, and with which seq.
-func (r *Ref) hasMove(writeID string) (seq int64, found bool) {
-	if r == nil {
-		return 0, false
-	}
-	for age, raw := range r.Moves {
-		var move Move
-		if bytes.Contains(raw, []byte(writeID)) && json.Unmarshal(raw, &move) == nil && move.WriteID == writeID {
-			return r.Seq - int64(age), true
-		}
-	}
-	return 0, false
+// made reports whether one of the ref's moves is the write with that id.
+func (r *Ref) made(writeID string) bool {
+	return slices.ContainsFunc(r.Moves, func(move Move) bool { return move.WriteID == writeID })
 }
 
-// points tells whether the ref says all that the target says. For a channel the commit counts: it is
-// what the next move is compared with.
-func (r *Ref) points(to Target, rule Rule) bool {
-	same := r.Fingerprint == to.Fingerprint && r.ManifestSHA256 == to.ManifestSHA256
-	return same && (rule == Always || (r.Commit == to.Commit && r.CommitTime.Equal(to.CommitTime)))
+// encodeRef returns the body of a ref. It refuses one that could not be read again.
+func (r *Registry) encodeRef(ref *Ref) ([]byte, error) {
+	body, err := manifest.Encode(ref)
+	if err == nil {
+		_, err = parseRef(body, ref.Image, ref.Name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write %s: it would be unreadable: %w", r.RefURI(ref.Image, ref.Name), err)
+	}
+	return body, nil
 }

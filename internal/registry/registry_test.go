@@ -25,8 +25,8 @@ const (
 	fp2   = "0000bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 )
 
-func facts(fingerprint string) manifest.Chain {
-	return manifest.Chain{Image: image, Fingerprint: fingerprint}
+func facts(fingerprint string) manifest.Facts {
+	return manifest.Facts{Image: image, Fingerprint: fingerprint}
 }
 
 func entry(run, name string) manifest.Entry {
@@ -43,7 +43,7 @@ func TestPublish_manySources(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 16 {
 		all.Go(func() {
-			if _, err := reg.Publish(t.Context(), []manifest.Entry{entry("run", fmt.Sprintf("source%d", i))}, facts(fp1)); err != nil {
+			if _, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run", fmt.Sprintf("source%d", i))}, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -60,11 +60,11 @@ func TestPublish_manySources(t *testing.T) {
 
 func TestPublish_isIdempotent(t *testing.T) {
 	reg := New(memstore.New())
-	first, err := reg.Publish(t.Context(), []manifest.Entry{entry("run", "app")}, facts(fp1))
+	first, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run", "app")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := reg.Publish(t.Context(), []manifest.Entry{entry("run", "app")}, facts(fp1))
+	again, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run", "app")}, nil)
 	if err != nil || again.SHA256 != first.SHA256 {
 		t.Errorf("the same entries were written again: %v", err)
 	}
@@ -79,14 +79,14 @@ func TestPublish_neverOverwritesWhatIsNotOurs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := memstore.New()
-			if _, err := s.Put(t.Context(), buildKey(image, fp1), []byte(body), ""); err != nil {
+			if _, err := s.Put(t.Context(), BuildKey(image, fp1), []byte(body), ""); err != nil {
 				t.Fatal(err)
 			}
-			_, err := New(s).Publish(t.Context(), []manifest.Entry{entry("run", "app")}, facts(fp1))
+			_, err := New(s).Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run", "app")}, nil)
 			if err == nil || !strings.Contains(err.Error(), fp1+".json: ") {
 				t.Errorf("the error must name the document: %v", err)
 			}
-			after, err := s.Get(t.Context(), buildKey(image, fp1))
+			after, err := s.Get(t.Context(), BuildKey(image, fp1))
 			if err != nil || string(after.Body) != body {
 				t.Errorf("it was overwritten: %v\n%s", err, after.Body)
 			}
@@ -96,7 +96,7 @@ func TestPublish_neverOverwritesWhatIsNotOurs(t *testing.T) {
 
 func published(t *testing.T, fingerprint string) string {
 	t.Helper()
-	stored, err := New(memstore.New()).Publish(t.Context(), []manifest.Entry{entry("run", "app")}, facts(fingerprint))
+	stored, err := New(memstore.New()).Publish(t.Context(), facts(fingerprint), []manifest.Entry{entry("run", "app")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,21 +111,21 @@ func TestMove(t *testing.T) {
 		want Moved
 		on   string
 	}{
-		"a newer commit moves a channel":        {NotBack, Target{Fingerprint: fp2, Commit: "c2", CommitTime: newer.Add(1)}, Moved{Moved: true}, fp2},
-		"the same commit moves a channel":       {NotBack, Target{Fingerprint: fp2, Commit: "c1", CommitTime: newer}, Moved{Moved: true}, fp2},
-		"an older commit does not":              {NotBack, Target{Fingerprint: fp2, Commit: "c0", CommitTime: older}, Moved{Stays: true}, fp1},
-		"an older commit moves a git ref":       {Always, Target{Fingerprint: fp2, Commit: "c0", CommitTime: older}, Moved{Moved: true}, fp2},
+		"a newer commit moves a channel":        {NotBack, Target{Fingerprint: fp2, Commit: "c2", CommitTime: newer.Add(1)}, Moved{Written: true}, fp2},
+		"the same commit moves a channel":       {NotBack, Target{Fingerprint: fp2, Commit: "c1", CommitTime: newer}, Moved{Written: true}, fp2},
+		"an older commit does not":              {NotBack, Target{Fingerprint: fp2, Commit: "c0", CommitTime: older}, Moved{Kept: true}, fp1},
+		"an older commit moves a git ref":       {Always, Target{Fingerprint: fp2, Commit: "c0", CommitTime: older}, Moved{Written: true}, fp2},
 		"nothing new is not written":            {NotBack, Target{Fingerprint: fp1, Commit: "c1", CommitTime: newer}, Moved{}, fp1},
-		"a newer commit of the same is written": {NotBack, Target{Fingerprint: fp1, Commit: "c3", CommitTime: newer.Add(1)}, Moved{Moved: true}, fp1},
+		"a newer commit of the same is written": {NotBack, Target{Fingerprint: fp1, Commit: "c3", CommitTime: newer.Add(1)}, Moved{Written: true}, fp1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			reg := New(memstore.New())
-			if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1, Commit: "c1", CommitTime: newer}, NotBack, "ci"); err != nil {
+			if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1, Commit: "c1", CommitTime: newer}, NotBack, "ci", nil); err != nil {
 				t.Fatal(err)
 			}
-			got, err := reg.Move(t.Context(), image, "latest", tt.to, tt.rule, "ci")
-			if err != nil || got.Moved != tt.want.Moved || got.Stays != tt.want.Stays {
+			got, err := reg.Move(t.Context(), image, "latest", tt.to, tt.rule, "ci", nil)
+			if err != nil || got.Written != tt.want.Written || got.Kept != tt.want.Kept {
 				t.Errorf("got %+v %v, want %+v", got, err, tt.want)
 			}
 			ref, err := reg.Ref(t.Context(), image, "latest")
@@ -143,7 +143,7 @@ func TestMove_olderManifest(t *testing.T) {
 	reg := New(s)
 	publish := func(run string) Stored {
 		t.Helper()
-		stored, err := reg.Publish(t.Context(), []manifest.Entry{entry(run, "app")}, facts(fp1))
+		stored, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry(run, "app")}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestMove_olderManifest(t *testing.T) {
 		t.Helper()
 		at := time.Date(2026, 3, 1, 0, minute, 0, 0, time.UTC)
 		to := Target{Fingerprint: fp1, Commit: fmt.Sprint("c", minute), CommitTime: at}.Of(stored)
-		if _, err := reg.Move(t.Context(), image, "latest", to, NotBack, "ci"); err != nil {
+		if _, err := reg.Move(t.Context(), image, "latest", to, NotBack, "ci", nil); err != nil {
 			t.Fatal(err)
 		}
 		ref, err := reg.Ref(t.Context(), image, "latest")
@@ -174,9 +174,9 @@ func TestMove_olderManifest(t *testing.T) {
 		t.Errorf("a newer commit: %+v", ref)
 	}
 	// Somebody put the older manifest back: a ref that stays ahead of it would be corrupt for ever.
-	object, err := s.Get(t.Context(), buildKey(image, fp1))
+	object, err := s.Get(t.Context(), BuildKey(image, fp1))
 	if err == nil {
-		_, err = s.Put(t.Context(), buildKey(image, fp1), first.Body, object.ETag)
+		_, err = s.Put(t.Context(), BuildKey(image, fp1), first.Body, object.ETag)
 	}
 	if ref := move(first, 2); err != nil || !same(ref, first) {
 		t.Errorf("the manifest was put back, and the ref says %+v, %v", ref, err)
@@ -190,39 +190,30 @@ func TestMove_sameSecond(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before []string
 		commit string
-		back   bool
 		want   string
 	}{
-		"a commit that is new":             {before: []string{"parent"}, commit: "child", want: "child"},
-		"one that it went on from":         {before: []string{"parent", "child"}, commit: "parent", want: "child"},
-		"the one that it is on":            {before: []string{"parent", "child"}, commit: "child", want: "child"},
-		"one whose move was taken back":    {before: []string{"parent", "child"}, back: true, commit: "child", want: "child"},
-		"the one that it was put back to":  {before: []string{"parent", "child"}, back: true, commit: "parent", want: "parent"},
-		"one that is not known any longer": {before: append([]string{"parent"}, many(maxMoves)...), commit: "parent", want: "parent"},
+		"a commit that is new":             {[]string{"parent"}, "child", "child"},
+		"one that it went on from":         {[]string{"parent", "child"}, "parent", "child"},
+		"the one that it is on":            {[]string{"parent", "child"}, "child", "child"},
+		"one that is not known any longer": {append([]string{"parent"}, many(maxMoves)...), "parent", "parent"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reg := New(memstore.New())
 			move := func(commit string) Moved {
 				t.Helper()
 				to := Target{Fingerprint: text.SHA256(commit), Commit: commit, CommitTime: at}
-				moved, err := reg.Move(t.Context(), image, "latest", to, NotBack, "ci")
+				moved, err := reg.Move(t.Context(), image, "latest", to, NotBack, "ci", nil)
 				if err != nil {
 					t.Fatal(err)
 				}
 				return moved
 			}
-			var last Moved
 			for _, commit := range tt.before {
-				last = move(commit)
-			}
-			if tt.back {
-				if err := reg.MoveBack(t.Context(), image, "latest", last); err != nil {
-					t.Fatal(err)
-				}
+				move(commit)
 			}
 			moved := move(tt.commit)
 			ref, err := reg.Ref(t.Context(), image, "latest")
-			if err != nil || ref.Commit != tt.want || moved.Stays != (tt.want != tt.commit) {
+			if err != nil || ref.Commit != tt.want || moved.Kept != (tt.want != tt.commit) {
 				t.Errorf("on %+v %v, and says %+v; want %s", ref, err, moved, tt.want)
 			}
 		})
@@ -242,7 +233,7 @@ func TestMove_history(t *testing.T) {
 	reg := New(memstore.New())
 	for i := range maxMoves + 5 {
 		to := Target{Fingerprint: fmt.Sprintf("%064d", i)}
-		if _, err := reg.Move(t.Context(), image, "latest", to, NotBack, "ci"); err != nil {
+		if _, err := reg.Move(t.Context(), image, "latest", to, NotBack, "ci", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -250,52 +241,25 @@ func TestMove_history(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(ref.Moves) != maxMoves || ref.Seq != maxMoves+5 || ref.History()[0].Fingerprint != ref.Fingerprint {
+	if len(ref.Moves) != maxMoves || ref.Seq != maxMoves+5 || ref.Moves[0].Fingerprint != ref.Fingerprint {
 		t.Errorf("got %d moves, seq %d", len(ref.Moves), ref.Seq)
 	}
 }
 
-// A field of a move that a newer plugin put there got lost with the next move. Moves that say nothing to
-// this version are kept as well.
+// A field of a move that a newer plugin put there got lost with the next move. Moves that say nothing
+// to this version are kept as well.
 func TestMove_keepsUnknownFields(t *testing.T) {
 	body := manifesttest.Ref(image, "latest", fp1, `"moves": []`,
-		`"moves": [{"write_id": "w1", "approved_by": "kept 1"}, {"moved_at": "kept 3"}, "kept 4"], "lock": "kept 2"`)
-	_, reg := planted(t, refKey(image, "latest"), body)
-	if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp2}, Always, "ci"); err != nil {
+		`"moves": [{"write_id": "w1", "approved_by": "kept 1"}, {"rollback": "kept 3"}], "lock": "kept 2"`)
+	_, reg := planted(t, RefKey(image, "latest"), body)
+	if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp2}, Always, "ci", nil); err != nil {
 		t.Fatal(err)
 	}
-	after, err := reg.store.Get(t.Context(), refKey(image, "latest"))
-	for _, kept := range []string{"kept 1", "kept 2", "kept 3", "kept 4"} {
+	after, err := reg.store.Get(t.Context(), RefKey(image, "latest"))
+	for _, kept := range []string{"kept 1", "kept 2", "kept 3"} {
 		if text := string(after.Body); err != nil || !strings.Contains(text, kept) {
 			t.Errorf("%v: no %q in\n%s", err, kept, text)
 		}
-	}
-}
-
-func TestMoveBack(t *testing.T) {
-	reg := New(memstore.New())
-	move := func(fingerprint string) Moved {
-		t.Helper()
-		moved, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fingerprint}, NotBack, "ci")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return moved
-	}
-	move(fp1)
-	second := move(fp2)
-	if err := reg.MoveBack(t.Context(), image, "latest", second); err != nil {
-		t.Fatal(err)
-	}
-	if ref, err := reg.Ref(t.Context(), image, "latest"); err != nil || ref.Fingerprint != fp1 || ref.Seq != 3 {
-		t.Errorf("got %+v %v", ref, err)
-	}
-	move(fp2)
-	if err := reg.MoveBack(t.Context(), image, "latest", second); err != nil {
-		t.Fatal(err)
-	}
-	if ref, err := reg.Ref(t.Context(), image, "latest"); err != nil || ref.Fingerprint != fp2 {
-		t.Errorf("took back what someone else moved: %+v %v", ref, err)
 	}
 }
 
@@ -303,7 +267,7 @@ func TestMoveBack(t *testing.T) {
 func TestFollow(t *testing.T) {
 	s := memstore.New()
 	reg := New(s)
-	stored, err := reg.Publish(t.Context(), []manifest.Entry{entry("run1", "app")}, facts(fp1))
+	stored, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run1", "app")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +281,7 @@ func TestFollow(t *testing.T) {
 	if _, err := reg.Follow(t.Context(), &tampered); !errors.Is(err, manifest.ErrCorrupt) {
 		t.Errorf("another manifest with the same seq was believed: %v", err)
 	}
-	if _, err := reg.Publish(t.Context(), []manifest.Entry{entry("run2", "app")}, facts(fp1)); err != nil {
+	if _, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run2", "app")}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := reg.Follow(t.Context(), ref); err != nil || got.Manifest.Chain.Seq != 2 {
@@ -341,11 +305,11 @@ func TestFollow_manifestDeleted(t *testing.T) {
 	s := memstore.New()
 	reg := New(s)
 	publish := func(run string) *Ref {
-		stored, err := reg.Publish(t.Context(), []manifest.Entry{entry(run, "app")}, facts(fp1))
+		stored, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry(run, "app")}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1}.Of(stored), NotBack, "test"); err != nil {
+		if _, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1}.Of(stored), NotBack, "test", nil); err != nil {
 			t.Fatal(err)
 		}
 		ref, err := reg.Ref(t.Context(), image, "latest")
@@ -356,26 +320,11 @@ func TestFollow_manifestDeleted(t *testing.T) {
 	}
 	ref := publish("run1")
 	s.Delete(image + "/builds/" + fp1 + ".json")
-	if _, err := reg.Follow(t.Context(), ref); !errors.Is(err, manifest.ErrCorrupt) || !strings.Contains(err.Error(), "ref latest points at it, but it is not there") {
+	if _, err := reg.Follow(t.Context(), ref); !errors.Is(err, manifest.ErrCorrupt) || !strings.Contains(err.Error(), "ref latest points at it, but it does not exist") {
 		t.Errorf("got %v", err)
 	}
 	if stored, err := reg.Follow(t.Context(), publish("run2")); err != nil || stored.Manifest.Builds[0].PackerRunUUID != "run2" {
 		t.Errorf("after the next publication: %v", err)
-	}
-}
-
-func TestWithdraw(t *testing.T) {
-	reg := New(memstore.New())
-	ours := []manifest.Entry{entry("run1", "app")}
-	if _, err := reg.Publish(t.Context(), ours, facts(fp1)); err != nil {
-		t.Fatal(err)
-	}
-	if found, err := reg.Withdraw(t.Context(), image, fp1, ours); err != nil || !found {
-		t.Fatal(err)
-	}
-	stored, err := reg.Manifest(t.Context(), image, fp1)
-	if err != nil || stored.Manifest.Chain.Revoked == "" {
-		t.Errorf("got %+v %v", stored.Manifest, err)
 	}
 }
 
@@ -399,12 +348,12 @@ func (l *lossy) Put(ctx context.Context, key string, body []byte, etag string) (
 
 func TestLostAnswers(t *testing.T) {
 	reg := New(&lossy{Store: memstore.New(), lost: map[string]bool{}})
-	stored, err := reg.Publish(t.Context(), []manifest.Entry{entry("run1", "app")}, facts(fp1))
+	stored, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run1", "app")}, nil)
 	if err != nil || len(stored.Manifest.Builds) != 1 || stored.Manifest.Chain.Seq != 1 {
 		t.Errorf("got %+v %v, want one entry, written once", stored.Manifest, err)
 	}
-	moved, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1}, NotBack, "ci")
-	if err != nil || !moved.Moved {
+	moved, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1}, NotBack, "ci", nil)
+	if err != nil || !moved.Written {
 		t.Errorf("got %+v %v", moved, err)
 	}
 	ref, err := reg.Ref(t.Context(), image, "latest")

@@ -33,12 +33,12 @@ func (s *tearing) Get(ctx context.Context, key string) (store.Object, error) {
 func TestTornReads(t *testing.T) {
 	s := &tearing{Store: memstore.New()}
 	reg := New(s)
-	stored, err := reg.Publish(t.Context(), []manifest.Entry{entry("run1", "app")}, facts(fp1))
+	stored, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run1", "app")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	to := Target{Fingerprint: fp1, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
-	if _, err := reg.Move(t.Context(), image, "latest", to, Always, "test"); err != nil {
+	if _, err := reg.Move(t.Context(), image, "latest", to, Always, "test", nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, call := range map[string]func() error{
@@ -49,10 +49,10 @@ func TestTornReads(t *testing.T) {
 			return err
 		},
 		"Publish": func() error {
-			_, err := reg.Publish(t.Context(), []manifest.Entry{entry("run1", "app")}, facts(fp1))
+			_, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run1", "app")}, nil)
 			return err
 		},
-		"Move": func() error { _, err := reg.Move(t.Context(), image, "latest", to, Always, "test"); return err },
+		"Move": func() error { _, err := reg.Move(t.Context(), image, "latest", to, Always, "test", nil); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.torn, s.reads = 2, 0

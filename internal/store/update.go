@@ -30,16 +30,20 @@ type Updater struct {
 	Backoff Backoff
 }
 
-// Update changes the object of a key with edit, and answers the body that is there afterwards.
+// Update changes the object of a key with edit, and returns the body that it has afterwards.
+//
+// If first is not nil, it is what the caller read already, with an empty ETag if there was no
+// object; the first round uses it instead of reading. If it is out of date, the write loses its
+// race like any other.
 //
 // The edit gets the present body, nil when there is no object, and answers the new one. It is called
 // anew after every lost race and every lost answer, so it must recognise its own earlier write and
 // then answer [ErrUnchanged]. Any other error of it stops at once and is handed on as it is; every
 // other failure is an [*UpdateError].
 func (u Updater) Update(
-	ctx context.Context, key string, edit func(current []byte) ([]byte, error),
+	ctx context.Context, key string, first *Object, edit func(current []byte) ([]byte, error),
 ) (body []byte, err error) {
-	t := &try{store: u.Store, key: key, edit: edit, started: time.Now()}
+	t := &try{store: u.Store, key: key, first: first, edit: edit, started: time.Now()}
 	watch := newWatch(u.Store.Address(key), u.Notify)
 	defer watch.stop()
 	for {
@@ -66,6 +70,7 @@ func (u Updater) Update(
 type try struct {
 	store   Store
 	key     string
+	first   *Object // nil once it was used
 	edit    func([]byte) ([]byte, error)
 	started time.Time
 	// attempts counts the rounds of read, edit and write.
@@ -110,7 +115,7 @@ func (t *try) once(ctx context.Context) ([]byte, error) {
 
 // read answers an empty Object when there is none.
 func (t *try) read(ctx context.Context) (Object, error) {
-	object, err := t.store.Get(ctx, t.key)
+	object, err := t.get(ctx)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		t.settledBy("")
@@ -127,6 +132,19 @@ func (t *try) read(ctx context.Context) (Object, error) {
 		object.Body = []byte{}
 	}
 	return object, nil
+}
+
+// get returns first, once, and else what the store has.
+func (t *try) get(ctx context.Context) (Object, error) {
+	first := t.first
+	t.first = nil
+	switch {
+	case first == nil:
+		return t.store.Get(ctx, t.key)
+	case first.ETag == "":
+		return Object{}, ErrNotFound
+	}
+	return *first, nil
 }
 
 // settledBy notes that the object was read with that ETag, empty where there is none.

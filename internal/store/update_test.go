@@ -57,7 +57,7 @@ func filled(t *testing.T, ids ...string) *scripted {
 	t.Helper()
 	s := &scripted{Store: memstore.New()}
 	for _, id := range ids {
-		if _, err := (store.Updater{Store: s.Store}).Update(t.Context(), key, storetest.Append(id)); err != nil {
+		if _, err := (store.Updater{Store: s.Store}).Update(t.Context(), key, nil, storetest.Append(id)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -92,7 +92,7 @@ func wantUpdateError(t *testing.T, err error, outcome store.Outcome, text string
 func TestUpdater_Update(t *testing.T) {
 	s := &scripted{Store: memstore.New()}
 	updater := store.Updater{Store: s}
-	body, err := updater.Update(t.Context(), key, func(current []byte) ([]byte, error) {
+	body, err := updater.Update(t.Context(), key, nil, func(current []byte) ([]byte, error) {
 		if current != nil {
 			t.Errorf("the edit got %q for an absent object, want nil", current)
 		}
@@ -101,7 +101,7 @@ func TestUpdater_Update(t *testing.T) {
 	if err != nil || string(body) != "" {
 		t.Fatalf("body %q, error %v", body, err)
 	}
-	body, err = updater.Update(t.Context(), key, func(current []byte) ([]byte, error) {
+	body, err = updater.Update(t.Context(), key, nil, func(current []byte) ([]byte, error) {
 		if current == nil {
 			t.Error("the edit got nil for an empty object")
 		}
@@ -114,7 +114,7 @@ func TestUpdater_Update(t *testing.T) {
 
 func TestUpdater_Update_unchanged(t *testing.T) {
 	s := filled(t, "a")
-	body, err := store.Updater{Store: s}.Update(t.Context(), key, storetest.Append("a"))
+	body, err := store.Updater{Store: s}.Update(t.Context(), key, nil, storetest.Append("a"))
 	if err != nil || storetest.CheckLog(body, []string{"a"}) != nil {
 		t.Errorf("body %q, error %v", body, err)
 	}
@@ -126,7 +126,7 @@ func TestUpdater_Update_unchanged(t *testing.T) {
 func TestUpdater_Update_editFails(t *testing.T) {
 	s := filled(t, "a")
 	want := errors.New("corrupt")
-	_, err := store.Updater{Store: s}.Update(t.Context(), key, func([]byte) ([]byte, error) { return nil, want })
+	_, err := store.Updater{Store: s}.Update(t.Context(), key, nil, func([]byte) ([]byte, error) { return nil, want })
 	if err != want { //nolint:errorlint // it must be the very error
 		t.Errorf("error %v, want the one of the edit as it is", err)
 	}
@@ -150,7 +150,7 @@ func TestUpdater_Update_repeats(t *testing.T) {
 				if !errors.Is(fault, store.ErrConflict) {
 					s.get = failing
 				}
-				if _, err := (store.Updater{Store: s}).Update(t.Context(), key, storetest.Append("b")); err != nil {
+				if _, err := (store.Updater{Store: s}).Update(t.Context(), key, nil, storetest.Append("b")); err != nil {
 					t.Fatal(err)
 				}
 				wantIDs(t, s, "a", "b")
@@ -162,7 +162,7 @@ func TestUpdater_Update_repeats(t *testing.T) {
 func TestUpdater_Update_permanent(t *testing.T) {
 	s := filled(t, "a")
 	s.put = func(context.Context, int) error { return fmt.Errorf("%w\n\n%s", errDenied, "Ask for s3:PutObject.") }
-	_, err := store.Updater{Store: s}.Update(t.Context(), key, storetest.Append("b"))
+	_, err := store.Updater{Store: s}.Update(t.Context(), key, nil, storetest.Append("b"))
 	wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written: "+
 		"write memory://base/refs/latest.json: access denied\n\nAsk for s3:PutObject.")
 	if s.puts != 1 {
@@ -181,7 +181,7 @@ func TestUpdater_Update_unknown(t *testing.T) {
 			}
 			return nil
 		}
-		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, storetest.Append("b"))
+		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: "+
 			"outcome unknown after 2 attempts in 0s: read memory://base/refs/latest.json: access denied\n\n"+
 			"The write may have landed or not. Run it again: a write that is there already is recognised.")
@@ -196,14 +196,14 @@ func TestUpdater_Update_vanished(t *testing.T) {
 	t.Run("before the write", func(t *testing.T) {
 		s := filled(t, "a")
 		s.put = func(context.Context, int) error { s.Delete(key); return nil }
-		_, err := store.Updater{Store: s}.Update(t.Context(), key, storetest.Append("b"))
+		_, err := store.Updater{Store: s}.Update(t.Context(), key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written: "+
 			"write memory://base/refs/latest.json: "+advice)
 	})
 	t.Run("before the second read", func(t *testing.T) {
 		s := filled(t, "a")
 		s.put = func(context.Context, int) error { s.Delete(key); return store.ErrConflict }
-		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, storetest.Append("b"))
+		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: "+
 			"not written after 2 attempts in 0s: read memory://base/refs/latest.json: "+advice)
 		if _, err := s.Get(t.Context(), key); !errors.Is(err, store.ErrNotFound) {
@@ -219,7 +219,7 @@ func TestUpdater_Update_deadline(t *testing.T) {
 		s := filled(t, "a")
 		s.put = func(context.Context, int) error { return store.ErrConflict }
 		longest := store.Backoff{Rand: func(limit time.Duration) time.Duration { return limit }}
-		_, err := store.Updater{Store: s, Backoff: longest}.Update(ctx, key, storetest.Append("b"))
+		_, err := store.Updater{Store: s, Backoff: longest}.Update(ctx, key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written "+
 			"after 941 attempts in 5m0s: context deadline exceeded: "+
 			"write memory://base/refs/latest.json: changed by another writer\n\n"+
@@ -237,7 +237,7 @@ func cancelledInWrite(t *testing.T, landed bool, lastRead error) (*scripted, err
 	s := filled(t, "a")
 	s.put = func(_ context.Context, _ int) error {
 		if landed {
-			if _, err := (store.Updater{Store: s.Store}).Update(t.Context(), key, storetest.Append("b")); err != nil {
+			if _, err := (store.Updater{Store: s.Store}).Update(t.Context(), key, nil, storetest.Append("b")); err != nil {
 				t.Error(err)
 			}
 		}
@@ -256,7 +256,7 @@ func cancelledInWrite(t *testing.T, landed bool, lastRead error) (*scripted, err
 		}
 		return lastRead
 	}
-	_, err := store.Updater{Store: s}.Update(ctx, key, storetest.Append("b"))
+	_, err := store.Updater{Store: s}.Update(ctx, key, nil, storetest.Append("b"))
 	if s.gets != 2 {
 		t.Errorf("%d reads, want 2", s.gets)
 	}
@@ -291,13 +291,13 @@ func TestUpdater_Update_overtaken(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := filled(t, "a")
 		s.put = func(context.Context, int) error {
-			if _, err := (store.Updater{Store: s.Store}).Update(t.Context(), key, storetest.Append("c")); err != nil {
+			if _, err := (store.Updater{Store: s.Store}).Update(t.Context(), key, nil, storetest.Append("c")); err != nil {
 				t.Error(err)
 			}
 			cancel()
 			return store.ErrUnknown
 		}
-		_, err := store.Updater{Store: s}.Update(ctx, key, storetest.Append("b"))
+		_, err := store.Updater{Store: s}.Update(ctx, key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written: "+
 			"context canceled: read memory://base/refs/latest.json: the write is not there")
 		wantIDs(t, s, "a", "c")
@@ -315,7 +315,7 @@ func TestUpdater_Update_unknownStays(t *testing.T) {
 			}
 			return errDenied
 		}
-		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, storetest.Append("b"))
+		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: "+
 			"outcome unknown after 2 attempts in 0s: write memory://base/refs/latest.json: access denied\n\n"+
 			"The write may have landed or not. Run it again: a write that is there already is recognised.")
@@ -337,7 +337,7 @@ func TestUpdater_Update_hangsPastDeadline(t *testing.T) {
 			return store.ErrTransient
 		}
 		before := time.Now()
-		_, err := store.Updater{Store: s}.Update(ctx, key, storetest.Append("b"))
+		_, err := store.Updater{Store: s}.Update(ctx, key, nil, storetest.Append("b"))
 		if took := time.Since(before); took != time.Minute+800*time.Millisecond {
 			t.Errorf("took %s, want the limit of 1m and less than a second", took)
 		}
@@ -352,7 +352,7 @@ func TestUpdater_Update_hangsPastDeadline(t *testing.T) {
 func TestUpdater_Update_cancelledInEdit(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := filled(t, "a")
-	_, err := store.Updater{Store: s}.Update(ctx, key, func([]byte) ([]byte, error) {
+	_, err := store.Updater{Store: s}.Update(ctx, key, nil, func([]byte) ([]byte, error) {
 		cancel()
 		return []byte("{}"), nil
 	})

@@ -55,7 +55,7 @@ func TestUpdater_Notify(t *testing.T) {
 				s.put = tt.in
 				var got []string
 				updater := store.Updater{Store: s, Notify: func(msg string) { got = append(got, msg) }}
-				_, _ = updater.Update(ctx, key, storetest.Append("b"))
+				_, _ = updater.Update(ctx, key, nil, storetest.Append("b"))
 				if diff := cmp.Diff(tt.want, got); diff != "" {
 					t.Errorf("notices (-want +got):\n%s", diff)
 				}

@@ -3,7 +3,6 @@
 package publish
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,8 +16,8 @@ import (
 )
 
 const (
-	keep = "keep"
-	fail = "fail"
+	keepImage = "keep"
+	failBuild = "fail"
 
 	defaultTimeout = 5 * time.Minute
 	defaultChannel = "latest"
@@ -34,7 +33,7 @@ const (
 // prepare sets the defaults and answers everything that is wrong with the options.
 func (c *Config) prepare() []error {
 	if c.OnFailure == "" {
-		c.OnFailure = keep
+		c.OnFailure = keepImage
 	}
 	if c.Channels == nil {
 		c.Channels = []string{defaultChannel}
@@ -44,26 +43,15 @@ func (c *Config) prepare() []error {
 	}
 	errs := c.Prepare()
 	var check option.Checker
-	check.That("on_failure", c.OnFailure, option.OneOf(keep, fail))
+	check.That("on_failure", c.OnFailure, option.OneOf(keepImage, failBuild))
 	check.List("channels", c.Channels, manifest.CheckChannel)
 	check.Duration("publish_timeout", c.PublishTimeout)
-	if err := checkRecord(c.Record); err != nil {
+	if err := record.Check(c.Record); err != nil {
 		errs = append(errs, err)
 	}
 	errs = append(errs, check.Errors...)
 	errs = append(errs, checkTags(c.Tags)...)
 	return append(errs, checkLabels(c.Labels)...)
-}
-
-func checkRecord(text string) error {
-	switch text {
-	case "":
-		return errors.New("record is required\n\nSet record = data.chain-image.NAME.record.")
-	case record.Unknown:
-		return nil
-	}
-	_, err := record.Decode(text)
-	return err
 }
 
 func checkTags(given map[string]string) []error {
@@ -72,8 +60,8 @@ func checkTags(given map[string]string) []error {
 		errs = append(errs, fmt.Errorf("tags: %s", broken))
 	}
 	if len(given) > tags.Max-ownTags && len(given) <= tags.Max {
-		errs = append(errs, fmt.Errorf("tags: there are %d; with the %d of the plugin an AMI may have %d",
-			len(given), ownTags, tags.Max))
+		errs = append(errs, fmt.Errorf("tags: at most %d allowed, got %d (EC2 allows %d, the plugin uses %d)",
+			tags.Max-ownTags, len(given), tags.Max, ownTags))
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if strings.HasPrefix(key, ownPrefix) {

@@ -96,7 +96,7 @@ func TestConfigure_errors(t *testing.T) {
 			`tags: tag "` + strings.Repeat("k", 128) + `": the key has 128 characters, 127 are allowed`,
 			`tags: tag "v": the value has 256 characters, 255 are allowed`}},
 		"42 tags":     {ok + "tags = " + numbered(42), nil},
-		"43 tags":     {ok + "tags = " + numbered(43), []string{"tags: there are 43; with the 8 of the plugin an AMI may have 50"}},
+		"43 tags":     {ok + "tags = " + numbered(43), []string{"tags: at most 42 allowed, got 43 (EC2 allows 50, the plugin uses 8)"}},
 		"51 tags":     {ok + "tags = " + numbered(51), []string{"tags: there are 51 tags, EC2 allows 50"}},
 		"labels":      {ok + "labels = " + numbered(101), []string{"labels: there are 101, the limit is 100"}},
 		"long labels": {ok + `labels = { a = "` + strings.Repeat("v", 1024) + `" }`, []string{`labels: "a" must have a key, and at most 1024 bytes with its value`}},

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/connect"
@@ -29,8 +29,8 @@ var (
 	print1 = strings.Repeat("1", 64)
 	now    = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
-	// whole compares entries with the fields that only a newer plugin knows.
-	whole = cmp.AllowUnexported(manifest.Entry{}, manifest.File{}, manifest.Image{})
+	// whole compares entries as documents do, which know no nil.
+	whole = cmpopts.EquateEmpty()
 )
 
 // screen is a Ui that remembers what it shows. What it is not made for panics.
@@ -77,9 +77,10 @@ func (a *fakeArtifact) Destroy() error        { panic("the post-processor destro
 // newRecord is that of data "chain-image" for an image that has to be built.
 func newRecord(dir string) record.Record {
 	return record.Record{
-		Registry: dir, Image: "app", Fingerprint: print1, Needed: true, Reason: "first build of app",
-		Git:  manifest.Git{SHA: sha1, Name: sha1, Commit: sha1, CommitTime: now},
-		Tags: map[string]string{"chain:image": "app"},
+		Facts: manifest.Facts{
+			Image: "app", Fingerprint: print1, Git: manifest.Git{SHA: sha1, Name: sha1, Commit: sha1, CommitTime: now},
+		},
+		Registry: dir, Needed: true, Reason: "first build of app", Tags: map[string]string{"chain:image": "app"},
 	}
 }
 
@@ -128,6 +129,9 @@ func points(t *testing.T, dir, name string) bool {
 	ref, err := open(t, dir).Ref(t.Context(), "app", name)
 	return err == nil && ref.Fingerprint == print1
 }
+
+// localPath is the local manifest of the image.
+const localPath = ".chain/manifest-app.json"
 
 // copied is the local manifest.
 func copied(t *testing.T, path string) *manifest.Manifest {

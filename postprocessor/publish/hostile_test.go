@@ -29,19 +29,20 @@ func TestHostile(t *testing.T) {
 	}
 	for _, doc := range manifesttest.Refs("app", "latest", print1) {
 		t.Run("ref, "+doc.Name, func(t *testing.T) {
-			wantHostile(t, doc, filepath.Join("refs", "latest.json"), "The manifest is published (", "the refs or the local manifest are not complete")
+			wantHostile(t, doc, filepath.Join("refs", "latest.json"), "The manifest is published (", "its channels or the local manifest are incomplete")
 		})
 	}
 	for _, doc := range manifesttest.Manifests(good, "app", print1) {
 		t.Run("local manifest, "+doc.Name, func(t *testing.T) {
 			dir := folder(t)
-			check(t, os.WriteFile("manifest-app.json", doc.Body, 0o644))
+			check(t, os.MkdirAll(filepath.Dir(localPath), 0o755))
+			check(t, os.WriteFile(localPath, doc.Body, 0o644))
 			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 			check(t, err)
 			if text := strings.Join(ui.red, "\n"); replaceable[doc.Name] != (text == "") {
 				t.Errorf("in red: %s", text)
 			}
-			if after, _ := os.ReadFile("manifest-app.json"); (string(after) == string(doc.Body)) == replaceable[doc.Name] {
+			if after, _ := os.ReadFile(localPath); (string(after) == string(doc.Body)) == replaceable[doc.Name] {
 				t.Errorf("replaced, or not: %.200s", after)
 			}
 		})

@@ -12,39 +12,40 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
-// output is the file of the local manifest.
-func (j *publication) output() (string, error) {
-	return absolute("local_manifest", cmp.Or(j.config.LocalManifest, j.found()))
+// localPath returns the file of the local manifest.
+func (j publication) localPath() (string, error) {
+	return absolute(cmp.Or(j.config.LocalManifest, j.nextRunReads()))
 }
 
-// found is the file where the next run looks for what this one could not publish.
-func (j *publication) found() string {
-	return cmp.Or(j.rec.LocalManifest, j.config.LocalManifest, "manifest-"+j.rec.Image+".json")
+// nextRunReads returns the file in which the next run looks for what this one could not publish.
+func (j publication) nextRunReads() string {
+	return cmp.Or(j.rec.LocalManifest, j.config.LocalManifest, localmanifest.Default(".", j.rec.Image))
 }
 
-func absolute(option, name string) (string, error) {
+func absolute(name string) (string, error) {
 	path, err := filepath.Abs(name)
 	if err != nil {
-		return "", fmt.Errorf("%s %q: %w", option, name, err)
+		return "", fmt.Errorf("local_manifest %q: %w", name, err)
 	}
 	return path, nil
 }
 
-// writeLocal writes the local manifest, as it lies in the registry.
-func (j *publication) writeLocal(ctx context.Context) error {
-	path, err := j.output()
+// writeLocal writes the local manifest: the bytes of the one in the registry.
+func (j publication) writeLocal(ctx context.Context, stored registry.Stored) error {
+	path, err := j.localPath()
 	if err != nil {
 		return err
 	}
 	err = localmanifest.Replace(ctx, path, func(have *manifest.Manifest) ([]byte, error) {
 		ours := have.Belongs(j.rec.Image, j.rec.Fingerprint) == nil
-		if ours && j.saysMore(have) {
+		if ours && knowsMore(have, stored.Manifest) {
 			return nil, nil
 		}
-		j.warnOfLost(have)
-		return j.stored.Body, nil
+		j.warn(lost(have, stored.Manifest)...)
+		return stored.Body, nil
 	})
 	if err == nil {
 		j.ui.Say("local manifest: " + path)
@@ -52,24 +53,24 @@ func (j *publication) writeLocal(ctx context.Context) error {
 	return err
 }
 
-// saysMore tells whether the local manifest is to stay. The sources of one build run side by side: the one
-// that comes last here may have read an older manifest than the one before it, and one that failed has
-// left here what is still to be published. A copy from another registry says nothing.
-func (j *publication) saysMore(have *manifest.Manifest) bool {
-	stored := j.stored.Manifest
-	if have.Unpublished() {
-		return len(localmanifest.Unpublished(stored, have)) > 0
+// knowsMore reports whether a local manifest of the same build must stay. The sources of one build
+// publish concurrently: the last one may have read an older manifest than the one before it, and one
+// that failed has left here what is still to be published. A manifest from another registry knows
+// nothing.
+func knowsMore(local, stored *manifest.Manifest) bool {
+	if local.Unpublished() {
+		return len(localmanifest.Unpublished(stored, local)) > 0
 	}
-	return have.Chain.Seq > stored.Chain.Seq && len(have.Unknown(stored.Builds)) == 0
+	return local.Chain.Seq > stored.Chain.Seq && len(local.Missing(stored.Builds)) == 0
 }
 
-// writeUnpublished writes a local manifest that says that the image is not in the registry. The next run
-// finds it and publishes the image, instead of building it again.
-func (j *publication) writeUnpublished(ctx context.Context) (string, error) {
-	if len(j.entries) == 0 {
+// writeUnpublished writes a local manifest that says that the image is not in the registry. The next
+// run finds it and publishes the image, instead of building it again.
+func (j publication) writeUnpublished(ctx context.Context, entries []manifest.Entry) (string, error) {
+	if len(entries) == 0 {
 		return "", errors.New("the artifact could not be read")
 	}
-	path, err := absolute("local_manifest", j.found())
+	path, err := absolute(j.nextRunReads())
 	if err != nil {
 		return "", err
 	}
@@ -77,10 +78,8 @@ func (j *publication) writeUnpublished(ctx context.Context) (string, error) {
 		if have.Belongs(j.rec.Image, j.rec.Fingerprint) != nil {
 			have = nil
 		}
-		merged, changed := manifest.Merge(have, j.entries, j.facts(), j.now().UTC().Truncate(time.Second), "unpublished")
-		if !changed {
-			merged = have
-		}
+		now := time.Now().UTC().Truncate(time.Second)
+		merged, _ := manifest.Merge(have, j.facts(), entries, now, "unpublished")
 		published := false
 		merged.Chain.Published = &published
 		return manifest.Encode(merged)

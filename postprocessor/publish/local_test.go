@@ -12,6 +12,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 // TestLocal_foreign refuses to replace what the plugin did not write: output may name the wrong file.
@@ -61,31 +62,39 @@ func TestLocal_output(t *testing.T) {
 	}
 }
 
-// sibling is one of several sources of a run, which publish side by side.
-func sibling(t *testing.T, dir, source string) *publication {
+// sibling is one of several sources of a run, which publish concurrently.
+type sibling struct {
+	publication
+	reg     *registry.Registry
+	entries []manifest.Entry
+	stored  registry.Stored
+}
+
+func newSibling(t *testing.T, dir, source string) *sibling {
 	t.Helper()
-	return &publication{
-		ui: &screen{}, rec: newRecord(dir), registry: open(t, dir), now: now.Local,
-		entries: []manifest.Entry{{Name: source, BuilderType: "file", PackerRunUUID: "run", ArtifactID: "File", BuildTime: now.Unix()}},
+	return &sibling{
+		publication: publication{ui: &screen{}, rec: newRecord(dir)}, reg: open(t, dir),
+		entries: []manifest.Entry{
+			{Name: source, BuilderType: "file", PackerRunUUID: "run", ArtifactID: "File", BuildTime: now.Unix()}},
 	}
 }
 
-func (j *publication) publishEntries(t *testing.T) {
+func (s *sibling) publishEntries(t *testing.T) {
 	t.Helper()
 	var err error
-	j.stored, err = j.registry.Publish(t.Context(), j.entries, j.facts())
+	s.stored, err = s.reg.Publish(t.Context(), s.facts(), s.entries, nil)
 	check(t, err)
 }
 
 // TestLocal_order has the source that read the older manifest come last.
 func TestLocal_order(t *testing.T) {
 	dir := folder(t)
-	first, second := sibling(t, dir, "amd64"), sibling(t, dir, "arm64")
+	first, second := newSibling(t, dir, "amd64"), newSibling(t, dir, "arm64")
 	first.publishEntries(t)
 	second.publishEntries(t)
-	check(t, second.writeLocal(t.Context()))
-	check(t, first.writeLocal(t.Context()))
-	if m := copied(t, "manifest-app.json"); len(m.Builds) != 2 || m.Chain.Seq != 2 {
+	check(t, second.writeLocal(t.Context(), second.stored))
+	check(t, first.writeLocal(t.Context(), first.stored))
+	if m := copied(t, localPath); len(m.Builds) != 2 || m.Chain.Seq != 2 {
 		t.Errorf("the older manifest won: %+v", m)
 	}
 }
@@ -100,7 +109,7 @@ func TestLocal_otherRegistry(t *testing.T) {
 	}
 	t.Setenv("PACKER_RUN_UUID", "3")
 	processed(t, configured(t, "file", newRecord(filepath.Join(t.TempDir(), "new")), ""), &fakeArtifact{id: "File3"})
-	if builds := copied(t, "manifest-app.json").Builds; len(builds) != 1 || builds[0].ArtifactID != "File3" {
+	if builds := copied(t, localPath).Builds; len(builds) != 1 || builds[0].ArtifactID != "File3" {
 		t.Errorf("the copy is not what was published: %+v", builds)
 	}
 }
@@ -114,10 +123,10 @@ func TestLocal_lost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := folder(t)
-			lost := sibling(t, dir, "debug")
+			lost := newSibling(t, dir, "debug")
 			lost.entries[0].ArtifactID = "File\x1b[2J\n::error::"
 			change(&lost.rec)
-			_, err := lost.writeUnpublished(t.Context())
+			_, err := lost.writeUnpublished(t.Context(), lost.entries)
 			check(t, err)
 			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 			want := "warning: File[2J ::error:: was built by an earlier run and never published; nothing refers to it any more"
@@ -131,17 +140,17 @@ func TestLocal_lost(t *testing.T) {
 // TestLocal_unpublished has one source fail, and the other succeed after it.
 func TestLocal_unpublished(t *testing.T) {
 	dir := folder(t)
-	failed, good := sibling(t, dir, "amd64"), sibling(t, dir, "arm64")
-	_, err := failed.writeUnpublished(t.Context())
+	failed, good := newSibling(t, dir, "amd64"), newSibling(t, dir, "arm64")
+	_, err := failed.writeUnpublished(t.Context(), failed.entries)
 	check(t, err)
 	good.publishEntries(t)
-	check(t, good.writeLocal(t.Context()))
-	if m := copied(t, "manifest-app.json"); m.Chain.Published == nil || len(m.Builds) != 1 || m.Builds[0].Name != "amd64" {
+	check(t, good.writeLocal(t.Context(), good.stored))
+	if m := copied(t, localPath); m.Chain.Published == nil || len(m.Builds) != 1 || m.Builds[0].Name != "amd64" {
 		t.Errorf("what is still to be published is forgotten: %+v", m)
 	}
 	failed.publishEntries(t)
-	check(t, failed.writeLocal(t.Context()))
-	if m := copied(t, "manifest-app.json"); m.Chain.Published != nil || len(m.Builds) != 2 {
+	check(t, failed.writeLocal(t.Context(), failed.stored))
+	if m := copied(t, localPath); m.Chain.Published != nil || len(m.Builds) != 2 {
 		t.Errorf("got %+v", m)
 	}
 }
@@ -152,15 +161,15 @@ func TestLocal_race(t *testing.T) {
 	var wg sync.WaitGroup
 	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 	for _, name := range names {
-		j := sibling(t, dir, name)
+		j := newSibling(t, dir, name)
 		wg.Go(func() {
-			if _, err := j.writeUnpublished(t.Context()); err != nil {
+			if _, err := j.writeUnpublished(t.Context(), j.entries); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	if m := copied(t, "manifest-app.json"); len(m.Builds) != len(names) || m.Chain.Seq != int64(len(names)) {
+	if m := copied(t, localPath); len(m.Builds) != len(names) || m.Chain.Seq != int64(len(names)) {
 		t.Errorf("%d builds, seq %d", len(m.Builds), m.Chain.Seq)
 	}
 }
@@ -168,15 +177,15 @@ func TestLocal_race(t *testing.T) {
 // TestLocal_twoFiles has output set and local_manifest not: what could not be published goes where the
 // next run looks for it. It went to output, where nobody found it.
 func TestLocal_twoFiles(t *testing.T) {
-	j := sibling(t, folder(t), "amd64")
+	j := newSibling(t, folder(t), "amd64")
 	j.config.LocalManifest, j.rec.LocalManifest = "out.json", "next-run-looks-here.json"
-	path, err := j.writeUnpublished(t.Context())
+	path, err := j.writeUnpublished(t.Context(), j.entries)
 	check(t, err)
 	if filepath.Base(path) != "next-run-looks-here.json" || copied(t, path).Chain.Published == nil {
 		t.Errorf("it is in %s", path)
 	}
 	j.publishEntries(t)
-	check(t, j.writeLocal(t.Context()))
+	check(t, j.writeLocal(t.Context(), j.stored))
 	if copied(t, "out.json").Chain.Published != nil {
 		t.Error("output is not the copy of what is published")
 	}

@@ -40,7 +40,7 @@ func processed(t *testing.T, p *PostProcessor, source *fakeArtifact) *screen {
 }
 
 // handedOn is the record that data "chain-image" has of an image that exists.
-func handedOn(dir string, m *manifest.Manifest, unpublished bool) record.Record {
+func passedThrough(dir string, m *manifest.Manifest, unpublished bool) record.Record {
 	rec := newRecord(dir)
 	rec.Needed, rec.Reason, rec.Entries, rec.Unpublished = false, "unchanged", m.Current(), unpublished
 	return rec
@@ -69,13 +69,13 @@ func TestPostProcess_file(t *testing.T) {
 			t.Errorf("ref %s does not point at the build", name)
 		}
 	}
-	local, _ := os.ReadFile("manifest-app.json")
+	local, _ := os.ReadFile(localPath)
 	remote, _ := os.ReadFile(filepath.Join(dir, "app", "builds", print1+".json"))
 	if string(local) != string(remote) || len(local) == 0 {
 		t.Error("the local manifest is not what lies in the registry")
 	}
 
-	ui := processed(t, configured(t, "chain", handedOn(dir, m, false), "channels = [\"latest\", \"production\"]"), &fakeArtifact{id: "File"})
+	ui := processed(t, configured(t, "chain", passedThrough(dir, m, false), "channels = [\"latest\", \"production\"]"), &fakeArtifact{id: "File"})
 	after, _ := os.ReadFile(filepath.Join(dir, "app", "builds", print1+".json"))
 	if string(after) != string(remote) || !strings.HasPrefix(ui.said[0], "app is unchanged (fingerprint 111111111111)") {
 		t.Errorf("a second run wrote the manifest, or says %q", ui.said)
@@ -113,7 +113,7 @@ func TestPostProcess_unreadable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &tt.in)
 			kept := "\n\nThe manifest is not published.\nThe image is kept: " + tt.id + "\nTo finish, remove the cause and run the same packer build " +
-				"again. No local manifest could be left, so the image will be built again: the artifact could not be read"
+				"again. No local manifest could be written, so the image will be built again: the artifact could not be read"
 			if err != nil || len(ui.red) != 1 || !strings.HasSuffix(ui.red[0], kept) {
 				t.Fatalf("got %v, %q", err, ui.red)
 			}
@@ -172,7 +172,7 @@ func TestPostProcess_cancelled(t *testing.T) {
 	if err != nil || time.Since(begun) > 3*time.Second {
 		t.Errorf("got %v after %s", err, time.Since(begun))
 	}
-	for _, want := range []string{"context canceled", "The manifest is not published.", "The image is kept: File", "manifest-app.json"} {
+	for _, want := range []string{"context canceled", "The manifest is not published.", "The image is kept: File", localPath} {
 		if len(ui.red) != 1 || !strings.Contains(ui.red[0], want) {
 			t.Errorf("got %q, want %q in it", ui.red, want)
 		}
@@ -200,7 +200,7 @@ func TestPostProcess_dirty(t *testing.T) {
 	rec := newRecord(dir)
 	rec.Git.Dirty, rec.Git.Name = true, sha1+"-dirty-0123456789ab"
 	ui := processed(t, configured(t, "file", rec, ""), &fakeArtifact{id: "File"})
-	if !slices.Contains(ui.said, "channels stay: the image holds files that are not committed") {
+	if !slices.Contains(ui.said, "no channel is moved: the image contains uncommitted files") {
 		t.Errorf("got %q", ui.said)
 	}
 	if points(t, dir, "latest") || !points(t, dir, "git-"+rec.Git.Name) {
@@ -214,7 +214,7 @@ func TestPostProcess_incomplete(t *testing.T) {
 	rec := newRecord(dir)
 	rec.Sources = []string{"docker.image", "file.image"}
 	ui := processed(t, configured(t, "file", rec, ""), &fakeArtifact{id: "File"})
-	if !slices.Contains(ui.said, "app is not complete yet: docker.image is still to come; no ref is moved") || points(t, dir, "latest") {
+	if !slices.Contains(ui.said, "app is incomplete: waiting for docker.image; no channel is moved") || points(t, dir, "latest") {
 		t.Errorf("got %q", ui.said)
 	}
 	processed(t, configured(t, "docker", rec, ""), &fakeArtifact{id: "sha256:1"})
@@ -227,10 +227,10 @@ func TestPostProcess_incomplete(t *testing.T) {
 func TestPostProcess_stays(t *testing.T) {
 	dir := folder(t)
 	newer := registry.Target{Fingerprint: strings.Repeat("2", 64), ManifestSeq: 1, Commit: "c", CommitTime: now.Add(time.Hour)}
-	_, err := open(t, dir).Move(t.Context(), "app", "latest", newer, registry.NotBack, "test")
+	_, err := open(t, dir).Move(t.Context(), "app", "latest", newer, registry.NotBack, "test", nil)
 	check(t, err)
 	ui := processed(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
-	if !slices.Contains(ui.said, "ref latest stays on 222222222222: a newer commit moved it there") || points(t, dir, "latest") {
+	if !slices.Contains(ui.said, "channel latest stays on 222222222222: a newer commit moved it there") || points(t, dir, "latest") {
 		t.Errorf("got %q", ui.said)
 	}
 }
@@ -254,22 +254,18 @@ func TestPostProcess_wrongParent(t *testing.T) {
 }
 
 func TestTags(t *testing.T) {
-	dir := folder(t)
-	j := &publication{rec: newRecord(dir), registry: open(t, dir)}
+	j := publication{rec: newRecord("registry")}
 	j.config.Tags = map[string]string{"team": "images"}
 	j.ci.Provider, j.ci.BuildID = "jenkins", "7"
-	want := map[string]string{"chain:image": "app", "chain:manifest": filepath.Join(dir, "app", "builds", print1+".json"), "chain:ci-build": "7", "team": "images"}
-	if len(want["chain:manifest"]) > 255 {
-		delete(want, "chain:manifest")
-	}
-	if diff := cmp.Diff(want, j.tags()); diff != "" {
+	want := map[string]string{"chain:image": "app", "chain:manifest": "s3://m", "chain:ci-build": "7", "team": "images"}
+	if diff := cmp.Diff(want, j.tags("s3://m")); diff != "" {
 		t.Error(diff)
 	}
 	if len(j.rec.Tags) != 1 {
 		t.Error("the tags of the record are changed")
 	}
-	j.rec.Tags, j.registry = nil, open(t, "/"+strings.Repeat("x", 255))
-	if got := j.tags(); got["chain:manifest"] != "" || got["team"] != "images" {
+	j.rec.Tags = nil
+	if got := j.tags("/" + strings.Repeat("x", 255)); got["chain:manifest"] != "" || got["team"] != "images" {
 		t.Errorf("a cut address is worse than none: %v", got)
 	}
 }

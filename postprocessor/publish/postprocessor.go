@@ -9,16 +9,21 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
 	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
+	"github.com/packer-chain/packer-plugin-chain/internal/version"
 )
 
 // component is what a user knows this as.
@@ -31,7 +36,7 @@ type PostProcessor struct {
 	config Config
 }
 
-// ConfigSpec says which options there are.
+// ConfigSpec returns the options.
 func (p *PostProcessor) ConfigSpec() hcldec.ObjectSpec { return p.config.FlatMapstructure().HCL2Spec() }
 
 // Configure checks the options, all at once. It does no I/O; Packer calls it before the build, when
@@ -47,7 +52,7 @@ func (p *PostProcessor) Configure(raws ...any) (err error) {
 	return nil
 }
 
-// PostProcess publishes the artifact, and hands it on as it came: Packer is told to keep it.
+// PostProcess publishes the artifact, and passes it through unchanged. It tells Packer to keep it.
 func (p *PostProcessor) PostProcess(ctx context.Context, ui packersdk.Ui, source packersdk.Artifact) (
 	kept packersdk.Artifact, keepInput, forceKeep bool, err error,
 ) {
@@ -66,68 +71,157 @@ func (p *PostProcessor) publish(ctx context.Context, ui packersdk.Ui, source pac
 	if source == nil {
 		return fmt.Errorf("publish %s: there is no artifact: the builder made none", rec.Image)
 	}
-	job := &publication{config: p.config, ui: ui, rec: rec, source: source, ci: ci.Detect(os.Getenv), now: time.Now}
-	var mistake error
-	// A bug in here is a failed publication like any other: it must not cost the image.
-	err = crash.Guard(component, func() error {
-		mistake = job.mistake()
-		return mistake
-	})()
-	if mistake != nil {
+	job := publication{config: p.config, ui: ui, rec: rec, ci: ci.Detect(os.Getenv)}
+	done, err := job.run(ctx, source)
+	var mistake *templateError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &mistake):
 		return fmt.Errorf("publish %s: %w", rec.Image, mistake)
 	}
-	if err == nil {
-		err = crash.Guard(component, func() error { return job.publish(ctx) })()
-	}
-	if err != nil {
-		return job.failed(ctx, err)
-	}
-	return nil
+	return job.failed(ctx, source, done, err)
 }
 
-// mistake is what is wrong with the template. It fails the build, whatever on_failure says.
-func (j *publication) mistake() error {
-	if j.handedOn() && len(j.rec.Entries) == 0 {
-		return errors.New("the record names no image that exists")
-	}
-	return sameParent(j.rec, j.source)
+// templateError is a mistake in the template. It fails the build, whatever on_failure says.
+type templateError struct{ text string }
+
+func (e *templateError) Error() string { return e.text }
+
+// publication is one run of the post-processor. Nothing in it changes.
+type publication struct {
+	config Config
+	ui     packersdk.Ui
+	rec    record.Record
+	ci     ci.Build
 }
 
-func (j *publication) publish(ctx context.Context) error {
-	if err := j.readArtifact(ctx); err != nil {
-		return err
-	}
-	for _, warning := range j.config.Warnings() {
-		j.ui.Error("warning: " + warning)
-	}
-	ctx, cancel := context.WithTimeout(ctx, j.config.PublishTimeout)
-	defer cancel()
-	return j.run(ctx)
+// progress is how far a publication came.
+type progress struct {
+	// entries are what the manifest says of the artifact; none if it could not be read.
+	entries []manifest.Entry
+	// stored is the manifest in the registry. It is zero if it was not written.
+	stored registry.Stored
 }
 
 // run publishes in an order in which everything that is visible is complete: the tags, then the
-// manifest that names the AMIs, then the refs that name the manifest, then the local manifest.
-func (j *publication) run(ctx context.Context) error {
-	var err error
-	if j.registry, err = connect.Registry(ctx, j.rec.Registry, &j.config.Config); err != nil {
-		return err
+// manifest that names the AMIs, then the refs that name the manifest, then the local manifest. A bug
+// is a failed publication like any other: it must not cost the image.
+func (j publication) run(ctx context.Context, source packersdk.Artifact) (done progress, err error) {
+	defer crash.Recover(component, &err)
+	if err := j.checkTemplate(source); err != nil {
+		return done, err
 	}
-	j.registry.Notify = j.ui.Say
-	ahead := j.readAhead(ctx)
-	if j.exists() {
-		err = j.readManifest(ctx, ahead)
+	if done.entries, err = j.describe(ctx, source); err != nil {
+		return done, err
+	}
+	j.warn(j.config.Warnings()...)
+	ctx, cancel := context.WithTimeout(ctx, j.config.PublishTimeout)
+	defer cancel()
+	reg, err := connect.Registry(ctx, j.rec.Registry, &j.config.Config)
+	if err != nil {
+		return done, err
+	}
+	reg.Notify = j.ui.Say
+	var early registry.Early
+	if j.published() {
+		done.stored, early, err = j.readManifest(ctx, reg)
 	} else {
-		err = j.publishManifest(ctx, ahead)
+		done.stored, early, err = j.publishManifest(ctx, reg, done.entries)
 	}
 	if err != nil {
-		return err
+		return done, err
 	}
-	if err := j.moveRefs(ctx); err != nil {
-		return err
+	if err := j.moveRefs(ctx, reg, done.stored, early); err != nil {
+		return done, err
 	}
-	if err := j.writeLocal(ctx); err != nil {
-		// All is published. A copy that could not be left must not cost the image.
+	if err := j.writeLocal(ctx, done.stored); err != nil {
+		// All is published: a file that could not be written must not cost the image.
 		j.ui.Error(fmt.Sprintf("The image is published, but the local manifest could not be written: %s", err))
 	}
-	return nil
+	return done, nil
+}
+
+// passedThrough reports whether the artifact is an image that existed before the build.
+func (j publication) passedThrough() bool { return j.config.PackerBuilderType == builderType }
+
+// published reports whether the image is in the registry already, so that only refs may have to move.
+func (j publication) published() bool { return j.passedThrough() && !j.rec.Unpublished }
+
+func (j publication) warn(warnings ...string) {
+	for _, warning := range warnings {
+		j.ui.Error("warning: " + warning)
+	}
+}
+
+// readManifest reads the manifest of an image that is published already, and the refs.
+func (j publication) readManifest(ctx context.Context, reg *registry.Registry) (
+	stored registry.Stored, early registry.Early, err error,
+) {
+	j.ui.Say(fmt.Sprintf("%s is %s (fingerprint %.12s)", j.rec.Image, j.rec.Reason, j.rec.Fingerprint))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(crash.Guard("read the manifest", func() (err error) {
+		stored, err = reg.Manifest(ctx, j.rec.Image, j.rec.Fingerprint)
+		return err
+	}))
+	group.Go(crash.Guard("read the channels", func() error {
+		early = reg.ReadEarly(ctx, j.refKeys()...)
+		return nil
+	}))
+	return stored, early, group.Wait()
+}
+
+// publishManifest tags the AMIs, and then writes the manifest. Meanwhile it reads the documents that
+// are written next.
+func (j publication) publishManifest(ctx context.Context, reg *registry.Registry, entries []manifest.Entry) (
+	stored registry.Stored, early registry.Early, err error,
+) {
+	j.ui.Say(fmt.Sprintf("Publishing %s: %s (fingerprint %.12s)", j.rec.Image, j.rec.Reason, j.rec.Fingerprint))
+	for _, parent := range j.rec.Parents {
+		j.ui.Say(fmt.Sprintf("parent %s: %s (%s)", parent.Image, text.OneLine(parent.Identity), text.OneLine(parent.FoundBy)))
+	}
+	uri := reg.ManifestURI(j.rec.Image, j.rec.Fingerprint)
+	var described []manifest.Entry
+	var session string
+	group, tagging := errgroup.WithContext(ctx)
+	group.Go(crash.Guard("tag the AMIs", func() (err error) {
+		described, session, err = j.tag(tagging, entries, j.tags(uri))
+		return err
+	}))
+	group.Go(crash.Guard("read the registry", func() error {
+		keys := append(j.refKeys(), registry.BuildKey(j.rec.Image, j.rec.Fingerprint))
+		early = reg.ReadEarly(tagging, keys...)
+		return nil
+	}))
+	if err := group.Wait(); err != nil {
+		return registry.Stored{}, nil, err
+	}
+	if stored, err = reg.Publish(ctx, j.facts(), described, early); err != nil {
+		return registry.Stored{}, nil, fmt.Errorf("write the manifest: %w", err)
+	}
+	j.ui.Say("manifest: " + stored.URI)
+	j.warn(warnings(j.rec, described, stored.Manifest, session)...)
+	return stored, early, nil
+}
+
+// facts returns those of the record, with what is known only now.
+func (j publication) facts() manifest.Facts {
+	facts := j.rec.Facts
+	facts.Labels = j.config.Labels
+	facts.Versions = manifest.Versions{Packer: j.config.PackerCoreVersion, Plugin: version.String()}
+	if j.ci.Provider != "" {
+		facts.CI = &manifest.CI{Provider: j.ci.Provider, BuildID: j.ci.BuildID, BuildURL: j.ci.BuildURL}
+	}
+	return facts
+}
+
+// concurrently runs several steps at the same time, and returns all of their errors.
+func concurrently(steps ...func() error) error {
+	errs := make([]error, len(steps))
+	var all sync.WaitGroup
+	for i, step := range steps {
+		all.Go(func() { errs[i] = crash.Guard(component, step)() })
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }

@@ -157,8 +157,8 @@ func TestEC2_oneRegionRefuses(t *testing.T) {
 
 			again := c.done()
 			again[region] = c.smooth(region)
-			ui, err = c.publish("chain", handedOn(c.dir, copied(t, "manifest-app.json"), true), "", again)
-			if err != nil || len(ui.red) > 0 || !points(t, c.dir, "latest") || copied(t, "manifest-app.json").Chain.Published != nil {
+			ui, err = c.publish("chain", passedThrough(c.dir, copied(t, localPath), true), "", again)
+			if err != nil || len(ui.red) > 0 || !points(t, c.dir, "latest") || copied(t, localPath).Chain.Published != nil {
 				t.Errorf("running it again does not finish: %v, %q", err, ui.red)
 			}
 		})
@@ -186,7 +186,7 @@ func (c cloud) wantUnpublished(ui *screen, want ...string) {
 	if stored(c.t, c.dir) != nil || points(c.t, c.dir, "latest") || points(c.t, c.dir, "git-"+sha1) {
 		c.t.Error("something is published")
 	}
-	if local := copied(c.t, "manifest-app.json"); local.Chain.Published == nil || *local.Chain.Published {
+	if local := copied(c.t, localPath); local.Chain.Published == nil || *local.Chain.Published {
 		c.t.Errorf("the local manifest does not say that it is not published: %+v", local.Chain)
 	}
 }
@@ -196,7 +196,7 @@ func TestEC2_turns(t *testing.T) {
 	c := cloud{t, folder(t)}
 	other := manifest.Entry{Name: "image", BuilderType: "amazon-ebs", PackerRunUUID: "other",
 		Images: []manifest.Image{{Provider: manifest.ProviderAWS, Region: "ap-south-1", ID: ami2}}}
-	_, err := open(t, c.dir).Publish(t.Context(), []manifest.Entry{other}, newRecord(c.dir).Facts())
+	_, err := open(t, c.dir).Publish(t.Context(), newRecord(c.dir).Facts, []manifest.Entry{other}, nil)
 	check(t, err)
 	ui, err := c.publish("amazon-ebs", newRecord(c.dir), "", nil)
 	const want = "warning: amazon-ebs.image was in ap-south-1 and is in eu-central-1, eu-west-1, us-east-1 now: "

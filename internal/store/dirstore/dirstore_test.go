@@ -48,7 +48,7 @@ func write(dir, writer string) error {
 	defer cancel()
 	updater := store.Updater{Store: dirstore.New(dir)}
 	for i := range perProcess {
-		if _, err := updater.Update(ctx, "image/log.json", storetest.Append(fmt.Sprint(writer, "-", i))); err != nil {
+		if _, err := updater.Update(ctx, "image/log.json", nil, storetest.Append(fmt.Sprint(writer, "-", i))); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,7 @@ func TestUpdater_lostAnswer(t *testing.T) {
 				afterCommit(bucket, answer)(w, r)
 			})
 			updater := store.Updater{Store: amazon(t, server, Options{})}
-			body, err := updater.Update(t.Context(), key, storetest.Append("a"))
+			body, err := updater.Update(t.Context(), key, nil, storetest.Append("a"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +101,7 @@ func TestUpdater_manyFaults(t *testing.T) {
 				all.Go(func() {
 					for i := range updates {
 						id := fmt.Sprint(writer, "-", i)
-						if _, err := (store.Updater{Store: s}).Update(ctx, key, storetest.Append(id)); err != nil {
+						if _, err := (store.Updater{Store: s}).Update(ctx, key, nil, storetest.Append(id)); err != nil {
 							t.Errorf("append %s: %v", id, err)
 						}
 					}

@@ -51,7 +51,7 @@ func testLostAnswers(t *testing.T, s store.Store) {
 	var ids []string
 	for i := range 6 {
 		ids = append(ids, fmt.Sprintf("only-%d", i))
-		if _, err := (store.Updater{Store: lossy}).Update(ctx, "log.json", Append(ids[i])); err != nil {
+		if _, err := (store.Updater{Store: lossy}).Update(ctx, "log.json", nil, Append(ids[i])); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -69,7 +69,7 @@ func race(t *testing.T, s store.Store) {
 	together(writers, func(writer int) {
 		for i := range updates {
 			id := fmt.Sprintf("%d-%d", writer, i)
-			if _, err := (store.Updater{Store: s}).Update(ctx, "log.json", Append(id)); err != nil {
+			if _, err := (store.Updater{Store: s}).Update(ctx, "log.json", nil, Append(id)); err != nil {
 				t.Errorf("append %s: %v", id, err)
 			}
 		}

@@ -14,7 +14,6 @@ import (
 	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
-	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
 func TestImages(t *testing.T) {
@@ -85,7 +84,7 @@ func TestSameParent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := &fakeArtifact{state: map[string]any{"generated_data": map[any]any{"SourceAMI": tt.built}}}
 			got := ""
-			if err := sameParent(record.Record{Parents: tt.parents}, source); err != nil {
+			if err := sameParent(tt.parents, source); err != nil {
 				got = err.Error()
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

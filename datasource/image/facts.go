@@ -25,56 +25,65 @@ const lookAgain = `Git does not say whether the files with a flag in brackets ar
   git update-index --no-skip-worktree FILE
 Or widen the sparse checkout, where that leaves them out.`
 
-// identity is what the image is, whether it exists or not.
-type identity struct {
-	fingerprint string
-	components  []manifest.Component
-	parents     []manifest.Parent
-	git         manifest.Git
-}
-
-// identify asks git and computes the fingerprint.
-func identify(ctx context.Context, c Config, getenv func(string) string) (identity, error) {
+// identify asks git what the image is built from, and computes the fingerprint.
+func identify(ctx context.Context, c Config, getenv func(string) string) (manifest.Facts, error) {
 	at, err := registry.ParseLocation(c.Registry)
 	if err != nil {
-		return identity{}, fmt.Errorf("registry %w", err)
+		return manifest.Facts{}, fmt.Errorf("registry %w", err)
 	}
 	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(c.Image, at.Dir, c.LocalManifest)}
-	facts, err := git.Inspect(ctx, append([]string{c.Path}, c.ExtraPaths...)...)
+	checkout, err := git.Inspect(ctx, append([]string{c.Path}, c.ExtraPaths...)...)
 	if err != nil {
-		return identity{}, err
+		return manifest.Facts{}, err
 	}
 	if c.Dirty == dirtyError {
-		if err := clean(facts); err != nil {
-			return identity{}, err
+		if err := clean(checkout); err != nil {
+			return manifest.Facts{}, err
 		}
 	}
-	id := identity{git: gitOf(facts)}
-	if id.git.Branch == "" {
-		id.git.Branch = ci.Detect(getenv).Branch
+	parents, err := decodeParents(c.Parents)
+	if err != nil {
+		return manifest.Facts{}, err
 	}
-	for _, text := range c.Parents {
-		if text == "" {
+	facts := manifest.Facts{
+		Image: c.Image, Sources: c.Sources, Git: gitOf(checkout),
+		Parents: parents, Ancestors: manifest.Ancestors(parents),
+	}
+	if facts.Git.Branch == "" {
+		facts.Git.Branch = ci.Detect(getenv).Branch
+	}
+	facts.Fingerprint, facts.Components = fingerprint.Compute(parts(c, checkout, parents))
+	return facts, nil
+}
+
+// decodeParents reads the refs of the parents. Empty ones belong to parents that do not exist.
+func decodeParents(refs []string) ([]manifest.Parent, error) {
+	var parents []manifest.Parent
+	for _, ref := range refs {
+		if ref == "" {
 			continue
 		}
-		parent, err := record.DecodeParent(text)
+		parent, err := record.DecodeParent(ref)
 		if err != nil {
-			return identity{}, fmt.Errorf("parents: %w", err)
+			return nil, fmt.Errorf("parents: %w", err)
 		}
-		id.parents = append(id.parents, parent)
+		parents = append(parents, parent)
 	}
-	parts := fingerprint.Parts{
-		Image: c.Image, TemplateSHA: facts.Objects[0].SHA, Extra: map[string]string{},
-		Inputs: c.Inputs, Parents: id.parents, Salt: c.Salt, DirtyHash: facts.DirtyHash(),
+	return parents, nil
+}
+
+func parts(c Config, checkout gitrepo.Facts, parents []manifest.Parent) fingerprint.Parts {
+	all := fingerprint.Parts{
+		Image: c.Image, TemplateSHA: checkout.Objects[0].SHA, Extra: map[string]string{},
+		Inputs: c.Inputs, Parents: parents, Salt: c.Salt, DirtyHash: checkout.DirtyHash(),
 	}
-	for _, object := range facts.Objects[1:] {
-		parts.Extra[object.Path] = object.SHA
+	for _, object := range checkout.Objects[1:] {
+		all.Extra[object.Path] = object.SHA
 		if object.Executable {
-			parts.Extra[object.Path] += " 100755"
+			all.Extra[object.Path] += " 100755"
 		}
 	}
-	id.fingerprint, id.components = fingerprint.Compute(parts)
-	return id, nil
+	return all
 }
 
 func gitOf(facts gitrepo.Facts) manifest.Git {

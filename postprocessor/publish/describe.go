@@ -10,8 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -24,23 +26,54 @@ import (
 // builderType is what Packer calls the builder of this plugin.
 const builderType = "chain"
 
-// readArtifact learns what the manifest says of the artifact. Files may be large, so it takes as long as it
-// takes.
-func (j *publication) readArtifact(ctx context.Context) error {
-	if j.handedOn() {
-		j.entries = j.rec.Entries
+// checkTemplate returns a [*templateError] if the artifact cannot belong to the record.
+func (j publication) checkTemplate(source packersdk.Artifact) error {
+	if j.passedThrough() && len(j.rec.Entries) == 0 {
+		return &templateError{"the record names no image that exists"}
+	}
+	return sameParent(j.rec.Parents, source)
+}
+
+// sameParent compares the AMI that the image was built on with the parents that the fingerprint
+// names. A template that resolves a parent and then builds on something else is wrong: the next
+// build of the parent would not reach it.
+func sameParent(parents []manifest.Parent, source packersdk.Artifact) error {
+	built := artifact.SourceAMI(source.State("generated_data"))
+	if built == "" {
 		return nil
 	}
-	files, err := hashFiles(ctx, j.ui, j.source.Files())
-	if err != nil {
-		return err
+	var wanted []string
+	for _, parent := range parents {
+		if parent.AMI == built || slices.Contains(slices.Collect(maps.Values(parent.AMIs)), built) {
+			return nil
+		}
+		if parent.AMI != "" {
+			wanted = append(wanted, fmt.Sprintf("%s (%s)", parent.AMI, parent.Image))
+		}
 	}
-	j.entries = []manifest.Entry{{
-		Name: j.config.PackerBuildName, BuilderType: j.config.PackerBuilderType, BuilderID: j.source.BuilderId(),
-		BuildTime: time.Now().Unix(), ArtifactID: j.source.Id(), Files: files,
-		PackerRunUUID: os.Getenv("PACKER_RUN_UUID"), Images: images(j.source),
-	}}
-	return nil
+	if len(wanted) == 0 {
+		return nil
+	}
+	return &templateError{fmt.Sprintf("it was built on %s, but its parent is %s\n\n"+
+		"Set source_ami = data.chain.NAME.id, of the data source whose ref is in parents. "+
+		"Nothing was tagged or published.", built, strings.Join(wanted, " or "))}
+}
+
+// describe returns what the manifest says of the artifact. Files may be large, so it takes as long
+// as it takes.
+func (j publication) describe(ctx context.Context, source packersdk.Artifact) ([]manifest.Entry, error) {
+	if j.passedThrough() {
+		return j.rec.Entries, nil
+	}
+	files, err := hashFiles(ctx, j.ui, source.Files())
+	if err != nil {
+		return nil, err
+	}
+	return []manifest.Entry{{
+		Name: j.config.PackerBuildName, BuilderType: j.config.PackerBuilderType, BuilderID: source.BuilderId(),
+		BuildTime: time.Now().Unix(), ArtifactID: source.Id(), Files: files,
+		PackerRunUUID: os.Getenv("PACKER_RUN_UUID"), Images: images(source),
+	}}, nil
 }
 
 // images reads the machine images of an artifact: from the state that every builder fills that is
@@ -48,7 +81,7 @@ func (j *publication) readArtifact(ctx context.Context) error {
 func images(source packersdk.Artifact) []manifest.Image {
 	found := artifact.FromState(source.State(registryimage.ArtifactStateURI))
 	if len(found) == 0 {
-		found = artifact.FromID(source.Id())
+		found = manifest.ImagesFromID(source.Id())
 	}
 	slices.SortFunc(found, func(a, b manifest.Image) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.ID, b.ID))

@@ -9,9 +9,9 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// TestWarn_turns has two jobs build one template, each for a region of its own: neither finds its AMI in what
+// TestTurns has two jobs build one template, each for a region of its own: neither finds its AMI in what
 // the other published.
-func TestWarn_turns(t *testing.T) {
+func TestTurns(t *testing.T) {
 	in := func(regions ...string) []manifest.Image {
 		var images []manifest.Image
 		for _, region := range regions {
@@ -19,9 +19,9 @@ func TestWarn_turns(t *testing.T) {
 		}
 		return images
 	}
-	const text = "warning: file.image was in eu-west-1 and is in us-east-1 now: jobs that build it for other regions take turns, " +
+	const text = "file.image was in eu-west-1 and is in us-east-1 now: jobs that build it for other regions take turns, " +
 		"and each run builds again. Make the AMIs of all regions in one build, with ami_regions or copies, or give each region " +
-		"an image of its own name"
+		"its own image name"
 	for name, tt := range map[string]struct {
 		before, now []manifest.Image
 		revoked     string
@@ -36,14 +36,13 @@ func TestWarn_turns(t *testing.T) {
 		"no AMI any more": {in("eu-west-1"), nil, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := sibling(t, t.TempDir(), "image")
-			before := sibling(t, t.TempDir(), "image").entries[0]
-			before.PackerRunUUID, before.Images, before.Revoked = "before", tt.before, tt.revoked
-			j.entries[0].Images = tt.now
-			j.stored.Manifest = &manifest.Manifest{Builds: append([]manifest.Entry{before}, j.entries...)}
-			j.warnOfTurns()
-			if ui := j.ui.(*screen); !slices.Equal(ui.red, tt.want) {
-				t.Errorf("got %q, want %q", ui.red, tt.want)
+			entry := func(run string, images []manifest.Image) manifest.Entry {
+				return manifest.Entry{Name: "image", BuilderType: "file", PackerRunUUID: run, Images: images}
+			}
+			before, now := entry("before", tt.before), entry("run", tt.now)
+			before.Revoked = tt.revoked
+			if got := turns([]manifest.Entry{now}, []manifest.Entry{before, now}); !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}

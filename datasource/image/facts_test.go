@@ -85,21 +85,21 @@ func prepared(t *testing.T, change func(*Config)) Config {
 
 func noEnv(string) string { return "" }
 
-func identified(t *testing.T, change func(*Config)) identity {
+func identified(t *testing.T, change func(*Config)) manifest.Facts {
 	t.Helper()
-	id, err := identify(t.Context(), prepared(t, change), noEnv)
+	facts, err := identify(t.Context(), prepared(t, change), noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return id
+	return facts
 }
 
 func TestIdentify(t *testing.T) {
 	dir := newRepo(t, app)
-	id := identified(t, nil)
+	facts := identified(t, nil)
 	tree := git(t, dir, "rev-parse", "HEAD:app")
-	if id.git.SHA != tree || id.git.Name != tree || id.git.Commit != git(t, dir, "rev-parse", "HEAD") || id.git.Branch != "main" || id.git.Dirty {
-		t.Errorf("got %+v", id.git)
+	if facts.Git.SHA != tree || facts.Git.Name != tree || facts.Git.Commit != git(t, dir, "rev-parse", "HEAD") || facts.Git.Branch != "main" || facts.Git.Dirty {
+		t.Errorf("got %+v", facts.Git)
 	}
 	base := record.Unknown
 	for name, change := range map[string]func(*Config){
@@ -111,7 +111,7 @@ func TestIdentify(t *testing.T) {
 			c.Parents = []string{base}
 		},
 	} {
-		if other := identified(t, change); other.fingerprint == id.fingerprint {
+		if other := identified(t, change); other.Fingerprint == facts.Fingerprint {
 			t.Errorf("%s does not change the fingerprint", name)
 		}
 	}
@@ -119,7 +119,7 @@ func TestIdentify(t *testing.T) {
 		"registry": func(c *Config) { c.Registry = "elsewhere" }, "absent parents": func(c *Config) { c.Parents = []string{"", ""} },
 		"force": func(c *Config) { c.Force = true }, "sources": func(c *Config) { c.Sources = []string{"amazon-ebs.app"} },
 	} {
-		if other := identified(t, change); other.fingerprint != id.fingerprint {
+		if other := identified(t, change); other.Fingerprint != facts.Fingerprint {
 			t.Errorf("%s changes the fingerprint", name)
 		}
 	}
@@ -136,7 +136,7 @@ func TestIdentify_executable(t *testing.T) {
 	after := identified(t, tasks)
 	sha := git(t, dir, "rev-parse", "HEAD:shared/tasks.sh")
 	want := []string{fmt.Sprintf("extra shared/tasks.sh: %.7s -> %.7s 100755", sha, sha)}
-	if diff := cmp.Diff(want, fingerprint.Diff(before.components, after.components)); diff != "" || before.fingerprint == after.fingerprint {
+	if diff := cmp.Diff(want, fingerprint.Diff(before.Components, after.Components)); diff != "" || before.Fingerprint == after.Fingerprint {
 		t.Error(diff)
 	}
 }
@@ -145,9 +145,9 @@ func TestIdentify_branchOfCI(t *testing.T) {
 	dir := newRepo(t, app)
 	git(t, dir, "checkout", "-q", "--detach")
 	env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/feature"}
-	id, err := identify(t.Context(), prepared(t, nil), func(name string) string { return env[name] })
-	if err != nil || id.git.Branch != "feature" {
-		t.Errorf("got branch %q, %v", id.git.Branch, err)
+	facts, err := identify(t.Context(), prepared(t, nil), func(name string) string { return env[name] })
+	if err != nil || facts.Git.Branch != "feature" {
+		t.Errorf("got branch %q, %v", facts.Git.Branch, err)
 	}
 }
 
@@ -164,11 +164,11 @@ func TestIdentify_dirty(t *testing.T) {
 
 	include := func(c *Config) { c.Dirty = "include" }
 	dirty := identified(t, include)
-	if !dirty.git.Dirty || dirty.fingerprint == clean.fingerprint || !strings.HasPrefix(dirty.git.Name, dirty.git.SHA+"-dirty-") {
+	if !dirty.Git.Dirty || dirty.Fingerprint == clean.Fingerprint || !strings.HasPrefix(dirty.Git.Name, dirty.Git.SHA+"-dirty-") {
 		t.Errorf("got %+v", dirty)
 	}
 	write(t, dir, map[string]string{"app/new file": "y"})
-	if identified(t, include).fingerprint == dirty.fingerprint {
+	if identified(t, include).Fingerprint == dirty.Fingerprint {
 		t.Error("the content of uncommitted files does not count")
 	}
 }
@@ -209,8 +209,8 @@ Or widen the sparse checkout, where that leaves them out.`
 		t.Errorf("got %v, want %s", err, want)
 	}
 	git(t, dir, "checkout", "-q", "app/run.sh")
-	if id := identified(t, func(c *Config) { c.Dirty = "include" }); !id.git.Dirty || id.fingerprint == before.fingerprint {
-		t.Errorf("got %+v", id)
+	if facts := identified(t, func(c *Config) { c.Dirty = "include" }); !facts.Git.Dirty || facts.Fingerprint == before.Fingerprint {
+		t.Errorf("got %+v", facts)
 	}
 }
 
@@ -237,9 +237,9 @@ func TestIdentify_dirtyExtra(t *testing.T) {
 	if _, err := identify(t.Context(), prepared(t, shared), noEnv); err == nil || !strings.Contains(err.Error(), "  shared/tasks.sh\n") {
 		t.Errorf("got %v", err)
 	}
-	id := identified(t, func(c *Config) { shared(c); c.Dirty = "include" })
-	if id.git.Name != "" || !id.git.Dirty {
-		t.Errorf("got %+v", id.git)
+	facts := identified(t, func(c *Config) { shared(c); c.Dirty = "include" })
+	if facts.Git.Name != "" || !facts.Git.Dirty {
+		t.Errorf("got %+v", facts.Git)
 	}
 }
 
@@ -256,7 +256,7 @@ func TestIdentify_leftBehind(t *testing.T) {
 		dir := newRepo(t, files)
 		before := identified(t, inApp)
 		write(t, dir, left)
-		if diff := cmp.Diff(before, identified(t, inApp), cmp.AllowUnexported(identity{})); diff != "" {
+		if diff := cmp.Diff(before, identified(t, inApp)); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -265,7 +265,7 @@ func TestIdentify_leftBehind(t *testing.T) {
 		below := func(c *Config) { c.Registry = "app/registry" }
 		before := identified(t, below)
 		write(t, dir, map[string]string{"app/registry/app/builds/x.json": "{}", "app/registry/.chain.lock": ""})
-		if diff := cmp.Diff(before, identified(t, below), cmp.AllowUnexported(identity{})); diff != "" {
+		if diff := cmp.Diff(before, identified(t, below)); diff != "" {
 			t.Error(diff)
 		}
 	})

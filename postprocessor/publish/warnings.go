@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package publish
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
+)
+
+// warnings returns what is wrong with an image that was published with these entries, so that the
+// next run would build it again. session is the region of the session, empty for an image that is
+// not an AMI.
+func warnings(rec record.Record, entries []manifest.Entry, stored *manifest.Manifest, session string) []string {
+	return slices.Concat(
+		foreignSources(rec.Sources, entries), missingRegions(rec.Regions, entries, session), turns(entries, stored.Builds))
+}
+
+// foreignSources warns of entries that are no part of the image, by the list of its sources.
+func foreignSources(sources []string, entries []manifest.Entry) []string {
+	var found []string
+	for _, entry := range entries {
+		if len(sources) > 0 && !slices.Contains(sources, entry.Source()) {
+			found = append(found, fmt.Sprintf("%s is not one of the sources of data \"chain-image\" (%s), so it does "+
+				"not count: the next run will build again", text.OneLine(entry.Source()), text.List(sources)))
+		}
+	}
+	return found
+}
+
+// missingRegions warns of regions in which data "chain-image" looks for the AMI and there is none.
+func missingRegions(wanted []string, entries []manifest.Entry, session string) []string {
+	if session == "" {
+		return nil
+	}
+	if len(wanted) == 0 {
+		wanted = []string{session}
+	}
+	var have []string
+	for _, entry := range entries {
+		have = append(have, regionsOf(entry)...)
+	}
+	var found []string
+	for _, region := range wanted {
+		if !slices.Contains(have, region) {
+			found = append(found, fmt.Sprintf("the image has no AMI in %s, where data \"chain-image\" looks for it: the "+
+				"next run will build again. Set its region or regions to where the builder makes the AMI", region))
+		}
+	}
+	return found
+}
+
+// turns warns of an image that has left the regions that it was in. If two jobs build one template,
+// each for its own region, the newest entry is always the other's.
+func turns(entries, stored []manifest.Entry) []string {
+	var found []string
+	for _, entry := range entries {
+		before, now := regionsOf(previous(stored, entry)), regionsOf(entry)
+		stays := slices.ContainsFunc(now, func(region string) bool { return slices.Contains(before, region) })
+		if len(before) == 0 || len(now) == 0 || stays {
+			continue
+		}
+		found = append(found, fmt.Sprintf("%s was in %s and is in %s now: jobs that build it for other regions take "+
+			"turns, and each run builds again. Make the AMIs of all regions in one build, with ami_regions or copies, or "+
+			"give each region its own image name",
+			text.OneLine(entry.Source()), strings.Join(before, ", "), strings.Join(now, ", ")))
+	}
+	return found
+}
+
+// previous returns the newest entry of another run for the same source; empty if none counts.
+func previous(stored []manifest.Entry, entry manifest.Entry) manifest.Entry {
+	for _, other := range slices.Backward(stored) {
+		if other.Source() == entry.Source() && other.PackerRunUUID != entry.PackerRunUUID && other.Revoked == "" {
+			return other
+		}
+	}
+	return manifest.Entry{}
+}
+
+func regionsOf(entry manifest.Entry) []string {
+	var regions []string
+	for _, image := range entry.AMIs() {
+		regions = append(regions, image.Region)
+	}
+	return regions
+}
+
+// lost warns of what an earlier run built and never published, before the local manifest that says
+// so is replaced. Nobody will publish it now.
+func lost(local, stored *manifest.Manifest) []string {
+	if !local.Unpublished() {
+		return nil
+	}
+	var found []string
+	for _, entry := range stored.Missing(local.Builds) {
+		found = append(found, fmt.Sprintf("%s was built by an earlier run and never published; nothing refers to it "+
+			"any more", artifactOf(entry)))
+	}
+	return found
+}
+
+// artifactOf returns the id of what was built, for the terminal: the entry may come from a file that
+// anybody wrote.
+func artifactOf(entry manifest.Entry) string {
+	var amis []string
+	for _, image := range entry.AMIs() {
+		amis = append(amis, image.Region+":"+image.ID)
+	}
+	return cmp.Or(strings.Join(amis, ","), text.OneLine(entry.ArtifactID), "an artifact of unknown id")
+}
