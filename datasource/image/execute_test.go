@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
@@ -68,7 +68,7 @@ func entry(run string, at time.Time) manifest.Entry {
 // publish does what the post-processor does, in the folder registry.
 func publish(t *testing.T, rec record.Record, entries ...manifest.Entry) registry.Stored {
 	t.Helper()
-	reg, err := connect.Registry(t.Context(), rec.Registry, nil)
+	reg, err := access.Open(t.Context(), nil, rec.Registry, nil).Registry()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestExecute_withdrawn(t *testing.T) {
 	rec = looked(t, "", "revoked: holds a leaked key")
 	publish(t, rec, entry("2", now))
 	looked(t, "", "unchanged")
-	reg, err := connect.Registry(t.Context(), rec.Registry, nil)
+	reg, err := access.Open(t.Context(), nil, rec.Registry, nil).Registry()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -25,6 +25,7 @@ const newestRef = "latest"
 // lookup asks what there is of an image.
 type lookup struct {
 	config Config
+	conn   *access.Connection
 	id     identity
 }
 
@@ -43,7 +44,7 @@ type seen struct {
 }
 
 func (l *lookup) run(ctx context.Context) (seen, error) {
-	reg, err := connect.Registry(ctx, l.config.Registry, &l.config.Config)
+	reg, err := l.conn.Registry()
 	if err != nil {
 		return seen{}, err
 	}
@@ -141,12 +142,12 @@ func (l *lookup) checkAMIs(ctx context.Context, s *seen) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	images, region, err := connect.Images(ctx, &l.config.Config, nil)
+	ec2, err := l.conn.EC2()
 	if err != nil {
 		return err
 	}
 	if len(s.regions) == 0 {
-		s.regions = []string{region}
+		s.regions = []string{ec2.Region}
 	}
 	wanted := map[string][]string{}
 	for _, region := range s.regions {
@@ -154,6 +155,6 @@ func (l *lookup) checkAMIs(ctx context.Context, s *seen) error {
 			wanted[region] = ids[region]
 		}
 	}
-	s.images, err = images.Lookup(ctx, wanted, nil)
+	s.images, err = ec2.Lookup(ctx, wanted, nil)
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/interrupt"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
@@ -69,7 +70,8 @@ func (d *Datasource) resolve(ctx context.Context) (DatasourceOutput, error) {
 	if err := d.config.known(); err != nil {
 		return DatasourceOutput{}, err
 	}
-	r := &resolver{config: d.config, now: time.Now}
+	conn := access.Open(ctx, &d.config.Config, d.config.Registry, nil)
+	r := &resolver{config: d.config, conn: conn, now: time.Now}
 	parent, err := r.resolve(ctx)
 	if err != nil {
 		return DatasourceOutput{}, err

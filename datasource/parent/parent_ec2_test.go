@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
@@ -36,7 +36,7 @@ func publishedAMI(t *testing.T, quick bool) (dir string) {
 func publishedAMIs(t *testing.T, quick bool, amis map[string]string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	reg, err := connect.Registry(t.Context(), dir, nil)
+	reg, err := access.Open(t.Context(), nil, dir, nil).Registry()
 	check(t, err)
 	stored, err := reg.Publish(t.Context(), []manifest.Entry{baked("run", amis)}, chain(print1))
 	check(t, err)

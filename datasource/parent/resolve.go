@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
@@ -24,9 +24,9 @@ type resolver struct {
 	// gitName names the parent's files where path or git_sha says them, and commit the one that is
 	// checked out, where path says a folder that is clean.
 	gitName, commit string
+	conn            *access.Connection
 	images          *ami.Client
 	region          string
-	registry        *registry.Registry
 	// builds are those that the registry was asked for, by fingerprint.
 	builds map[string]build
 }
@@ -98,24 +98,10 @@ func (r *resolver) readGit(ctx context.Context) error {
 }
 
 // connect opens EC2, once, when a way first needs it: an image that is no AMI needs no AWS at all.
-func (r *resolver) connect(ctx context.Context) error {
-	if r.images != nil {
-		return nil
-	}
-	images, region, err := connect.Images(ctx, &r.config.Config, nil)
-	if err != nil {
-		return err
-	}
-	r.images, r.region = images, region
-	return nil
-}
-
-// openRegistry opens the registry, once, when a way first needs it.
-func (r *resolver) openRegistry(ctx context.Context) (reg *registry.Registry, err error) {
-	if r.registry == nil {
-		r.registry, err = connect.Registry(ctx, r.config.Registry, &r.config.Config)
-	}
-	return r.registry, err
+func (r *resolver) connect() error {
+	ec2, err := r.conn.EC2()
+	r.images, r.region = ec2.Client, ec2.Region
+	return err
 }
 
 // regions are those in which the AMI must be there, the session's first.
@@ -130,7 +116,7 @@ func (r *resolver) regions() []string {
 }
 
 func (r *resolver) fallback(ctx context.Context) (*found, error) {
-	if err := r.connect(ctx); err != nil {
+	if err := r.connect(); err != nil {
 		return nil, err
 	}
 	image, err := r.images.Get(ctx, r.region, r.config.FallbackAMI)

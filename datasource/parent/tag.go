@@ -9,8 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
@@ -25,8 +25,8 @@ func (r *resolver) byTag(ctx context.Context) (*found, error) {
 	if r.gitName == "" && r.config.Fingerprint == "" {
 		return nil, missingf("channels have no tag")
 	}
-	err := r.connect(ctx)
-	if errors.Is(err, awsaccess.ErrNoRegion) && len(r.config.ResolveBy) == 0 {
+	err := r.connect()
+	if errors.Is(err, access.ErrNoRegion) && len(r.config.ResolveBy) == 0 {
 		return nil, missingf("no region is configured to look for an AMI in")
 	}
 	if err != nil {
@@ -143,7 +143,7 @@ func (r *resolver) isPublished(ctx context.Context, image ami.Image) (bool, erro
 	if r.config.Registry == "" {
 		return r.config.Source == "", nil
 	}
-	reg, err := r.openRegistry(ctx)
+	reg, err := r.conn.Registry()
 	if err != nil {
 		return false, err
 	}

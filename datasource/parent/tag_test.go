@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
@@ -49,7 +49,7 @@ func TestTag_manifest(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			reg, err := connect.Registry(t.Context(), dir, nil)
+			reg, err := access.Open(t.Context(), nil, dir, nil).Registry()
 			check(t, err)
 			_, err = reg.Publish(t.Context(), tt.entries, tt.facts)
 			check(t, err)

@@ -24,7 +24,7 @@ func (r *resolver) verify(ctx context.Context, f *found, early lookup) (*found, 
 	if !isAMI {
 		return f, nil
 	}
-	if err := r.connect(ctx); err != nil {
+	if err := r.connect(); err != nil {
 		return nil, err
 	}
 	seen, err := r.complete(ctx, ids, early)

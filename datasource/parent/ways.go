@@ -62,7 +62,7 @@ func (r *resolver) otherThan(chain *manifest.Chain) string {
 
 // byRegistry reads the ref, and then the manifest and the AMIs side by side.
 func (r *resolver) byRegistry(ctx context.Context) (*found, error) {
-	reg, err := r.openRegistry(ctx)
+	reg, err := r.conn.Registry()
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (r *resolver) follow(ctx context.Context, reg *registry.Registry, ref *regi
 	}))
 	if len(ref.AMIs) > 0 {
 		group.Go(crash.Guard("look up the parent", func() (err error) {
-			if err := r.connect(ctx); err != nil {
+			if err := r.connect(); err != nil {
 				return err
 			}
 			early, err = r.images.Lookup(groupCtx, idsByRegion(ref.AMIs, r.regions()), r.config.Owners)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
@@ -30,7 +30,7 @@ func chain(fingerprint string) manifest.Chain {
 func published(t *testing.T, facts manifest.Chain) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	reg, err := connect.Registry(t.Context(), dir, nil)
+	reg, err := access.Open(t.Context(), nil, dir, nil).Registry()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestExecute_registry(t *testing.T) {
 func TestExecute_withdrawn(t *testing.T) {
 	offline(t)
 	dir := published(t, chain(print1))
-	reg, err := connect.Registry(t.Context(), dir, nil)
+	reg, err := access.Open(t.Context(), nil, dir, nil).Registry()
 	check(t, err)
 	_, err = reg.Withdraw(t.Context(), "base", print1, []manifest.Entry{fileBuild("image")})
 	check(t, err)

@@ -14,8 +14,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hcldec"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -108,11 +108,11 @@ func (j *publication) publish(ctx context.Context) error {
 // run publishes in an order in which everything that is visible is complete: the tags, then the
 // manifest that names the AMIs, then the refs that name the manifest, then the local manifest.
 func (j *publication) run(ctx context.Context) error {
+	j.conn = access.Open(ctx, &j.config.Config, j.rec.Registry, j.ui.Say)
 	var err error
-	if j.registry, err = connect.Registry(ctx, j.rec.Registry, &j.config.Config); err != nil {
+	if j.registry, err = j.conn.Registry(); err != nil {
 		return err
 	}
-	j.registry.Notify = j.ui.Say
 	ahead := j.readAhead(ctx)
 	if j.exists() {
 		err = j.readManifest(ctx, ahead)

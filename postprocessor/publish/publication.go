@@ -14,9 +14,9 @@ import (
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
@@ -36,6 +36,7 @@ type publication struct {
 
 	// entries are what the manifest says of the artifact; empty until it was read.
 	entries  []manifest.Entry
+	conn     *access.Connection
 	registry *registry.Registry
 	stored   registry.Stored
 	mu       sync.Mutex
@@ -120,16 +121,16 @@ func (j *publication) tag(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	images, session, err := connect.Images(ctx, &j.config.Config, j.ui.Say)
+	ec2, err := j.conn.EC2()
 	if err != nil {
 		return err
 	}
-	j.warnOfRegions(ids, session)
+	j.warnOfRegions(ids, ec2.Region)
 	tags := j.tags()
 	var mu sync.Mutex
 	described := map[string]ami.Image{}
 	err = ami.EachRegion(ctx, slices.Sorted(maps.Keys(ids)), ami.MaxRegions, func(ctx context.Context, region string) error {
-		there, err := images.Await(ctx, region, ids[region])
+		there, err := ec2.Await(ctx, region, ids[region])
 		if err != nil {
 			return err
 		}
@@ -139,7 +140,7 @@ func (j *publication) tag(ctx context.Context) error {
 				resources = append(resources, image.Snapshots...)
 			}
 		}
-		if err := images.Tag(ctx, region, resources, tags, there...); err != nil {
+		if err := ec2.Tag(ctx, region, resources, tags, there...); err != nil {
 			return err
 		}
 		mu.Lock()
