@@ -59,10 +59,10 @@ func TestLayout(t *testing.T) {
 			case isOwn && isComponent(own) && name != root:
 				t.Errorf("%s imports %s: components are imported by main only", name, own)
 			case strings.HasPrefix(path, "github.com/aws/") && !mayUseAWS(name):
-				t.Errorf("%s imports %s: only internal/ami, internal/awsaccess and "+
+				t.Errorf("%s imports %s: only internal/ami, internal/access and "+
 					"internal/store/s3store use AWS", name, path)
 			case strings.HasPrefix(path, "github.com/hashicorp/packer-plugin-sdk") && !mayUsePacker(name, root):
-				t.Errorf("%s imports %s: only components, internal/awsaccess and internal/option "+
+				t.Errorf("%s imports %s: only components, internal/access and internal/option "+
 					"use the Packer SDK", name, path)
 			case name == "internal/manifest" && strings.Contains(path, ".") && own != "internal/text":
 				t.Errorf("%s imports %s: it uses the standard library and internal/text only", name, path)
@@ -76,9 +76,9 @@ func TestLayout(t *testing.T) {
 }
 
 func mayUseAWS(name string) bool {
-	return name == "internal/ami" || name == "internal/awsaccess" || name == "internal/store/s3store"
+	return name == "internal/ami" || name == "internal/access" || name == "internal/store/s3store"
 }
 
 func mayUsePacker(name, root string) bool {
-	return isComponent(name) || name == "internal/awsaccess" || name == "internal/option" || name == root
+	return isComponent(name) || name == "internal/access" || name == "internal/option" || name == root
 }

@@ -6,7 +6,6 @@ package existing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
@@ -24,27 +23,21 @@ type Builder struct {
 	config Config
 }
 
-// ConfigSpec says which options there are.
+// ConfigSpec returns the options.
 func (b *Builder) ConfigSpec() hcldec.ObjectSpec { return b.config.FlatMapstructure().HCL2Spec() }
 
-// Prepare checks the options, and answers the names that Amazon's builders generate: a template that refers to
-// build.SourceAMI has to be valid for this source too. It does no I/O.
+// Prepare checks the options. It returns the names that Amazon's builders generate: a template that
+// refers to build.SourceAMI must be valid for this source too. It does no I/O.
 func (b *Builder) Prepare(raws ...any) (vars, warnings []string, err error) {
 	defer crash.Recover(`source "chain"`, &err)
 	if err := option.Decode(&b.config, raws...); err != nil {
 		return nil, nil, err
 	}
-	switch b.config.Record {
-	case "":
-		return nil, nil, errors.New("record is required\n\nSet record = data.chain-image.NAME.record.")
-	case record.Unknown:
-		return amazonData, nil, nil
-	}
-	_, err = record.Decode(b.config.Record)
-	return amazonData, nil, err
+	return amazonData, nil, record.Check(b.config.Record)
 }
 
-// Run hands on the image. It talks to nobody: data "chain-image" has checked that the image is there.
+// Run passes the image through. It makes no request: data "chain-image" has checked that the image
+// exists.
 func (b *Builder) Run(_ context.Context, ui packersdk.Ui, _ packersdk.Hook) (_ packersdk.Artifact, err error) {
 	defer crash.Recover(`source "chain"`, &err)
 	rec, err := record.Decode(b.config.Record)
@@ -52,8 +45,8 @@ func (b *Builder) Run(_ context.Context, ui packersdk.Ui, _ packersdk.Hook) (_ p
 		return nil, err
 	}
 	if rec.Needed || len(rec.Entries) == 0 {
-		return nil, fmt.Errorf("hand on image %s: it has to be built: %s\n\n"+
-			"Use the source \"chain\" only where data.chain-image.NAME.needed is false.", rec.Image, rec.Reason)
+		return nil, fmt.Errorf("pass image %s through: it has to be built: %s\n\n"+
+			"Use the source \"chain\" only if data.chain-image.NAME.needed is false.", rec.Image, rec.Reason)
 	}
 	artifact := &Artifact{image: rec.Image, entries: rec.Entries}
 	ui.Say(fmt.Sprintf("%s: %s: nothing is built (fingerprint %.12s)", rec.Image, rec.Reason, rec.Fingerprint))

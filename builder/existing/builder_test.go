@@ -45,7 +45,8 @@ func amis() manifest.Entry {
 func encoded(t *testing.T, needed bool, entries ...manifest.Entry) string {
 	t.Helper()
 	text, err := record.Record{
-		Image: "app", Fingerprint: strings.Repeat("1", 64), Needed: needed, Reason: "template: 4f1c9e2 -> 98aa01b", Entries: entries,
+		Facts:  manifest.Facts{Image: "app", Fingerprint: strings.Repeat("1", 64)},
+		Needed: needed, Reason: "template: 4f1c9e2 -> 98aa01b", Entries: entries,
 	}.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -124,11 +125,11 @@ func TestRun(t *testing.T) {
 }
 
 func TestRun_refused(t *testing.T) {
-	const needed = "hand on image app: it has to be built: template: 4f1c9e2 -> 98aa01b\n\n" +
-		`Use the source "chain" only where data.chain-image.NAME.needed is false.`
+	const needed = "pass image app through: it has to be built: template: 4f1c9e2 -> 98aa01b\n\n" +
+		`Use the source "chain" only if data.chain-image.NAME.needed is false.`
 	for name, tt := range map[string]struct{ in, want string }{
 		"needed":             {encoded(t, true, amis()), needed},
-		"nothing to hand on": {encoded(t, false), needed},
+		"nothing to pass through": {encoded(t, false), needed},
 		"unknown": {record.Unknown,
 			"record is not known\n\nSet record = data.chain-image.NAME.record, of a data source in the same template."},
 	} {

@@ -8,14 +8,14 @@ package image
 import (
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 )
 
 // The `chain-image` data source says which image the template builds, and whether it has to be built:
 // it computes a fingerprint from the image's files, inputs and parents, and looks whether an image
 // with that fingerprint is complete and available in every region.
 type Config struct {
-	awsaccess.Config `mapstructure:",squash"`
+	access.Config `mapstructure:",squash"`
 	// The name of the image: lower-case letters, digits, `.`, `_` and `-`, up to 128 characters. It is
 	// the image's folder in the registry.
 	Image string `mapstructure:"image" required:"true"`

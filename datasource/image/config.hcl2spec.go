@@ -4,35 +4,35 @@ package image
 
 import (
 	"github.com/hashicorp/hcl/v2/hcldec"
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/zclconf/go-cty/cty"
 )
 
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	AccessKey         *string                       `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
-	SecretKey         *string                       `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
-	Token             *string                       `mapstructure:"token" cty:"token" hcl:"token"`
-	Profile           *string                       `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	Region            *string                       `mapstructure:"region" cty:"region" hcl:"region"`
-	CustomEndpointEc2 *string                       `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
-	MaxRetries        *int                          `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
-	AssumeRole        *awsaccess.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
-	RegistryAccess    *awsaccess.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
-	Image             *string                       `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
-	Registry          *string                       `mapstructure:"registry" required:"true" cty:"registry" hcl:"registry"`
-	Path              *string                       `mapstructure:"path" required:"true" cty:"path" hcl:"path"`
-	ExtraPaths        []string                      `mapstructure:"extra_paths" cty:"extra_paths" hcl:"extra_paths"`
-	Inputs            map[string]string             `mapstructure:"inputs" cty:"inputs" hcl:"inputs"`
-	Parents           []string                      `mapstructure:"parents" cty:"parents" hcl:"parents"`
-	Regions           []string                      `mapstructure:"regions" cty:"regions" hcl:"regions"`
-	Sources           []string                      `mapstructure:"sources" cty:"sources" hcl:"sources"`
-	Dirty             *string                       `mapstructure:"dirty" cty:"dirty" hcl:"dirty"`
-	Force             *bool                         `mapstructure:"force" cty:"force" hcl:"force"`
-	MaxAge            *string                       `mapstructure:"max_age" cty:"max_age" hcl:"max_age"`
-	Salt              *string                       `mapstructure:"salt" cty:"salt" hcl:"salt"`
-	LocalManifest     *string                       `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
+	AccessKey         *string                    `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey         *string                    `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token             *string                    `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile           *string                    `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	Region            *string                    `mapstructure:"region" cty:"region" hcl:"region"`
+	CustomEndpointEc2 *string                    `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	MaxRetries        *int                       `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AssumeRole        *access.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	RegistryAccess    *access.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
+	Image             *string                    `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
+	Registry          *string                    `mapstructure:"registry" required:"true" cty:"registry" hcl:"registry"`
+	Path              *string                    `mapstructure:"path" required:"true" cty:"path" hcl:"path"`
+	ExtraPaths        []string                   `mapstructure:"extra_paths" cty:"extra_paths" hcl:"extra_paths"`
+	Inputs            map[string]string          `mapstructure:"inputs" cty:"inputs" hcl:"inputs"`
+	Parents           []string                   `mapstructure:"parents" cty:"parents" hcl:"parents"`
+	Regions           []string                   `mapstructure:"regions" cty:"regions" hcl:"regions"`
+	Sources           []string                   `mapstructure:"sources" cty:"sources" hcl:"sources"`
+	Dirty             *string                    `mapstructure:"dirty" cty:"dirty" hcl:"dirty"`
+	Force             *bool                      `mapstructure:"force" cty:"force" hcl:"force"`
+	MaxAge            *string                    `mapstructure:"max_age" cty:"max_age" hcl:"max_age"`
+	Salt              *string                    `mapstructure:"salt" cty:"salt" hcl:"salt"`
+	LocalManifest     *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -54,8 +54,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"region":              &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
 		"custom_endpoint_ec2": &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
 		"max_retries":         &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
-		"assume_role":         &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*awsaccess.FlatAssumeRole)(nil).HCL2Spec())},
-		"registry_access":     &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*awsaccess.FlatRegistryAccess)(nil).HCL2Spec())},
+		"assume_role":         &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*access.FlatAssumeRole)(nil).HCL2Spec())},
+		"registry_access":     &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*access.FlatRegistryAccess)(nil).HCL2Spec())},
 		"image":               &hcldec.AttrSpec{Name: "image", Type: cty.String, Required: false},
 		"registry":            &hcldec.AttrSpec{Name: "registry", Type: cty.String, Required: false},
 		"path":                &hcldec.AttrSpec{Name: "path", Type: cty.String, Required: false},

@@ -15,7 +15,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
@@ -128,16 +128,16 @@ func TestConfigure_twice(t *testing.T) {
 
 // TestConfigure_unknown goes over the options as they are generated, so that a new one is not forgotten:
 // the value that Packer hands over for what it does not know yet passes, and is refused in Execute.
-// Those of AWS are refused when AWS is asked, which is awsaccess's to test.
+// Those of AWS are refused when AWS is asked, which is package access's to test.
 func TestConfigure_unknown(t *testing.T) {
 	offline(t)
-	access, flat := reflect.TypeFor[awsaccess.FlatConfig](), reflect.TypeFor[FlatConfig]()
+	shared, flat := reflect.TypeFor[access.FlatConfig](), reflect.TypeFor[FlatConfig]()
 	for i := range flat.NumField() {
 		field := flat.Field(i)
 		unknown := map[string]any{
 			"*string": record.Unknown, "[]string": []any{record.Unknown}, "map[string]string": map[string]any{"key": record.Unknown},
 		}[field.Type.String()]
-		if _, isAccess := access.FieldByName(field.Name); isAccess || unknown == nil {
+		if _, isAccess := shared.FieldByName(field.Name); isAccess || unknown == nil {
 			continue
 		}
 		name := field.Tag.Get("cty")

@@ -15,6 +15,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/interrupt"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
@@ -71,7 +72,8 @@ func (d *Datasource) find(ctx context.Context) (DatasourceOutput, error) {
 	if err != nil {
 		return DatasourceOutput{}, err
 	}
-	found, err := lookUp(ctx, d.config, facts)
+	conn := access.Open(ctx, &d.config.Config, d.config.Registry, nil)
+	found, err := lookUp(ctx, conn, d.config, facts)
 	if err != nil {
 		return DatasourceOutput{}, err
 	}

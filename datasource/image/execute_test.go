@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
@@ -68,7 +68,7 @@ func entry(run string, at time.Time) manifest.Entry {
 // publish does what the post-processor does, in the folder registry.
 func publish(t *testing.T, rec record.Record, entries ...manifest.Entry) registry.Stored {
 	t.Helper()
-	reg, err := connect.Registry(t.Context(), rec.Registry, nil)
+	reg, err := access.Open(t.Context(), nil, rec.Registry, nil).Registry()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,9 @@ func TestExecute_local(t *testing.T) {
 			local(t, rec, &no, entry("1", now))
 		}, "no build of SHORT in the registry"},
 		"of another image": {func(t *testing.T, rec record.Record) { rec.Image = "other"; local(t, rec, &no, entry("1", now)) }, "first build of app"},
-		"corrupt":          {func(t *testing.T, _ record.Record) { write(t, ".", map[string]string{"app/.chain/manifest-app.json": "{"}) }, "first build of app"},
+		"corrupt": {func(t *testing.T, _ record.Record) {
+			write(t, ".", map[string]string{"app/.chain/manifest-app.json": "{"})
+		}, "first build of app"},
 		"Packer's own": {func(t *testing.T, _ record.Record) {
 			write(t, ".", map[string]string{"app/.chain/manifest-app.json": `{"builds":[{"name":"x"}],"last_run_uuid":"u"}`})
 		}, "first build of app"},

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -37,8 +37,10 @@ type existing struct {
 }
 
 // lookUp returns what exists of the image that facts describe.
-func lookUp(ctx context.Context, c Config, facts manifest.Facts) (existing, error) {
-	reg, err := connect.Registry(ctx, c.Registry, &c.Config)
+func lookUp(
+	ctx context.Context, conn *access.Connection, c Config, facts manifest.Facts,
+) (existing, error) {
+	reg, err := conn.Registry()
 	if err != nil {
 		return existing{}, err
 	}
@@ -56,7 +58,7 @@ func lookUp(ctx context.Context, c Config, facts manifest.Facts) (existing, erro
 		}
 		return existing{newest: chain}, err
 	}
-	regions, images, err := lookUpAMIs(ctx, c, found.Current())
+	regions, images, err := lookUpAMIs(ctx, conn, c.Regions, found.Current())
 	return existing{manifest: found, unpublished: unpublished, regions: regions, images: images}, err
 }
 
@@ -132,9 +134,9 @@ func addUnpublished(published, local *manifest.Manifest, facts manifest.Facts) (
 
 // lookUpAMIs asks EC2, in all regions concurrently, which AMIs of the entries exist. An image that
 // is not an AMI needs no AWS.
-func lookUpAMIs(ctx context.Context, c Config, entries []manifest.Entry) (
-	regions []string, images map[ami.Address]ami.Image, err error,
-) {
+func lookUpAMIs(
+	ctx context.Context, conn *access.Connection, regions []string, entries []manifest.Entry,
+) ([]string, map[ami.Address]ami.Image, error) {
 	ids := map[string][]string{}
 	for _, entry := range entries {
 		for _, image := range entry.AMIs() {
@@ -142,15 +144,14 @@ func lookUpAMIs(ctx context.Context, c Config, entries []manifest.Entry) (
 		}
 	}
 	if len(ids) == 0 {
-		return c.Regions, nil, nil
+		return regions, nil, nil
 	}
-	client, region, err := connect.Images(ctx, &c.Config, nil)
+	ec2, err := conn.EC2()
 	if err != nil {
 		return nil, nil, err
 	}
-	regions = c.Regions
 	if len(regions) == 0 {
-		regions = []string{region}
+		regions = []string{ec2.Region}
 	}
 	wanted := map[string][]string{}
 	for _, region := range regions {
@@ -158,6 +159,6 @@ func lookUpAMIs(ctx context.Context, c Config, entries []manifest.Entry) (
 			wanted[region] = ids[region]
 		}
 	}
-	images, err = client.Lookup(ctx, wanted, nil)
+	images, err := ec2.Lookup(ctx, wanted, nil)
 	return regions, images, err
 }

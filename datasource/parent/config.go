@@ -10,14 +10,14 @@ import (
 
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 )
 
 // The `chain` data source resolves the image that another one stands on. It asks, in this order, a
 // local manifest file, the registry, and the tags of the AMIs, and answers with an AMI that it has
 // checked: it is available, in the region that you build in, and belongs to you.
 type Config struct {
-	awsaccess.Config `mapstructure:",squash"`
+	access.Config `mapstructure:",squash"`
 	// The name of the parent image, as its own template has it in `data "chain-image"`.
 	Image string `mapstructure:"image" required:"true"`
 	// Where builds and refs are kept: `s3://bucket/prefix`, or a local folder as `file:///folder` or a

@@ -4,41 +4,41 @@ package parent
 
 import (
 	"github.com/hashicorp/hcl/v2/hcldec"
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/zclconf/go-cty/cty"
 )
 
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	AccessKey         *string                       `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
-	SecretKey         *string                       `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
-	Token             *string                       `mapstructure:"token" cty:"token" hcl:"token"`
-	Profile           *string                       `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	Region            *string                       `mapstructure:"region" cty:"region" hcl:"region"`
-	CustomEndpointEc2 *string                       `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
-	MaxRetries        *int                          `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
-	AssumeRole        *awsaccess.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
-	RegistryAccess    *awsaccess.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
-	Image             *string                       `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
-	Registry          *string                       `mapstructure:"registry" cty:"registry" hcl:"registry"`
-	Path              *string                       `mapstructure:"path" cty:"path" hcl:"path"`
-	GitSHA            *string                       `mapstructure:"git_sha" cty:"git_sha" hcl:"git_sha"`
-	Fingerprint       *string                       `mapstructure:"fingerprint" cty:"fingerprint" hcl:"fingerprint"`
-	Channel           *string                       `mapstructure:"channel" cty:"channel" hcl:"channel"`
-	LocalManifest     *string                       `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
-	Regions           []string                      `mapstructure:"regions" cty:"regions" hcl:"regions"`
-	Architecture      *string                       `mapstructure:"architecture" cty:"architecture" hcl:"architecture"`
-	Source            *string                       `mapstructure:"source" cty:"source" hcl:"source"`
-	Owners            []string                      `mapstructure:"owners" cty:"owners" hcl:"owners"`
-	GitSHATag         *string                       `mapstructure:"git_sha_tag" cty:"git_sha_tag" hcl:"git_sha_tag"`
-	ResolveBy         []string                      `mapstructure:"resolve_by" cty:"resolve_by" hcl:"resolve_by"`
-	OnMissing         *string                       `mapstructure:"on_missing" cty:"on_missing" hcl:"on_missing"`
-	FallbackAMI       *string                       `mapstructure:"fallback_ami" cty:"fallback_ami" hcl:"fallback_ami"`
-	MaxAge            *string                       `mapstructure:"max_age" cty:"max_age" hcl:"max_age"`
-	AllowDeprecated   *bool                         `mapstructure:"allow_deprecated" cty:"allow_deprecated" hcl:"allow_deprecated"`
-	AllowRevoked      *bool                         `mapstructure:"allow_revoked" cty:"allow_revoked" hcl:"allow_revoked"`
-	Enabled           *bool                         `mapstructure:"enabled" cty:"enabled" hcl:"enabled"`
+	AccessKey         *string                    `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey         *string                    `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token             *string                    `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile           *string                    `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	Region            *string                    `mapstructure:"region" cty:"region" hcl:"region"`
+	CustomEndpointEc2 *string                    `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	MaxRetries        *int                       `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AssumeRole        *access.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	RegistryAccess    *access.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
+	Image             *string                    `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
+	Registry          *string                    `mapstructure:"registry" cty:"registry" hcl:"registry"`
+	Path              *string                    `mapstructure:"path" cty:"path" hcl:"path"`
+	GitSHA            *string                    `mapstructure:"git_sha" cty:"git_sha" hcl:"git_sha"`
+	Fingerprint       *string                    `mapstructure:"fingerprint" cty:"fingerprint" hcl:"fingerprint"`
+	Channel           *string                    `mapstructure:"channel" cty:"channel" hcl:"channel"`
+	LocalManifest     *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
+	Regions           []string                   `mapstructure:"regions" cty:"regions" hcl:"regions"`
+	Architecture      *string                    `mapstructure:"architecture" cty:"architecture" hcl:"architecture"`
+	Source            *string                    `mapstructure:"source" cty:"source" hcl:"source"`
+	Owners            []string                   `mapstructure:"owners" cty:"owners" hcl:"owners"`
+	GitSHATag         *string                    `mapstructure:"git_sha_tag" cty:"git_sha_tag" hcl:"git_sha_tag"`
+	ResolveBy         []string                   `mapstructure:"resolve_by" cty:"resolve_by" hcl:"resolve_by"`
+	OnMissing         *string                    `mapstructure:"on_missing" cty:"on_missing" hcl:"on_missing"`
+	FallbackAMI       *string                    `mapstructure:"fallback_ami" cty:"fallback_ami" hcl:"fallback_ami"`
+	MaxAge            *string                    `mapstructure:"max_age" cty:"max_age" hcl:"max_age"`
+	AllowDeprecated   *bool                      `mapstructure:"allow_deprecated" cty:"allow_deprecated" hcl:"allow_deprecated"`
+	AllowRevoked      *bool                      `mapstructure:"allow_revoked" cty:"allow_revoked" hcl:"allow_revoked"`
+	Enabled           *bool                      `mapstructure:"enabled" cty:"enabled" hcl:"enabled"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -60,8 +60,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"region":              &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
 		"custom_endpoint_ec2": &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
 		"max_retries":         &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
-		"assume_role":         &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*awsaccess.FlatAssumeRole)(nil).HCL2Spec())},
-		"registry_access":     &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*awsaccess.FlatRegistryAccess)(nil).HCL2Spec())},
+		"assume_role":         &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*access.FlatAssumeRole)(nil).HCL2Spec())},
+		"registry_access":     &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*access.FlatRegistryAccess)(nil).HCL2Spec())},
 		"image":               &hcldec.AttrSpec{Name: "image", Type: cty.String, Required: false},
 		"registry":            &hcldec.AttrSpec{Name: "registry", Type: cty.String, Required: false},
 		"path":                &hcldec.AttrSpec{Name: "path", Type: cty.String, Required: false},

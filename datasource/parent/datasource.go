@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package parent is the data source "chain": it resolves the image that another one stands on, and
-// checks that it is there and ours before it hands it on.
+// Package parent is the data source "chain": it resolves the image that another one is built on, and
+// checks that it exists and is ours before anything is built on it.
 package parent
 
 import (
@@ -14,6 +14,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/interrupt"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
@@ -30,7 +31,7 @@ type Datasource struct {
 	config Config
 }
 
-// ConfigSpec says which options there are.
+// ConfigSpec returns the options.
 func (d *Datasource) ConfigSpec() hcldec.ObjectSpec { return d.config.FlatMapstructure().HCL2Spec() }
 
 // Configure checks the options, all at once. It does no I/O.
@@ -45,7 +46,7 @@ func (d *Datasource) Configure(raws ...any) (err error) {
 	return nil
 }
 
-// OutputSpec says which outputs there are.
+// OutputSpec returns the outputs.
 func (d *Datasource) OutputSpec() hcldec.ObjectSpec {
 	return (&DatasourceOutput{}).FlatMapstructure().HCL2Spec()
 }
@@ -69,15 +70,15 @@ func (d *Datasource) resolve(ctx context.Context) (DatasourceOutput, error) {
 	if err := d.config.known(); err != nil {
 		return DatasourceOutput{}, err
 	}
-	r := &resolver{config: d.config, now: time.Now}
-	parent, err := r.resolve(ctx)
+	conn := access.Open(ctx, &d.config.Config, d.config.Registry, nil)
+	parent, err := resolve(ctx, conn, d.config)
 	if err != nil {
 		return DatasourceOutput{}, err
 	}
 	if parent == nil {
 		return emptyOutput(), nil
 	}
-	if err := parent.acceptable(d.config, r.now()); err != nil {
+	if err := parent.acceptable(d.config, time.Now()); err != nil {
 		return DatasourceOutput{}, err
 	}
 	return parent.output(d.config.Image)

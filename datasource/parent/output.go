@@ -5,14 +5,14 @@
 package parent
 
 import (
-	"cmp"
+	"maps"
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
-// DatasourceOutput is what the data source answers. Values that are not known are empty.
+// DatasourceOutput are the outputs. A value that is not known is empty.
 type DatasourceOutput struct {
 	// The AMI in `region`: the value for `source_ami`. For a parent that is no AMI, the id of its
 	// artifact.
@@ -62,38 +62,37 @@ func emptyOutput() DatasourceOutput {
 	return DatasourceOutput{AMIs: map[string]string{}, Tags: map[string]string{}, Ancestors: []string{}}
 }
 
-// output is what the data source says of a parent.
-func (f *found) output(image string) (DatasourceOutput, error) {
+// output returns the outputs for a parent.
+func (p *parent) output(image string) (DatasourceOutput, error) {
 	out := emptyOutput()
-	out.Found, out.ResolvedBy, out.Image, out.ManifestURI = true, f.way, image, f.uri
-	out.Fingerprint, out.GitSHA, out.Commit = f.fingerprint, f.gitSHA, f.commit
-	if f.ci != nil {
-		out.CIProvider, out.CIBuildID, out.CIBuildURL = f.ci.Provider, f.ci.BuildID, f.ci.BuildURL
+	out.Found, out.ResolvedBy, out.Image, out.ManifestURI = true, p.way, image, p.uri
+	out.Fingerprint, out.GitSHA, out.Commit = p.facts.Fingerprint, p.facts.Git.SHA, p.facts.Git.Commit
+	if ci := p.facts.CI; ci != nil {
+		out.CIProvider, out.CIBuildID, out.CIBuildURL = ci.Provider, ci.BuildID, ci.BuildURL
 	}
-	out.Ancestors = append(out.Ancestors, f.ancestors...)
-	parent := manifest.Parent{
-		Image: image, FoundBy: cmp.Or(f.foundBy, f.way), Fingerprint: f.fingerprint, ManifestURI: f.uri, ManifestSHA256: f.sha256, Ancestors: f.ancestors,
+	out.Ancestors = append(out.Ancestors, p.facts.Ancestors...)
+	ref := manifest.Parent{
+		Image: image, FoundBy: p.foundBy, Fingerprint: p.facts.Fingerprint,
+		ManifestURI: p.uri, ManifestSHA256: p.sha256, Ancestors: p.facts.Ancestors,
 	}
-	if main, isAMI := f.amis[f.region]; isAMI {
+	if main, isAMI := p.amis[p.region]; isAMI {
 		out.ID, out.Name, out.Region, out.Architecture = main.ID, main.Name, main.Region, main.Architecture
 		out.Owner, out.CreationDate = main.Owner, rfc3339(main.CreatedAt)
-		for key, value := range main.Tags {
-			out.Tags[key] = value
-		}
-		for region, image := range f.amis {
+		maps.Copy(out.Tags, main.Tags)
+		for region, image := range p.amis {
 			out.AMIs[region] = image.ID
 		}
-		parent.Identity, parent.AMI, parent.Region, parent.AMIs = main.ID, main.ID, main.Region, out.AMIs
+		ref.Identity, ref.AMI, ref.Region, ref.AMIs = main.ID, main.ID, main.Region, out.AMIs
 	} else {
-		out.ID, parent.Identity = f.artifactID(), manifest.Identity(f.entries)
-		out.CreationDate = rfc3339(f.createdAt)
+		out.ID, ref.Identity = p.artifactID(), manifest.Identity(p.entries)
+		out.CreationDate = rfc3339(p.builtAt())
 	}
 	var err error
-	out.Ref, err = record.EncodeParent(parent)
+	out.Ref, err = record.EncodeParent(ref)
 	return out, err
 }
 
-// rfc3339 is empty for a time that is not known.
+// rfc3339 returns the time as text, empty if it is not known.
 func rfc3339(t time.Time) string {
 	if t.IsZero() {
 		return ""

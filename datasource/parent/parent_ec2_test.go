@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
@@ -36,9 +36,9 @@ func publishedAMI(t *testing.T, quick bool) (dir string) {
 func publishedAMIs(t *testing.T, quick bool, amis map[string]string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	reg, err := connect.Registry(t.Context(), dir, nil)
+	reg, err := access.Open(t.Context(), nil, dir, nil).Registry()
 	check(t, err)
-	stored, err := reg.Publish(t.Context(), []manifest.Entry{baked("run", amis)}, chain(print1))
+	stored, err := reg.Publish(t.Context(), chain(print1), []manifest.Entry{baked("run", amis)}, nil)
 	check(t, err)
 	to := registry.Target{Fingerprint: print1, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
 	if quick {
@@ -236,7 +236,7 @@ func TestEC2_tag(t *testing.T) {
 	_, err = fromEC2(t, options+"\nowners = [\""+account2+"\"]", map[string][]amitest.Step{here: {amitest.Describe()}})
 	wantParent(t, "", err, []string{
 		"no available AMI in " + here + " with tag chain:git-sha = " + sha1 + " that belongs to " + account2,
-		"Tags can be seen by the account that owns the AMI only: across accounts use registry or local_manifest."})
+		"Only the account that owns an AMI sees its tags: across accounts use registry or local_manifest."})
 }
 
 // TestEC2_pendingIsNotMissing: with on_missing = "empty" or fallback_ami a parent that is being made

@@ -8,50 +8,47 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
-// resolver asks the ways, one after another, until one has a parent.
-type resolver struct {
+// search is what is looked for, and how to reach it.
+type search struct {
 	config Config
-	now    func() time.Time
-
-	// gitName names the parent's files where path or git_sha says them, and commit the one that is
-	// checked out, where path says a folder that is clean.
+	conn   *access.Connection
+	// gitName names the parent's files, if path or git_sha is set. commit is the one that is checked
+	// out, if path is a clean folder.
 	gitName, commit string
-	images          *ami.Client
-	region          string
-	registry        *registry.Registry
-	// builds are those that the registry was asked for, by fingerprint.
-	builds map[string]build
 }
 
-// missing is the answer of a way that certainly has no parent; the text says what was looked at.
+// finder looks for the parent in one place. It returns a [*missing] error if the parent certainly is
+// not there, and checks no AMI.
+type finder func(context.Context, search) (candidate, error)
+
+var finders = map[string]finder{wayLocal: findLocal, wayRegistry: findInRegistry, wayTag: findByTag}
+
+// missing means that the parent certainly is not in one place. The text says where that is.
 type missing struct{ why string }
 
 func (m *missing) Error() string { return m.why }
 
 func missingf(format string, args ...any) error { return &missing{why: fmt.Sprintf(format, args...)} }
 
-// resolve answers nil when no way has the parent and on_missing is "empty".
-func (r *resolver) resolve(ctx context.Context) (*found, error) {
-	if err := r.readGit(ctx); err != nil {
+// resolve returns the first candidate whose AMIs can be used. It returns nil if there is none and
+// on_missing is "empty".
+func resolve(ctx context.Context, conn *access.Connection, c Config) (*parent, error) {
+	s, err := newSearch(ctx, conn, c)
+	if err != nil {
 		return nil, err
 	}
-	ways := r.config.ResolveBy
-	if len(ways) == 0 {
-		ways = r.config.configured()
-	}
 	var tried []string
-	for _, way := range ways {
-		parent, err := r.ask(ctx, way)
+	for _, way := range s.ways() {
+		found, err := s.try(ctx, finders[way])
 		if err == nil {
-			return parent, nil
+			return found, nil
 		}
 		var none *missing
 		if !errors.As(err, &none) {
@@ -60,68 +57,55 @@ func (r *resolver) resolve(ctx context.Context) (*found, error) {
 		tried = append(tried, fmt.Sprintf("  %-14s  %s", way, none.why))
 	}
 	switch {
-	case r.config.FallbackAMI != "":
-		return r.fallback(ctx)
-	case r.config.OnMissing == "empty":
+	case c.FallbackAMI != "":
+		return s.fallback(ctx)
+	case c.OnMissing == "empty":
 		return nil, nil
 	}
-	return nil, r.notFound(tried)
+	return nil, s.notFound(tried)
 }
 
-func (r *resolver) ask(ctx context.Context, way string) (*found, error) {
-	switch way {
-	case wayLocal:
-		return r.byManifest(ctx)
-	case wayRegistry:
-		return r.byRegistry(ctx)
-	}
-	return r.byTag(ctx)
-}
-
-func (r *resolver) readGit(ctx context.Context) error {
-	r.gitName = r.config.GitSHA
-	if r.config.Path == "" {
-		return nil
-	}
-	// Without a registry there is no folder of it either.
-	at, _ := registry.ParseLocation(r.config.Registry)
-	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(r.config.Image, at.Dir, r.config.LocalManifest)}
-	facts, err := git.Inspect(ctx, r.config.Path)
+func (s search) try(ctx context.Context, find finder) (*parent, error) {
+	found, err := find(ctx, s)
 	if err != nil {
-		return fmt.Errorf("path: %w", err)
+		return nil, err
 	}
-	r.gitName = registry.GitName(facts.Objects[0].SHA, facts.Objects[0].DirtyHash)
-	if facts.Objects[0].DirtyHash == "" {
-		r.commit = facts.Commit
-	}
-	return nil
+	return s.verify(ctx, found)
 }
 
-// connect opens EC2, once, when a way first needs it: an image that is no AMI needs no AWS at all.
-func (r *resolver) connect(ctx context.Context) error {
-	if r.images != nil {
-		return nil
+// newSearch asks git for the names of the parent's files.
+func newSearch(ctx context.Context, conn *access.Connection, c Config) (search, error) {
+	s := search{config: c, conn: conn, gitName: c.GitSHA}
+	if c.Path == "" {
+		return s, nil
 	}
-	images, region, err := connect.Images(ctx, &r.config.Config, nil)
+	// Without a registry it has no folder either.
+	at, _ := registry.ParseLocation(c.Registry)
+	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(c.Image, at.Dir, c.LocalManifest)}
+	checkout, err := git.Inspect(ctx, c.Path)
 	if err != nil {
-		return err
+		return search{}, fmt.Errorf("path: %w", err)
 	}
-	r.images, r.region = images, region
-	return nil
+	folder := checkout.Objects[0]
+	s.gitName = registry.GitName(folder.SHA, folder.DirtyHash)
+	if folder.DirtyHash == "" {
+		s.commit = checkout.Commit
+	}
+	return s, nil
 }
 
-// openRegistry opens the registry, once, when a way first needs it.
-func (r *resolver) openRegistry(ctx context.Context) (reg *registry.Registry, err error) {
-	if r.registry == nil {
-		r.registry, err = connect.Registry(ctx, r.config.Registry, &r.config.Config)
+// ways returns the places to look in, in this order.
+func (s search) ways() []string {
+	if len(s.config.ResolveBy) > 0 {
+		return s.config.ResolveBy
 	}
-	return r.registry, err
+	return s.config.configured()
 }
 
-// regions are those in which the AMI must be there, the session's first.
-func (r *resolver) regions() []string {
-	regions := []string{r.region}
-	for _, region := range r.config.Regions {
+// regions returns those in which the AMI must exist, the session's first.
+func (s search) regions(session string) []string {
+	regions := []string{session}
+	for _, region := range s.config.Regions {
 		if !slices.Contains(regions, region) {
 			regions = append(regions, region)
 		}
@@ -129,27 +113,28 @@ func (r *resolver) regions() []string {
 	return regions
 }
 
-func (r *resolver) fallback(ctx context.Context) (*found, error) {
-	if err := r.connect(ctx); err != nil {
+// fallback returns the AMI that the user named. No check applies to it but that it can be used.
+func (s search) fallback(ctx context.Context) (*parent, error) {
+	ec2, err := s.conn.EC2()
+	if err != nil {
 		return nil, err
 	}
-	image, err := r.images.Get(ctx, r.region, r.config.FallbackAMI)
+	image, err := ec2.Get(ctx, ec2.Region, s.config.FallbackAMI)
 	if err != nil {
 		return nil, fmt.Errorf("fallback_ami: %w", err)
 	}
 	if problem := ami.Problem(image); problem != "" {
-		return nil, fmt.Errorf("fallback_ami: %s in %s %s", image.ID, r.region, problem)
+		return nil, fmt.Errorf("fallback_ami: %s in %s %s", image.ID, ec2.Region, problem)
 	}
-	f := fromImage(wayFallback, image, r.config.GitSHATag)
-	f.region, f.amis = r.region, map[string]ami.Image{r.region: image}
-	return f, nil
+	found := fromTags(wayFallback, image, s.config.GitSHATag)
+	return &parent{found, ec2.Region, map[string]ami.Image{ec2.Region: image}}, nil
 }
 
-func (r *resolver) notFound(tried []string) error {
+func (s search) notFound(tried []string) error {
 	text := fmt.Sprintf("not found (%s)\n\n%s\n\nBuild and publish %s first. ",
-		r.config.describe(), strings.Join(tried, "\n"), r.config.Image)
-	if slices.Contains(r.config.configured(), wayTag) {
-		text += "Tags can be seen by the account that owns the AMI only: across accounts use registry or local_manifest. "
+		s.config.describe(), strings.Join(tried, "\n"), s.config.Image)
+	if slices.Contains(s.config.configured(), wayTag) {
+		text += "Only the account that owns an AMI sees its tags: across accounts use registry or local_manifest. "
 	}
 	return errors.New(text + `For the first build of a chain set on_missing = "empty" or fallback_ami.`)
 }

@@ -4,127 +4,120 @@ package parent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// lookup is what EC2 says of AMIs.
-type lookup map[ami.Address]ami.Image
+// parent is a candidate whose AMIs exist.
+type parent struct {
+	candidate
+	// region is that of the session; amis are the AMIs that were checked, by region. Both are empty
+	// for an image that is not an AMI.
+	region string
+	amis   map[string]ami.Image
+}
 
-// verify checks the AMIs that a manifest names: they must be available, in each region, and belong
-// to owners. A manifest is never trusted blindly. early is what is known of them already.
-func (r *resolver) verify(ctx context.Context, f *found, early lookup) (*found, error) {
-	ids, isAMI := r.named(f.entries)
-	if !isAMI {
-		return f, nil
+// verify checks the AMIs of a candidate: they must be available, in each region, and belong to
+// owners. A manifest is never trusted blindly.
+func (s search) verify(ctx context.Context, found candidate) (*parent, error) {
+	ids, isAMI := found.amiIDs(s.config.Source)
+	if !isAMI && found.tagged == nil {
+		return &parent{candidate: found}, nil
 	}
-	if err := r.connect(ctx); err != nil {
-		return nil, err
-	}
-	seen, err := r.complete(ctx, ids, early)
+	ec2, err := s.conn.EC2()
 	if err != nil {
 		return nil, err
 	}
-	f.region, f.amis = r.region, map[string]ami.Image{}
-	for _, region := range r.regions() {
-		var there []ami.Image
-		for _, id := range ids[region] {
-			image, ok := seen[ami.Address{Region: region, ID: id}]
-			if ok && ami.Problem(image) == "" && r.fits(image) {
-				there = append(there, image)
-			}
-		}
-		image, err := r.choose(region, there)
+	if found.tagged != nil {
+		return &parent{found, ec2.Region, found.tagged}, nil
+	}
+	regions := s.regions(ec2.Region)
+	seen, err := s.lookUp(ctx, ec2, regions, ids, found.seen)
+	if err != nil {
+		return nil, err
+	}
+	amis := map[string]ami.Image{}
+	for _, region := range regions {
+		image, err := s.only(ctx, ec2, found.uri, region, ids[region], seen)
 		if err != nil {
 			return nil, err
 		}
-		if len(there) > 1 {
-			return nil, fmt.Errorf("%s has several AMIs in %s: %s\n\nSet source to the one of its sources that is meant.",
-				f.uri, region, strings.Join(idsOf(there), ", "))
-		}
-		if image.ID == "" {
-			return nil, r.gone(ctx, f, region, ids[region])
-		}
-		f.amis[region] = image
+		amis[region] = image
 	}
-	return f, nil
+	return &parent{found, ec2.Region, amis}, nil
 }
 
-// named are the AMIs that entries name, by region, sorted, each once. It reports false for an image that is no AMI.
-func (r *resolver) named(entries []manifest.Entry) (ids map[string][]string, isAMI bool) {
-	ids = map[string][]string{}
-	for _, entry := range entries {
-		for _, image := range entryAMIs(entry) {
-			isAMI = true
-			if r.config.Source == "" || entry.Source() == r.config.Source {
-				ids[image.Region] = append(ids[image.Region], image.ID)
-			}
-		}
-	}
-	for region := range ids {
-		slices.Sort(ids[region])
-		ids[region] = slices.Compact(ids[region])
-	}
-	return ids, isAMI
-}
-
-func idsOf(images []ami.Image) []string {
-	ids := make([]string, len(images))
-	for i, image := range images {
-		ids[i] = image.ID
-	}
-	return ids
-}
-
-// entryAMIs are the AMIs of an entry, also of one that Packer's own post-processor wrote: that has
-// them in its artifact id only.
-func entryAMIs(entry manifest.Entry) []manifest.Image {
-	if amis := entry.AMIs(); len(amis) > 0 {
-		return amis
-	}
-	return manifest.ImagesFromID(entry.ArtifactID)
-}
-
-func (r *resolver) fits(image ami.Image) bool {
-	return r.config.Architecture == "" || image.Architecture == r.config.Architecture
-}
-
-// complete asks for the AMIs of the wanted regions that early does not have.
-func (r *resolver) complete(ctx context.Context, ids map[string][]string, early lookup) (lookup, error) {
+// lookUp returns what EC2 says of the AMIs in the wanted regions. It asks only for those that were
+// not seen.
+func (s search) lookUp(
+	ctx context.Context, ec2 access.EC2, regions []string, ids map[string][]string, seen map[ami.Address]ami.Image,
+) (map[ami.Address]ami.Image, error) {
 	ask := map[string][]string{}
-	for _, region := range r.regions() {
+	for _, region := range regions {
 		for _, id := range ids[region] {
-			if _, known := early[ami.Address{Region: region, ID: id}]; !known {
+			if _, known := seen[ami.Address{Region: region, ID: id}]; !known {
 				ask[region] = append(ask[region], id)
 			}
 		}
 	}
-	late, err := r.images.Lookup(ctx, ask, r.config.Owners)
-	maps.Copy(late, early)
-	return late, err
+	all, err := ec2.Lookup(ctx, ask, s.config.Owners)
+	maps.Copy(all, seen)
+	return all, err
 }
 
-// idsByRegion reads the AMI map of a ref, whose keys are "region" or "region/source".
-func idsByRegion(amis map[string]string, regions []string) map[string][]string {
-	ids := map[string][]string{}
-	for key, id := range amis {
-		region, _, _ := strings.Cut(key, "/")
-		if slices.Contains(regions, region) && manifest.IsAMI(id) {
-			ids[region] = append(ids[region], id)
+// only returns the one AMI of a region that can be used.
+func (s search) only(
+	ctx context.Context, ec2 access.EC2, uri, region string, ids []string, seen map[ami.Address]ami.Image,
+) (ami.Image, error) {
+	var usable []ami.Image
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		image, ok := seen[ami.Address{Region: region, ID: id}]
+		fits := s.config.Architecture == "" || image.Architecture == s.config.Architecture
+		if ok && fits && ami.Problem(image) == "" {
+			usable = append(usable, image)
 		}
 	}
-	return ids
+	image, err := choose(region, usable)
+	switch {
+	case err != nil:
+		return ami.Image{}, err
+	case len(usable) > 1:
+		return ami.Image{}, fmt.Errorf("%s has several AMIs in %s: %s\n\nSet source to the one of its sources that is meant.",
+			uri, region, strings.Join(idsOf(usable), ", "))
+	case len(usable) == 0:
+		return ami.Image{}, s.gone(ctx, ec2, uri, region, ids)
+	}
+	return image, nil
 }
 
-// choose takes the newest of the images, if they are of one architecture. It answers the zero image
-// when there is none.
-func (r *resolver) choose(region string, images []ami.Image) (ami.Image, error) {
+// gone returns why none of the AMIs that a manifest names in a region can be used.
+func (s search) gone(ctx context.Context, ec2 access.EC2, uri, region string, ids []string) error {
+	if len(ids) == 0 {
+		return missingf("%s has no AMI in %s", uri, region)
+	}
+	var why []string
+	for _, id := range ids {
+		why = append(why, id+" "+ec2.Explain(ctx, region, id, s.config.Owners))
+	}
+	text := fmt.Sprintf("%s names AMIs in %s of which none can be used: %s", uri, region, strings.Join(why, "; "))
+	if s.config.Architecture != "" {
+		text += " (wanted: " + s.config.Architecture + ")"
+	}
+	return missingf("%s", text)
+}
+
+// choose returns the newest of the images, if they are of one architecture, and the zero image if
+// there are none.
+func choose(region string, images []ami.Image) (ami.Image, error) {
 	architectures := map[string]bool{}
 	var texts []string
 	for _, image := range images {
@@ -140,18 +133,88 @@ func (r *resolver) choose(region string, images []ami.Image) (ami.Image, error) 
 	return newest, nil
 }
 
-// gone says why none of the AMIs that a manifest names in a region can be used.
-func (r *resolver) gone(ctx context.Context, f *found, region string, ids []string) error {
-	if len(ids) == 0 {
-		return missingf("%s has no AMI in %s", f.uri, region)
+// idsByRegion reads the AMI map of a ref, whose keys are "region" or "region/source".
+func idsByRegion(amis map[string]string, regions []string) map[string][]string {
+	ids := map[string][]string{}
+	for key, id := range amis {
+		region, _, _ := strings.Cut(key, "/")
+		if slices.Contains(regions, region) && manifest.IsAMI(id) {
+			ids[region] = append(ids[region], id)
+		}
 	}
-	var why []string
-	for _, id := range ids {
-		why = append(why, id+" "+r.images.Explain(ctx, region, id, r.config.Owners))
+	return ids
+}
+
+func idsOf(images []ami.Image) []string {
+	ids := make([]string, len(images))
+	for i, image := range images {
+		ids[i] = image.ID
 	}
-	text := fmt.Sprintf("%s names AMIs in %s of which none can be used: %s", f.uri, region, strings.Join(why, "; "))
-	if r.config.Architecture != "" {
-		text += " (wanted: " + r.config.Architecture + ")"
+	return ids
+}
+
+// acceptable returns why nothing may be built on a parent that exists, or nil.
+func (p *parent) acceptable(c Config, now time.Time) error {
+	if p.way == wayFallback {
+		return nil
 	}
-	return missingf("%s", text)
+	if p.revoked != "" && !c.AllowRevoked {
+		return p.refused("it is revoked"+because(p.revoked), "Build the parent again, or set allow_revoked = true.")
+	}
+	for _, region := range slices.Sorted(maps.Keys(p.amis)) {
+		image := p.amis[region]
+		if reason, revoked := ami.RevokedReason(image); revoked && !c.AllowRevoked {
+			return p.refused(fmt.Sprintf("%s is revoked%s", image, because(reason)),
+				"Build the parent again, or set allow_revoked = true.")
+		}
+		if image.Deprecated(now) && !c.AllowDeprecated {
+			since := image.DeprecatedAt.UTC().Format(time.RFC3339)
+			return p.refused(fmt.Sprintf("%s is deprecated since %s", image, since),
+				"Build the parent again, or set allow_deprecated = true.")
+		}
+	}
+	return p.youngEnough(c.MaxAge, now)
+}
+
+func (p *parent) youngEnough(maxAge time.Duration, now time.Time) error {
+	if maxAge == 0 {
+		return nil
+	}
+	created := p.createdAt()
+	if created.IsZero() {
+		return p.refused("nothing says how old it is", "Build the parent again, or remove max_age.")
+	}
+	if age := now.Sub(created); age > maxAge {
+		return p.refused(fmt.Sprintf("it is %s old, older than max_age %s", age.Round(time.Minute), maxAge),
+			"Build the parent again, or raise max_age.")
+	}
+	return nil
+}
+
+// createdAt returns when the oldest part of the parent was made. It is zero if nothing says when, or
+// if one AMI does not.
+func (p *parent) createdAt() time.Time {
+	if len(p.amis) == 0 {
+		return p.builtAt()
+	}
+	oldest := slices.MinFunc(slices.Collect(maps.Values(p.amis)), func(a, b ami.Image) int {
+		return a.CreatedAt.Compare(b.CreatedAt)
+	})
+	return oldest.CreatedAt
+}
+
+// because shows a reason from a tag or a document, which may be anything, on the same line.
+func because(reason string) string {
+	if reason = text.OneLine(reason); reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+func (p *parent) refused(why, remedy string) error {
+	where := p.uri
+	if where == "" {
+		where = "found by " + p.way
+	}
+	return errors.New(why + " (" + where + ")\n\n" + remedy)
 }

@@ -37,8 +37,8 @@ func TestLeftBehind(t *testing.T) {
 // next build stopped at it, and a child could not find its parent.
 func TestLeftBehind_copies(t *testing.T) {
 	root := tempDir(t)
-	m, _ := manifest.Merge(nil, []manifest.Entry{{Name: "image", BuilderType: "file", ArtifactID: "File"}},
-		manifest.Chain{Image: "app", Fingerprint: strings.Repeat("1", 64)}, time.Now(), "write")
+	m, _ := manifest.Merge(nil, manifest.Facts{Image: "app", Fingerprint: strings.Repeat("1", 64)},
+		[]manifest.Entry{{Name: "image", BuilderType: "file", ArtifactID: "File"}}, time.Now(), "write")
 	body, err := manifest.Encode(m)
 	must(t, err)
 	write(t, root, map[string]string{

@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/common"
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 )
 
 // The `chain` post-processor publishes the image: it tags the AMIs and their snapshots in every
@@ -20,7 +20,7 @@ import (
 // came, so other post-processors can follow.
 type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
-	awsaccess.Config    `mapstructure:",squash"`
+	access.Config       `mapstructure:",squash"`
 	// The `record` output of the `chain-image` data source. It says which image this is, and where
 	// its registry is.
 	Record string `mapstructure:"record" required:"true"`

@@ -4,38 +4,38 @@ package publish
 
 import (
 	"github.com/hashicorp/hcl/v2/hcldec"
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/zclconf/go-cty/cty"
 )
 
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	PackerBuildName     *string                       `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
-	PackerBuilderType   *string                       `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
-	PackerCoreVersion   *string                       `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
-	PackerDebug         *bool                         `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
-	PackerForce         *bool                         `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
-	PackerOnError       *string                       `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
-	PackerUserVars      map[string]string             `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
-	PackerSensitiveVars []string                      `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
-	AccessKey           *string                       `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
-	SecretKey           *string                       `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
-	Token               *string                       `mapstructure:"token" cty:"token" hcl:"token"`
-	Profile             *string                       `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	Region              *string                       `mapstructure:"region" cty:"region" hcl:"region"`
-	CustomEndpointEc2   *string                       `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
-	MaxRetries          *int                          `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
-	AssumeRole          *awsaccess.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
-	RegistryAccess      *awsaccess.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
-	Record              *string                       `mapstructure:"record" required:"true" cty:"record" hcl:"record"`
-	Tags                map[string]string             `mapstructure:"tags" cty:"tags" hcl:"tags"`
-	TagSnapshots        *bool                         `mapstructure:"tag_snapshots" cty:"tag_snapshots" hcl:"tag_snapshots"`
-	Channels            []string                      `mapstructure:"channels" cty:"channels" hcl:"channels"`
-	Labels              map[string]string             `mapstructure:"labels" cty:"labels" hcl:"labels"`
-	LocalManifest       *string                       `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
-	OnFailure           *string                       `mapstructure:"on_failure" cty:"on_failure" hcl:"on_failure"`
-	PublishTimeout      *string                       `mapstructure:"publish_timeout" cty:"publish_timeout" hcl:"publish_timeout"`
+	PackerBuildName     *string                    `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
+	PackerBuilderType   *string                    `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
+	PackerCoreVersion   *string                    `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
+	PackerDebug         *bool                      `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
+	PackerForce         *bool                      `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
+	PackerOnError       *string                    `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
+	PackerUserVars      map[string]string          `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
+	PackerSensitiveVars []string                   `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
+	AccessKey           *string                    `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey           *string                    `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token               *string                    `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile             *string                    `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	Region              *string                    `mapstructure:"region" cty:"region" hcl:"region"`
+	CustomEndpointEc2   *string                    `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	MaxRetries          *int                       `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AssumeRole          *access.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	RegistryAccess      *access.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
+	Record              *string                    `mapstructure:"record" required:"true" cty:"record" hcl:"record"`
+	Tags                map[string]string          `mapstructure:"tags" cty:"tags" hcl:"tags"`
+	TagSnapshots        *bool                      `mapstructure:"tag_snapshots" cty:"tag_snapshots" hcl:"tag_snapshots"`
+	Channels            []string                   `mapstructure:"channels" cty:"channels" hcl:"channels"`
+	Labels              map[string]string          `mapstructure:"labels" cty:"labels" hcl:"labels"`
+	LocalManifest       *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
+	OnFailure           *string                    `mapstructure:"on_failure" cty:"on_failure" hcl:"on_failure"`
+	PublishTimeout      *string                    `mapstructure:"publish_timeout" cty:"publish_timeout" hcl:"publish_timeout"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -65,8 +65,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"region":                     &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
 		"custom_endpoint_ec2":        &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
 		"max_retries":                &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
-		"assume_role":                &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*awsaccess.FlatAssumeRole)(nil).HCL2Spec())},
-		"registry_access":            &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*awsaccess.FlatRegistryAccess)(nil).HCL2Spec())},
+		"assume_role":                &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*access.FlatAssumeRole)(nil).HCL2Spec())},
+		"registry_access":            &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*access.FlatRegistryAccess)(nil).HCL2Spec())},
 		"record":                     &hcldec.AttrSpec{Name: "record", Type: cty.String, Required: false},
 		"tags":                       &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
 		"tag_snapshots":              &hcldec.AttrSpec{Name: "tag_snapshots", Type: cty.Bool, Required: false},

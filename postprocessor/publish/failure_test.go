@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
@@ -207,7 +208,8 @@ func TestFailed_unknown(t *testing.T) {
 				done := progress{entries: j.entries}
 				var early registry.Early
 				var err error
-				if done.stored, early, err = j.publishManifest(ctx, reg, j.entries); err == nil {
+				conn := &access.Connection{Registry: func() (*registry.Registry, error) { return reg, nil }}
+				if done.stored, early, err = j.publishManifest(ctx, conn, j.entries); err == nil {
 					err = j.moveRefs(ctx, reg, done.stored, early)
 				}
 				err = j.failed(t.Context(), &fakeArtifact{}, done, err)

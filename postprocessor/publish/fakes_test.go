@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
@@ -108,7 +108,7 @@ func folder(t *testing.T) string {
 
 func open(t *testing.T, dir string) *registry.Registry {
 	t.Helper()
-	reg, err := connect.Registry(t.Context(), dir, nil)
+	reg, err := access.Open(t.Context(), nil, dir, nil).Registry()
 	check(t, err)
 	return reg
 }

@@ -15,8 +15,8 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
@@ -118,16 +118,16 @@ func (j publication) run(ctx context.Context, source packersdk.Artifact) (done p
 	j.warn(j.config.Warnings()...)
 	ctx, cancel := context.WithTimeout(ctx, j.config.PublishTimeout)
 	defer cancel()
-	reg, err := connect.Registry(ctx, j.rec.Registry, &j.config.Config)
+	conn := access.Open(ctx, &j.config.Config, j.rec.Registry, j.ui.Say)
+	reg, err := conn.Registry()
 	if err != nil {
 		return done, err
 	}
-	reg.Notify = j.ui.Say
 	var early registry.Early
 	if j.published() {
 		done.stored, early, err = j.readManifest(ctx, reg)
 	} else {
-		done.stored, early, err = j.publishManifest(ctx, reg, done.entries)
+		done.stored, early, err = j.publishManifest(ctx, conn, done.entries)
 	}
 	if err != nil {
 		return done, err
@@ -173,9 +173,13 @@ func (j publication) readManifest(ctx context.Context, reg *registry.Registry) (
 
 // publishManifest tags the AMIs, and then writes the manifest. Meanwhile it reads the documents that
 // are written next.
-func (j publication) publishManifest(ctx context.Context, reg *registry.Registry, entries []manifest.Entry) (
-	stored registry.Stored, early registry.Early, err error,
-) {
+func (j publication) publishManifest(
+	ctx context.Context, conn *access.Connection, entries []manifest.Entry,
+) (stored registry.Stored, early registry.Early, err error) {
+	reg, err := conn.Registry()
+	if err != nil {
+		return registry.Stored{}, nil, err
+	}
 	j.ui.Say(fmt.Sprintf("Publishing %s: %s (fingerprint %.12s)", j.rec.Image, j.rec.Reason, j.rec.Fingerprint))
 	for _, parent := range j.rec.Parents {
 		j.ui.Say(fmt.Sprintf("parent %s: %s (%s)", parent.Image, text.OneLine(parent.Identity), text.OneLine(parent.FoundBy)))
@@ -185,7 +189,7 @@ func (j publication) publishManifest(ctx context.Context, reg *registry.Registry
 	var session string
 	group, tagging := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("tag the AMIs", func() (err error) {
-		described, session, err = j.tag(tagging, entries, j.tags(uri))
+		described, session, err = j.tag(tagging, conn, entries, j.tags(uri))
 		return err
 	}))
 	group.Go(crash.Guard("read the registry", func() error {

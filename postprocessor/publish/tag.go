@@ -11,8 +11,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
@@ -20,9 +20,9 @@ import (
 // tag tags the AMIs and snapshots of the entries, in all regions concurrently. It returns the
 // entries with what EC2 says of their AMIs, and the region of the session. An image that is not an
 // AMI needs no AWS.
-func (j publication) tag(ctx context.Context, entries []manifest.Entry, all map[string]string) (
-	described []manifest.Entry, session string, err error,
-) {
+func (j publication) tag(
+	ctx context.Context, conn *access.Connection, entries []manifest.Entry, all map[string]string,
+) (described []manifest.Entry, session string, err error) {
 	ids := map[string][]string{}
 	for _, entry := range entries {
 		for _, image := range entry.AMIs() {
@@ -32,7 +32,7 @@ func (j publication) tag(ctx context.Context, entries []manifest.Entry, all map[
 	if len(ids) == 0 {
 		return entries, "", nil
 	}
-	client, session, err := connect.Images(ctx, &j.config.Config, j.ui.Say)
+	ec2, err := conn.EC2()
 	if err != nil {
 		return nil, "", err
 	}
@@ -40,7 +40,7 @@ func (j publication) tag(ctx context.Context, entries []manifest.Entry, all map[
 	seen := map[string]ami.Image{}
 	regions := slices.Sorted(maps.Keys(ids))
 	err = ami.EachRegion(ctx, regions, ami.MaxRegions, func(ctx context.Context, region string) error {
-		images, err := j.tagRegion(ctx, client, region, ids[region], all)
+		images, err := j.tagRegion(ctx, ec2.Client, region, ids[region], all)
 		mu.Lock()
 		defer mu.Unlock()
 		for _, image := range images {
@@ -49,7 +49,7 @@ func (j publication) tag(ctx context.Context, entries []manifest.Entry, all map[
 		}
 		return err
 	})
-	return withDetails(entries, seen), session, err
+	return withDetails(entries, seen), ec2.Region, err
 }
 
 // tagRegion waits until the AMIs of a region are available, and tags them and their snapshots.

@@ -16,8 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	chain "github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
@@ -67,7 +66,7 @@ func history(ctx context.Context, l *lab) (findings, error) {
 
 // connect opens a registry as a process of its own would.
 func (l *lab) connect(ctx context.Context) (*chain.Registry, error) {
-	return connect.Registry(ctx, registry, &awsaccess.Config{Region: home})
+	return access.Open(ctx, &access.Config{Region: home}, registry, nil).Registry()
 }
 
 // makePast publishes the newest hundred builds, as many as a ref remembers, and lays the older ones into

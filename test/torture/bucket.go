@@ -12,7 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/s3store"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
@@ -38,11 +40,8 @@ func openBucket(ctx context.Context, server string, o bucketOptions) (*registry.
 }
 
 func openStore(ctx context.Context, server string, o bucketOptions) (*s3store.Store, error) {
-	access := &awsaccess.Config{AccessKey: s3server.AccessKey, SecretKey: s3server.SecretKey, Region: "us-east-1"}
-	cfg, err := access.AWS(ctx)
-	if err != nil {
-		return nil, err
-	}
+	cfg := aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider(
+		s3server.AccessKey, s3server.SecretKey, "")}
 	options := s3store.Options{
 		Bucket: bucket, Prefix: "chain", Endpoint: server, UsePathStyle: true, AttemptTimeout: o.attempt,
 	}

@@ -12,8 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
@@ -25,9 +24,9 @@ type witness struct {
 }
 
 func (w *witness) open(ctx context.Context) (*registry.Registry, error) {
-	access := &awsaccess.Config{AccessKey: "test", SecretKey: "test", Region: bakeRegions[0],
-		RegistryAccess: &awsaccess.RegistryAccess{Endpoint: w.aws.Endpoint, UsePathStyle: true}}
-	return connect.Registry(ctx, w.registry, access)
+	options := &access.Config{AccessKey: "test", SecretKey: "test", Region: bakeRegions[0],
+		RegistryAccess: &access.RegistryAccess{Endpoint: w.aws.Endpoint, UsePathStyle: true}}
+	return access.Open(ctx, options, w.registry, nil).Registry()
 }
 
 func (w *witness) refs() []string {

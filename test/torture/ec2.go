@@ -11,10 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
 )
 
 const tortureAMI = "ami-0a1b2c3d4e5f60718"
@@ -61,8 +60,8 @@ func promiseEC2(ctx context.Context, r *Run) (Result, error) {
 
 // tagEverywhere does what a publication does in each region.
 func tagEverywhere(ctx context.Context, endpoint string, scripts map[string][]amitest.Step) error {
-	images, _, err := connect.Images(ctx, &awsaccess.Config{
-		Region: "eu-west-1", AccessKey: "AKIDEXAMPLE", SecretKey: "secret", CustomEndpointEc2: endpoint}, nil)
+	images, err := access.Open(ctx, &access.Config{
+		Region: "eu-west-1", AccessKey: "AKIDEXAMPLE", SecretKey: "secret", CustomEndpointEc2: endpoint}, "", nil).EC2()
 	if err != nil {
 		return err
 	}

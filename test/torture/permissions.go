@@ -11,8 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/awsaccess"
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/test/lab/emulator"
@@ -83,9 +82,9 @@ func tryPolicy(ctx context.Context, aws *emulator.AWS, policy emulator.Policy, l
 	if err := aws.Enforce(ctx, true); err != nil {
 		return err
 	}
-	err = publishAs(ctx, &awsaccess.Config{
+	err = publishAs(ctx, &access.Config{
 		Region: permittedRegion, AccessKey: user.AccessKey, SecretKey: user.SecretKey, CustomEndpointEc2: aws.Endpoint,
-		RegistryAccess: &awsaccess.RegistryAccess{Endpoint: aws.Endpoint, UsePathStyle: true},
+		RegistryAccess: &access.RegistryAccess{Endpoint: aws.Endpoint, UsePathStyle: true},
 	}, strings.ToLower(name), id)
 	switch {
 	case less == "" && err != nil:
@@ -99,14 +98,15 @@ func tryPolicy(ctx context.Context, aws *emulator.AWS, policy emulator.Policy, l
 }
 
 // publishAs tags an AMI, publishes it, and resolves it again.
-func publishAs(ctx context.Context, access *awsaccess.Config, image, id string) error {
+func publishAs(ctx context.Context, options *access.Config, image, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	images, _, err := connect.Images(ctx, access, nil)
+	conn := access.Open(ctx, options, "s3://"+permittedBucket+"/chain", nil)
+	images, err := conn.EC2()
 	if err != nil {
 		return err
 	}
-	reg, err := connect.Registry(ctx, "s3://"+permittedBucket+"/chain", access)
+	reg, err := conn.Registry()
 	if err != nil {
 		return err
 	}

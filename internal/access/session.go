@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package awsaccess
+package access
 
 import (
 	"cmp"
@@ -36,92 +36,77 @@ const (
 // ErrNoRegion means that neither an option nor the environment names a region.
 var ErrNoRegion = errors.New("region is required: set region, AWS_REGION or a profile with one")
 
-// memo is what a Config has loaded, so that credentials are resolved once and then shared. Errors are
-// not kept: the next call may find new credentials.
-type memo struct {
-	of *Config
-
-	mu       sync.Mutex
-	main     *aws.Config
-	registry *aws.Config
-}
-
-var making sync.Mutex
-
-// loads is the memo of this Config. A copy, whose options may be changed, gets one of its own.
-func (c *Config) loads() *memo {
-	making.Lock()
-	defer making.Unlock()
-	if c.memo == nil || c.memo.of != c {
-		c.memo = &memo{of: c}
-	}
-	return c.memo
-}
-
-// AWS answers the configuration for EC2. It resolves the credentials, which may ask AWS, on the first
-// call and answers the same configuration from then on; the SDK renews credentials that run out. The
-// errors say what to do about a missing region and about missing or expired credentials.
-func (c *Config) AWS(ctx context.Context) (aws.Config, error) {
-	if err := refuseUnknown(c.mainStrings()); err != nil {
-		return aws.Config{}, err
-	}
-	m := c.loads()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.main == nil {
-		cfg, err := c.load(ctx, source{region: c.Region, profile: c.Profile, keys: true, role: c.AssumeRole})
-		if err != nil {
+// sessions returns the configuration of the AWS SDK for EC2, and the one for the registry's bucket:
+// the same with what the registry_access block replaces. Neither does any I/O until it is called;
+// then it resolves the credentials, once, and the SDK renews those that run out. The errors say what
+// to do about a missing region and about missing or expired credentials.
+func (c *Config) sessions(ctx context.Context) (main, bucket func() (aws.Config, error)) {
+	main = sync.OnceValues(func() (aws.Config, error) {
+		if err := refuseUnknown(c.mainStrings()); err != nil {
 			return aws.Config{}, err
 		}
-		m.main = &cfg
-	}
-	return m.main.Copy(), nil
+		return c.load(ctx, c.mainSource())
+	})
+	bucket = sync.OnceValues(func() (aws.Config, error) { return c.bucketSession(ctx, main) })
+	return main, bucket
 }
 
-// RegistryAWS answers the configuration for the registry's bucket: [Config.AWS], with what the
-// registry_access block sets in its place. The endpoint and the other options of S3 itself are not in
-// it, see [Config.Registry].
-func (c *Config) RegistryAWS(ctx context.Context) (aws.Config, error) {
-	r := c.RegistryAccess
-	if r == nil {
-		return c.AWS(ctx)
+func (c *Config) bucketSession(
+	ctx context.Context, main func() (aws.Config, error),
+) (aws.Config, error) {
+	if c.RegistryAccess == nil {
+		return main()
 	}
-	if err := refuseUnknown(append(c.mainStrings(), r.strings()...)); err != nil {
+	if err := refuseUnknown(append(c.mainStrings(), c.RegistryAccess.strings()...)); err != nil {
 		return aws.Config{}, err
 	}
-	m := c.loads()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.registry == nil {
-		cfg, err := c.load(ctx, c.registrySource())
-		if err != nil {
-			return aws.Config{}, fmt.Errorf("registry access: %w", err)
+	from := c.bucketSource()
+	if from.identity == c.mainSource().identity {
+		cfg, err := main()
+		if err == nil || !errors.Is(err, ErrNoRegion) || from.region == "" {
+			cfg.Region = cmp.Or(from.region, cfg.Region)
+			return cfg, err
 		}
-		m.registry = &cfg
 	}
-	return m.registry.Copy(), nil
+	cfg, err := c.load(ctx, from)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("registry access: %w", err)
+	}
+	return cfg, nil
 }
 
-// source is where one configuration comes from.
-type source struct {
-	region string
-	// fallback is the region where neither region, the environment nor the profile names one.
-	fallback string
-	profile  string
-	// keys says whether the static keys count.
+// identity is whose credentials a session has.
+type identity struct {
+	profile string
+	// keys is whether the static keys of the options are used.
 	keys bool
 	role *AssumeRole
 }
 
-func (c *Config) registrySource() source {
-	r := c.RegistryAccess
+// source is where a session comes from.
+type source struct {
+	identity
+	region string
+	// fallback is the region if neither region, the environment nor the profile names one.
+	fallback string
+}
+
+func (c *Config) mainSource() source {
+	return source{
+		identity: identity{profile: c.Profile, keys: true, role: c.AssumeRole}, region: c.Region,
+	}
+}
+
+func (c *Config) bucketSource() source {
+	s, r := c.mainSource(), c.RegistryAccess
 	if r.Profile != "" {
-		return source{region: r.Region, fallback: c.Region, profile: r.Profile, role: r.AssumeRole}
+		return source{
+			identity: identity{profile: r.Profile, role: r.AssumeRole}, region: r.Region,
+			fallback: c.Region,
+		}
 	}
-	s := source{region: cmp.Or(r.Region, c.Region), profile: c.Profile, keys: true, role: c.AssumeRole}
-	if r.AssumeRole != nil {
-		s.role = r.AssumeRole
-	}
+	s.region = cmp.Or(r.Region, c.Region)
+	s.role = cmp.Or(r.AssumeRole, c.AssumeRole)
 	return s
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package awsaccess
+package access
 
 import (
 	"encoding/json"
@@ -34,8 +34,7 @@ var (
 )
 
 // Prepare checks the options and answers everything that is wrong with them. It does no I/O and may
-// be called twice. Values that are not known yet pass, and are refused by [Config.AWS] and
-// [Config.RegistryAWS]. The secrets among the options are hidden from Packer's log from here on.
+// be called twice. Values that are not known yet pass, and are refused by [Connection]. The secrets among the options are hidden from Packer's log from here on.
 func (c *Config) Prepare() []error {
 	for _, secret := range []string{c.AccessKey, c.SecretKey, c.Token} {
 		if secret != "" && secret != unknown {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package awsaccess
+package access
 
 import (
-	"context"
 	"crypto/sha1"
 	"encoding/pem"
 	"fmt"
@@ -97,13 +96,13 @@ func role(name string) *AssumeRole {
 	return &AssumeRole{RoleARN: "arn:aws:iam::123456789012:role/" + name}
 }
 
-func TestConfig_AWS_sources(t *testing.T) {
+func TestConfig_sessions_sources(t *testing.T) {
 	tests := []struct {
 		name string
 		in   Config
 		env  map[string]string
 		want string
-		// registry is what RegistryAWS answers; the same as want where it is empty.
+		// registry is that of the bucket; empty if it is the same as want.
 		registry string
 	}{
 		{name: "environment", env: map[string]string{"AWS_ACCESS_KEY_ID": "ENV", "AWS_SECRET_ACCESS_KEY": "s",
@@ -121,6 +120,9 @@ func TestConfig_AWS_sources(t *testing.T) {
 		{name: "another role for the bucket", in: Config{Profile: "images", AssumeRole: role("a"),
 			RegistryAccess: &RegistryAccess{AssumeRole: role("b")}},
 			want: "IMAGES-as-a eu-west-1", registry: "IMAGES-as-b eu-west-1"},
+		{name: "the role in another region", in: Config{Profile: "images", AssumeRole: role("a"),
+			RegistryAccess: &RegistryAccess{Region: "us-west-2"}},
+			want: "IMAGES-as-a eu-west-1", registry: "IMAGES-as-a us-west-2"},
 		{name: "another profile for the bucket", in: Config{AccessKey: "KEY", SecretKey: "0123456789", Region: "eu-west-2",
 			AssumeRole: role("a"), RegistryAccess: &RegistryAccess{Profile: "images"}},
 			want: "KEY-as-a eu-west-2", registry: "IMAGES eu-west-1"},
@@ -140,26 +142,27 @@ func TestConfig_AWS_sources(t *testing.T) {
 			if errs := tt.in.Prepare(); len(errs) > 0 {
 				t.Fatal(errs)
 			}
-			cfg, err := tt.in.AWS(t.Context())
-			if got := accessKey(t, cfg, err); got != tt.want {
-				t.Errorf("AWS: got %s, want %s", got, tt.want)
-			}
-			cfg, err = tt.in.RegistryAWS(t.Context())
+			main, bucket := tt.in.sessions(t.Context())
+			cfg, err := bucket()
 			if got := accessKey(t, cfg, err); got != tt.registry {
-				t.Errorf("RegistryAWS: got %s, want %s", got, tt.registry)
+				t.Errorf("bucket: got %s, want %s", got, tt.registry)
+			}
+			cfg, err = main()
+			if got := accessKey(t, cfg, err); got != tt.want {
+				t.Errorf("main: got %s, want %s", got, tt.want)
 			}
 		})
 	}
 }
 
-func TestConfig_AWS_assumeRole(t *testing.T) {
+func TestConfig_sessions_assumeRole(t *testing.T) {
 	s := startSTS(t)
 	c := Config{AccessKey: "KEY", SecretKey: "0123456789", Region: "eu-west-1", AssumeRole: &AssumeRole{
 		RoleARN: roleARN, DurationSeconds: 3600, ExternalID: "acme", Policy: "{}", SessionName: "ci",
 		PolicyARNs: []string{"arn:aws:iam::aws:policy/One", "arn:aws:iam::aws:policy/Two"},
 		Tags:       map[string]string{"b": "2", "a": "1"}, TransitiveTagKeys: []string{"a"},
 	}}
-	cfg, err := c.AWS(t.Context())
+	cfg, err := session(t, &c)
 	if got := accessKey(t, cfg, err); got != "KEY-as-images eu-west-1" {
 		t.Errorf("got %s", got)
 	}
@@ -181,19 +184,27 @@ func TestConfig_AWS_assumeRole(t *testing.T) {
 	}
 }
 
-func TestConfig_AWS_once(t *testing.T) {
+// TestConfig_sessions_once: a connection keeps what it found, and the next one finds new credentials.
+func TestConfig_sessions_once(t *testing.T) {
 	s := startSTS(t)
 	c := Config{AccessKey: "KEY", SecretKey: "0123456789", Region: "eu-west-1", AssumeRole: role("a")}
 	s.refuse = "AccessDenied"
-	if _, err := c.AWS(t.Context()); err == nil {
-		t.Fatal("a refused role is no error")
+	main, bucket := c.sessions(t.Context())
+	for _, load := range []func() (aws.Config, error){main, bucket, main} {
+		if _, err := load(); err == nil {
+			t.Fatal("a refused role is no error")
+		}
+	}
+	if len(s.requests) != 1 {
+		t.Errorf("it asked %d times, want once", len(s.requests))
 	}
 	s.refuse, s.requests = "", nil
+	main, bucket = c.sessions(t.Context())
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			for _, load := range []func(context.Context) (aws.Config, error){c.AWS, c.RegistryAWS} {
-				cfg, err := load(t.Context())
+			for _, load := range []func() (aws.Config, error){main, bucket} {
+				cfg, err := load()
 				if err == nil {
 					_, err = cfg.Credentials.Retrieve(t.Context())
 				}
@@ -209,7 +220,7 @@ func TestConfig_AWS_once(t *testing.T) {
 	}
 	other := c
 	other.Region = "us-east-1"
-	if cfg, err := other.AWS(t.Context()); err != nil || cfg.Region != "us-east-1" {
+	if cfg, err := session(t, &other); err != nil || cfg.Region != "us-east-1" {
 		t.Errorf("a copy with another region: got %q, %v", cfg.Region, err)
 	}
 	if name := s.requests[0].Get("RoleSessionName"); name != "packer-plugin-chain" {
@@ -217,7 +228,13 @@ func TestConfig_AWS_once(t *testing.T) {
 	}
 }
 
-func TestConfig_AWS_retries(t *testing.T) {
+func session(t *testing.T, c *Config) (aws.Config, error) {
+	t.Helper()
+	main, _ := c.sessions(t.Context())
+	return main()
+}
+
+func TestConfig_sessions_retries(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		in   int
@@ -232,7 +249,7 @@ func TestConfig_AWS_retries(t *testing.T) {
 			isolate(t)
 			t.Setenv("AWS_MAX_ATTEMPTS", tt.env)
 			c := Config{AccessKey: "KEY", SecretKey: "0123456789", Region: "eu-west-1", MaxRetries: tt.in}
-			cfg, err := c.AWS(t.Context())
+			cfg, err := session(t, &c)
 			if err != nil || cfg.RetryMaxAttempts != tt.want {
 				t.Errorf("got %d attempts, %v; want %d", cfg.RetryMaxAttempts, err, tt.want)
 			}
@@ -240,7 +257,7 @@ func TestConfig_AWS_retries(t *testing.T) {
 	}
 }
 
-func TestConfig_AWS_errors(t *testing.T) {
+func TestConfig_sessions_errors(t *testing.T) {
 	keys := Config{AccessKey: "KEY", SecretKey: "0123456789", Region: "eu-west-1",
 		AssumeRole: &AssumeRole{RoleARN: roleARN}}
 	tests := []struct {
@@ -266,7 +283,7 @@ func TestConfig_AWS_errors(t *testing.T) {
 			s := startSTS(t)
 			profiles(t)
 			s.refuse = tt.refuse
-			_, err := tt.in.AWS(t.Context())
+			_, err := session(t, &tt.in)
 			for _, want := range tt.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v\nwant %q in it", err, want)
@@ -276,7 +293,7 @@ func TestConfig_AWS_errors(t *testing.T) {
 	}
 }
 
-func TestConfig_AWS_sso(t *testing.T) {
+func TestConfig_sessions_sso(t *testing.T) {
 	const config = "[profile sso]\nregion = eu-west-1\nsso_session = acme\nsso_account_id = 123456789012\n" +
 		"sso_role_name = images\n[sso-session acme]\nsso_region = eu-west-1\n" +
 		"sso_start_url = https://acme.example.com\n"
@@ -295,7 +312,7 @@ func TestConfig_AWS_sso(t *testing.T) {
 				write(t, filepath.Join(os.Getenv("HOME"), ".aws/sso/cache", name), tt.token)
 			}
 			c := Config{Profile: "sso"}
-			if _, err := c.AWS(t.Context()); err == nil || !strings.Contains(err.Error(), "Run aws sso login") {
+			if _, err := session(t, &c); err == nil || !strings.Contains(err.Error(), "Run aws sso login") {
 				t.Errorf("got %v, want how to log in", err)
 			}
 		})
@@ -312,7 +329,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-func TestConfig_AWS_bundle(t *testing.T) {
+func TestConfig_sessions_bundle(t *testing.T) {
 	isolate(t)
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	defer server.Close()
@@ -320,7 +337,7 @@ func TestConfig_AWS_bundle(t *testing.T) {
 	write(t, path, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
 	t.Setenv("AWS_CA_BUNDLE", path)
 	c := Config{AccessKey: "KEY", SecretKey: "0123456789", Region: "eu-west-1"}
-	cfg, err := c.AWS(t.Context())
+	cfg, err := session(t, &c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/connect"
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
@@ -22,19 +22,19 @@ func fileBuild(source string) manifest.Entry {
 	}
 }
 
-func chain(fingerprint string) manifest.Chain {
-	return manifest.Chain{Image: "base", Fingerprint: fingerprint, Git: manifest.Git{SHA: sha1, Name: sha1}}
+func chain(fingerprint string) manifest.Facts {
+	return manifest.Facts{Image: "base", Fingerprint: fingerprint, Git: manifest.Git{SHA: sha1, Name: sha1}}
 }
 
 // published is a registry in a folder, with one image in the channel "latest".
-func published(t *testing.T, facts manifest.Chain) (dir string) {
+func published(t *testing.T, facts manifest.Facts) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	reg, err := connect.Registry(t.Context(), dir, nil)
+	reg, err := access.Open(t.Context(), nil, dir, nil).Registry()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored, err := reg.Publish(t.Context(), []manifest.Entry{fileBuild("image")}, facts)
+	stored, err := reg.Publish(t.Context(), facts, []manifest.Entry{fileBuild("image")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +43,17 @@ func published(t *testing.T, facts manifest.Chain) (dir string) {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// revoke revokes the manifest in a file.
+func revoke(t *testing.T, path, reason string) {
+	t.Helper()
+	body, err := os.ReadFile(path)
+	check(t, err)
+	m, err := manifest.Parse(body)
+	check(t, err)
+	m.Chain.Revoked, m.Chain.Seq = reason, m.Chain.Seq+1
+	check(t, os.WriteFile(path, []byte(encode(t, *m)), 0o644))
 }
 
 func encode(t *testing.T, m manifest.Manifest) string {
@@ -54,11 +65,11 @@ func encode(t *testing.T, m manifest.Manifest) string {
 	return string(body)
 }
 
-// ours is a local manifest of a manifest.
+// ours is a local manifest.
 func ours(t *testing.T, change func(*manifest.Manifest)) string {
 	t.Helper()
 	facts := chain(print1)
-	m, _ := manifest.Merge(nil, []manifest.Entry{fileBuild("image")}, facts, now, "write")
+	m, _ := manifest.Merge(nil, facts, []manifest.Entry{fileBuild("image")}, now, "write")
 	if change != nil {
 		change(m)
 	}
@@ -78,10 +89,10 @@ func TestExecute_manifest(t *testing.T) {
 		"Packer's of no run": {`{"builds":[{"name":"x","builder_type":"file","artifact_id":"File","packer_run_uuid":"u"}],"last_run_uuid":"v"}`,
 			"names no build of its last run"},
 		"ours, of other sources": {ours(t, func(m *manifest.Manifest) { m.Chain.Sources = []string{"amazon-ebs.app"} }),
-			"is not complete: amazon-ebs.app is not built"},
+			"is incomplete: amazon-ebs.app not built"},
 		"ours, all revoked": {ours(t, func(m *manifest.Manifest) { m.Builds[0].Revoked = "bad kernel" }),
 			"names no build that is not revoked, of the sources that it wants"},
-		"cut short":    {ours(t, nil)[:40], "corrupt: it is cut short"},
+		"cut short":    {ours(t, nil)[:40], "corrupt: unexpected EOF"},
 		"not JSON":     {"image\n", "corrupt: not a JSON object"},
 		"empty":        {"", "corrupt: not a JSON object"},
 		"no builds":    {`{"builds":[]}`, "corrupt: it holds no builds"},
@@ -99,7 +110,7 @@ func TestExecute_manifest(t *testing.T) {
 	}
 	t.Run("not there", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "none.json")
-		wantExecute(t, "local_manifest = \""+path+"\"", path, "  local_manifest  "+path+" is not there")
+		wantExecute(t, "local_manifest = \""+path+"\"", path, "  local_manifest  "+path+" does not exist")
 	})
 	t.Run("folder", func(t *testing.T) {
 		dir := t.TempDir()
@@ -132,8 +143,6 @@ func wantExecute(t *testing.T, options, address, wantErr string) {
 
 func TestExecute_registry(t *testing.T) {
 	offline(t)
-	revoked := chain(print1)
-	revoked.Revoked = "bad kernel"
 	partly := chain(print1)
 	partly.Sources = []string{"amazon-ebs.app"}
 	dir := published(t, chain(print1))
@@ -141,27 +150,14 @@ func TestExecute_registry(t *testing.T) {
 
 	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "")
 	wantExecute(t, `registry = "file://`+dir+"\"\nfingerprint = \""+print1+`"`, at(dir, print1), "")
-	wantExecute(t, `registry = "`+dir+"\"\nfingerprint = \""+print2+"\"\nresolve_by = [\"registry\"]", at(dir, print2), at(dir, print2)+" is not there")
+	wantExecute(t, `registry = "`+dir+"\"\nfingerprint = \""+print2+"\"\nresolve_by = [\"registry\"]", at(dir, print2), at(dir, print2)+" does not exist")
 	wantExecute(t, `registry = "`+dir+"\"\nchannel = \"production\"", "base/refs/production.json", "not found (channel production)")
 
-	dir = published(t, revoked)
+	dir = published(t, chain(print1))
+	revoke(t, at(dir, print1), "bad kernel")
 	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "it is revoked: bad kernel")
 	dir = published(t, partly)
-	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "is not complete: amazon-ebs.app is not built")
-}
-
-// TestExecute_withdrawn has a first publication fail that was taken back: the ref that it created stays, and points at
-// a withdrawn build. That was an error about a revoked parent, which on_missing and fallback_ami did not help against.
-func TestExecute_withdrawn(t *testing.T) {
-	offline(t)
-	dir := published(t, chain(print1))
-	reg, err := connect.Registry(t.Context(), dir, nil)
-	check(t, err)
-	_, err = reg.Withdraw(t.Context(), "base", print1, []manifest.Entry{fileBuild("image")})
-	check(t, err)
-	address := filepath.Join(dir, "base", "builds", print1+".json")
-	wantExecute(t, "registry = \""+dir+"\"", address, "  registry        "+address+" is withdrawn: its publication failed")
-	wantNone(t, dir)
+	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "is incomplete: amazon-ebs.app not built")
 }
 
 // TestExecute_damaged is never taken for missing: on_missing = "empty" would build on nothing.
@@ -175,9 +171,9 @@ func TestExecute_damaged(t *testing.T) {
 		at     func(dir string) string
 		want   string
 	}{
-		"ref cut short":   {func(t *testing.T, dir string) { cut(t, ref(dir)) }, ref, "corrupt: it is cut short"},
-		"build cut short": {func(t *testing.T, dir string) { cut(t, build(dir)) }, build, "corrupt: it is cut short"},
-		"build gone":      {func(t *testing.T, dir string) { check(t, os.Remove(build(dir))) }, build, "corrupt: ref latest points at it, but it is not there"},
+		"ref cut short":   {func(t *testing.T, dir string) { cut(t, ref(dir)) }, ref, "corrupt: unexpected EOF"},
+		"build cut short": {func(t *testing.T, dir string) { cut(t, build(dir)) }, build, "corrupt: unexpected EOF"},
+		"build gone":      {func(t *testing.T, dir string) { check(t, os.Remove(build(dir))) }, build, "corrupt: ref latest points at it, but it does not exist"},
 		"build changed behind the ref": {func(t *testing.T, dir string) {
 			body, err := os.ReadFile(build(dir))
 			check(t, err)
@@ -247,8 +243,8 @@ func TestReadGit_registryBelow(t *testing.T) {
 		check(t, exec.Command("git", append([]string{"-C", base}, args...)...).Run())
 	}
 	check(t, os.WriteFile(filepath.Join(dir, "base", "builds", print1+".json"), nil, 0o644))
-	r := &resolver{config: Config{Image: "base", Registry: dir, Path: base}}
-	if err := r.readGit(t.Context()); err != nil || r.commit == "" || strings.Contains(r.gitName, "dirty") {
-		t.Errorf("got name %q, commit %q, %v", r.gitName, r.commit, err)
+	s, err := newSearch(t.Context(), nil, Config{Image: "base", Registry: dir, Path: base})
+	if err != nil || s.commit == "" || strings.Contains(s.gitName, "dirty") {
+		t.Errorf("got name %q, commit %q, %v", s.gitName, s.commit, err)
 	}
 }

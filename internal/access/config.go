@@ -3,10 +3,9 @@
 //go:generate packer-sdc struct-markdown
 //go:generate packer-sdc mapstructure-to-hcl2 -type Config,AssumeRole,RegistryAccess
 
-// Package awsaccess is the options that say how AWS is reached, and turns them into the
-// configuration of the AWS SDK: once for EC2, once for the registry's bucket. It makes no client
-// of a service that the plugin works with, and nothing here asks AWS before it is needed.
-package awsaccess
+// Package access holds the options that say how AWS is reached, and opens what they name: the images
+// of the account and the registry. It never queries AWS before that is needed.
+package access
 
 // These options say how the plugin reaches AWS. They have the names and the meaning of those of the
 // Amazon plugin, so that both can be given the same values. All of them are optional: what is not
@@ -38,8 +37,6 @@ type Config struct {
 	// How to reach the registry's bucket where that needs something else than the images do. See
 	// [Registry access](#registry-access).
 	RegistryAccess *RegistryAccess `mapstructure:"registry_access"`
-
-	memo *memo
 }
 
 // The `assume_role` block names a role to work as, such as
@@ -93,8 +90,8 @@ type RegistryAccess struct {
 	ExpectedBucketOwner string `mapstructure:"expected_bucket_owner"`
 }
 
-// Registry is the registry_access block with its defaults, also where there is no block.
-func (c *Config) Registry() RegistryAccess {
+// registryAccess returns the registry_access block with its defaults, also if there is no block.
+func (c *Config) registryAccess() RegistryAccess {
 	var r RegistryAccess
 	if c.RegistryAccess != nil {
 		r = *c.RegistryAccess

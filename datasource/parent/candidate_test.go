@@ -49,31 +49,31 @@ func TestAcceptable(t *testing.T) {
 	two := map[string]ami.Image{"eu-west-1": young, "us-east-1": image(ami2, "us-east-1", 5*time.Hour, nil)}
 
 	tests := map[string]struct {
-		found found
+		found parent
 		in    Config
 		want  string
 	}{
-		"good":              {found{uri: uri, amis: one(young)}, Config{MaxAge: 2 * time.Hour}, ""},
-		"revoked manifest":  {found{uri: uri, revoked: "bad\nkernel"}, Config{}, "it is revoked: bad kernel (" + uri + ")" + revoke},
-		"revoked, allowed":  {found{uri: uri, revoked: "bad", amis: one(revoked)}, Config{AllowRevoked: true}, ""},
-		"revoked by tag":    {found{way: wayTag, amis: one(revoked)}, Config{}, ami1 + " in eu-west-1 is revoked: CVE in the kernel (found by tag)" + revoke},
-		"revoked, no words": {found{uri: uri, amis: one(noReason)}, Config{}, ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},
-		"deprecated": {found{uri: uri, amis: one(deprecated)}, Config{},
+		"good":              {parent{candidate{uri: uri}, "", one(young)}, Config{MaxAge: 2 * time.Hour}, ""},
+		"revoked manifest":  {parent{candidate: candidate{uri: uri, revoked: "bad\nkernel"}}, Config{}, "it is revoked: bad kernel (" + uri + ")" + revoke},
+		"revoked, allowed":  {parent{candidate{uri: uri, revoked: "bad"}, "", one(revoked)}, Config{AllowRevoked: true}, ""},
+		"revoked by tag":    {parent{candidate{way: wayTag}, "", one(revoked)}, Config{}, ami1 + " in eu-west-1 is revoked: CVE in the kernel (found by tag)" + revoke},
+		"revoked, no words": {parent{candidate{uri: uri}, "", one(noReason)}, Config{}, ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},
+		"deprecated": {parent{candidate{uri: uri}, "", one(deprecated)}, Config{},
 			ami1 + " in eu-west-1 is deprecated since 2026-06-01T12:00:00Z (" + uri + ")\n\nBuild the parent again, or set allow_deprecated = true."},
-		"deprecated, allowed": {found{uri: uri, amis: one(deprecated)}, Config{AllowDeprecated: true}, ""},
-		"not deprecated yet":  {found{uri: uri, amis: one(later)}, Config{}, ""},
-		"too old": {found{uri: uri, amis: one(young)}, Config{MaxAge: 30 * time.Minute},
+		"deprecated, allowed": {parent{candidate{uri: uri}, "", one(deprecated)}, Config{AllowDeprecated: true}, ""},
+		"not deprecated yet":  {parent{candidate{uri: uri}, "", one(later)}, Config{}, ""},
+		"too old": {parent{candidate{uri: uri}, "", one(young)}, Config{MaxAge: 30 * time.Minute},
 			"it is 1h0m0s old, older than max_age 30m0s (" + uri + ")\n\nBuild the parent again, or raise max_age."},
-		"the oldest region counts": {found{uri: uri, amis: two}, Config{MaxAge: 2 * time.Hour},
+		"the oldest region counts": {parent{candidate{uri: uri}, "", two}, Config{MaxAge: 2 * time.Hour},
 			"it is 5h0m0s old, older than max_age 2h0m0s (" + uri + ")\n\nBuild the parent again, or raise max_age."},
-		"no AMI, too old": {found{uri: uri, createdAt: now.Add(-3 * time.Hour)}, Config{MaxAge: 2 * time.Hour},
+		"no AMI, too old": {parent{candidate: candidate{uri: uri, entries: builtAt(now.Add(-3 * time.Hour))}}, Config{MaxAge: 2 * time.Hour},
 			"it is 3h0m0s old, older than max_age 2h0m0s (" + uri + ")\n\nBuild the parent again, or raise max_age."},
-		"no AMI, young": {found{uri: uri, createdAt: now.Add(-time.Hour)}, Config{MaxAge: 2 * time.Hour}, ""},
-		"of no known age": {found{uri: uri, amis: one(undated)}, Config{MaxAge: 2 * time.Hour},
+		"no AMI, young": {parent{candidate: candidate{uri: uri, entries: builtAt(now.Add(-time.Hour))}}, Config{MaxAge: 2 * time.Hour}, ""},
+		"of no known age": {parent{candidate{uri: uri}, "", one(undated)}, Config{MaxAge: 2 * time.Hour},
 			"nothing says how old it is (" + uri + ")\n\nBuild the parent again, or remove max_age."},
-		"the first region by name is named": {found{uri: uri, amis: map[string]ami.Image{"us-east-1": revoked, "eu-west-1": noReason}}, Config{},
+		"the first region by name is named": {parent{candidate{uri: uri}, "", map[string]ami.Image{"us-east-1": revoked, "eu-west-1": noReason}}, Config{},
 			ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},
-		"fallback is what the user named": {found{way: wayFallback, amis: one(revoked)}, Config{MaxAge: 1}, ""},
+		"fallback is what the user named": {parent{candidate{way: wayFallback}, "", one(revoked)}, Config{MaxAge: 1}, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -87,14 +87,17 @@ func TestAcceptable(t *testing.T) {
 	}
 }
 
+// builtAt is an image that is not an AMI.
+func builtAt(at time.Time) []manifest.Entry { return []manifest.Entry{{BuildTime: at.Unix()}} }
+
 // TestFromManifest_age has a parent of two sources that are no AMIs. The age of the newest counted, and an old part of
 // the parent passed max_age.
 func TestFromManifest_age(t *testing.T) {
 	oldest := now.AddDate(0, -6, 0)
 	undated, old, young := fileBuild("a"), fileBuild("b"), fileBuild("c")
 	undated.BuildTime, old.BuildTime = 0, oldest.Unix()
-	m, _ := manifest.Merge(nil, []manifest.Entry{undated, old, young}, chain(print1), now, "write")
-	if got := fromManifest(wayRegistry, m, "uri", "").created(); !got.Equal(oldest) {
+	m, _ := manifest.Merge(nil, chain(print1), []manifest.Entry{undated, old, young}, now, "write")
+	if got := fromManifest(wayRegistry, m, "uri", "").builtAt(); !got.Equal(oldest) {
 		t.Errorf("got %s, want %s", got.UTC(), oldest)
 	}
 }
@@ -116,7 +119,7 @@ func TestChoose(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := (&resolver{}).choose("eu-west-1", tt.in)
+			got, err := choose("eu-west-1", tt.in)
 			if got.ID != tt.want || message(err) != tt.wantErr {
 				t.Errorf("got %q, %q", got.ID, message(err))
 			}
@@ -125,7 +128,7 @@ func TestChoose(t *testing.T) {
 }
 
 func TestOtherThan(t *testing.T) {
-	chain := manifest.Chain{Image: "base", Fingerprint: print1, Git: manifest.Git{Name: sha1}}
+	chain := manifest.Chain{Facts: manifest.Facts{Image: "base", Fingerprint: print1, Git: manifest.Git{Name: sha1}}}
 	nameless := chain
 	nameless.Git.Name = ""
 	tests := map[string]struct {
@@ -144,7 +147,7 @@ func TestOtherThan(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := &resolver{config: tt.config, gitName: tt.gitName}
+			r := search{config: tt.config, gitName: tt.gitName}
 			if got := r.otherThan(tt.in); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
@@ -182,21 +185,21 @@ func TestConfigured(t *testing.T) {
 	}
 }
 
-// TestFromImage reads tags that anyone who may tag has written.
-func TestFromImage(t *testing.T) {
+// TestFromTags reads tags that anyone who may tag has written.
+func TestFromTags(t *testing.T) {
 	tests := map[string]struct {
 		in   map[string]string
-		want found
+		want manifest.Facts
 	}{
-		"none":                 {nil, found{}},
-		"good":                 {map[string]string{tags.Fingerprint: print1, "SHA": sha1, tags.Commit: sha2}, found{fingerprint: print1, gitSHA: sha1, commit: sha2}},
-		"of uncommitted files": {map[string]string{"SHA": sha1 + "-dirty-0123456789ab"}, found{gitSHA: sha1}},
-		"garbage":              {map[string]string{tags.Fingerprint: "../../" + print1, "SHA": "\x1b[31m", tags.Commit: "HEAD"}, found{}},
+		"none":                 {nil, manifest.Facts{}},
+		"good":                 {map[string]string{tags.Fingerprint: print1, "SHA": sha1, tags.Commit: sha2}, manifest.Facts{Fingerprint: print1, Git: manifest.Git{SHA: sha1, Commit: sha2}}},
+		"of uncommitted files": {map[string]string{"SHA": sha1 + "-dirty-0123456789ab"}, manifest.Facts{Git: manifest.Git{SHA: sha1}}},
+		"garbage":              {map[string]string{tags.Fingerprint: "../../" + print1, "SHA": "\x1b[31m", tags.Commit: "HEAD"}, manifest.Facts{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := fromImage("", image(ami1, "eu-west-1", 0, tt.in), "SHA")
-			if diff := cmp.Diff(tt.want, *got, cmp.AllowUnexported(found{})); diff != "" {
+			got := fromTags("", image(ami1, "eu-west-1", 0, tt.in), "SHA")
+			if diff := cmp.Diff(tt.want, got.facts); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -204,9 +207,13 @@ func TestFromImage(t *testing.T) {
 }
 
 func TestOutput(t *testing.T) {
-	f := &found{
-		way: wayRegistry, uri: "s3://b/m.json", sha256: print2, fingerprint: print1, ancestors: []string{"debian"}, region: "eu-west-1",
-		amis: map[string]ami.Image{"eu-west-1": image(ami1, "eu-west-1", 0, nil), "us-east-1": image(ami2, "us-east-1", 0, nil)},
+	f := &parent{
+		candidate{
+			way: wayRegistry, foundBy: wayRegistry, uri: "s3://b/m.json", sha256: print2,
+			facts: manifest.Facts{Fingerprint: print1, Ancestors: []string{"debian"}},
+		},
+		"eu-west-1",
+		map[string]ami.Image{"eu-west-1": image(ami1, "eu-west-1", 0, nil), "us-east-1": image(ami2, "us-east-1", 0, nil)},
 	}
 	out, err := f.output("base")
 	if err != nil {
@@ -228,9 +235,9 @@ func TestOutput(t *testing.T) {
 }
 
 func TestNotFound(t *testing.T) {
-	r := &resolver{config: Config{Image: "base", Registry: "r", GitSHA: sha1}}
+	r := search{config: Config{Image: "base", Registry: "r", GitSHA: sha1}}
 	want := "not found (git_sha " + sha1 + ")\n\n  registry  r is not there\n  tag       none\n\nBuild and publish base first. " +
-		"Tags can be seen by the account that owns the AMI only: across accounts use registry or local_manifest. " +
+		"Only the account that owns an AMI sees its tags: across accounts use registry or local_manifest. " +
 		`For the first build of a chain set on_missing = "empty" or fallback_ami.`
 	if diff := cmp.Diff(want, r.notFound([]string{"  registry  r is not there", "  tag       none"}).Error()); diff != "" {
 		t.Error(diff)

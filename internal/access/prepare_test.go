@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package awsaccess
+package access
 
 import (
 	"reflect"
@@ -147,7 +147,8 @@ func TestConfig_unknownAtUse(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				var c Config
 				fill(reflect.ValueOf(all.of(&c)).Elem().Field(i), unknown)
-				_, err := c.RegistryAWS(t.Context())
+				_, bucket := c.sessions(t.Context())
+				_, err := bucket()
 				if err == nil || !strings.HasPrefix(err.Error(), name) ||
 					!strings.HasSuffix(err.Error(), " is not known: it refers to a value that is never set") {
 					t.Errorf("got %v, want that %s is not known", err, name)
@@ -186,12 +187,12 @@ func TestConfig_Warnings(t *testing.T) {
 	}
 }
 
-func TestConfig_Registry(t *testing.T) {
-	if got := (&Config{}).Registry().ConditionalWrites; got != "auto" {
+func TestConfig_registryAccess(t *testing.T) {
+	if got := (&Config{}).registryAccess().ConditionalWrites; got != "auto" {
 		t.Errorf("without a block: got %q, want auto", got)
 	}
 	c := Config{RegistryAccess: &RegistryAccess{ConditionalWrites: "off", UsePathStyle: true}}
-	if got := c.Registry(); got.ConditionalWrites != "off" || !got.UsePathStyle {
+	if got := c.registryAccess(); got.ConditionalWrites != "off" || !got.UsePathStyle {
 		t.Errorf("got %+v, want what the block says", got)
 	}
 }

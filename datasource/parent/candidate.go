@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package parent
+
+import (
+	"strings"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+)
+
+// candidate is what a finder found. Its AMIs are still to be checked.
+type candidate struct {
+	// way is the place where it was found, foundBy the same with details.
+	way, foundBy string
+	// facts are those that are known: a manifest has all of them, tags have few.
+	facts   manifest.Facts
+	revoked string
+	// uri and sha256 are those of its manifest. Both are empty if it has none.
+	uri, sha256 string
+	// entries are what its manifest says that it consists of.
+	entries []manifest.Entry
+	// seen are AMIs of the manifest that EC2 has described already.
+	seen map[ami.Address]ami.Image
+	// tagged are the AMIs that were found by tag, by region: available, and of the wanted owners.
+	tagged map[string]ami.Image
+}
+
+// fromManifest returns the candidate that a manifest describes. It has no facts if the file is by
+// Packer's own post-processor.
+func fromManifest(way string, m *manifest.Manifest, uri, sha256 string) candidate {
+	found := candidate{way: way, foundBy: way, uri: uri, sha256: sha256, entries: m.LastRun()}
+	if m.Chain != nil {
+		found.facts, found.revoked, found.entries = m.Chain.Facts, m.Chain.Revoked, m.Current()
+	}
+	return found
+}
+
+func fromStored(stored registry.Stored) candidate {
+	return fromManifest(wayRegistry, stored.Manifest, stored.URI, stored.SHA256)
+}
+
+// fromTags returns the candidate that an AMI's tags describe. Tags are untrusted: what does not have
+// the right form is left out.
+func fromTags(way string, image ami.Image, gitSHATag string) candidate {
+	found := candidate{way: way, foundBy: way}
+	if fingerprint := image.Tags[tags.Fingerprint]; manifest.CheckFingerprint(fingerprint) == nil {
+		found.facts.Fingerprint = fingerprint
+	}
+	sha, _, _ := strings.Cut(image.Tags[gitSHATag], "-")
+	if manifest.IsGitSHA(sha) {
+		found.facts.Git.SHA = sha
+	}
+	if commit := image.Tags[tags.Commit]; manifest.IsGitSHA(commit) {
+		found.facts.Git.Commit = commit
+	}
+	return found
+}
+
+// builtAt returns when the oldest of the entries was built; zero if none says when.
+func (c candidate) builtAt() time.Time {
+	var oldest time.Time
+	for _, entry := range c.entries {
+		built := time.Unix(entry.BuildTime, 0)
+		if entry.BuildTime > 0 && (oldest.IsZero() || built.Before(oldest)) {
+			oldest = built
+		}
+	}
+	return oldest
+}
+
+// artifactID returns the id of an image that is not an AMI.
+func (c candidate) artifactID() string {
+	if len(c.entries) == 0 {
+		return ""
+	}
+	return c.entries[len(c.entries)-1].ArtifactID
+}
+
+// amiIDs returns the AMIs that the entries of a source name, by region, all entries if source is
+// empty. It reports false for an image that is not an AMI.
+func (c candidate) amiIDs(source string) (ids map[string][]string, isAMI bool) {
+	ids = map[string][]string{}
+	for _, entry := range c.entries {
+		amis := entry.AMIs()
+		if len(amis) == 0 {
+			// Packer's own post-processor has them in the artifact id only.
+			amis = manifest.ImagesFromID(entry.ArtifactID)
+		}
+		for _, image := range amis {
+			isAMI = true
+			if source == "" || entry.Source() == source {
+				ids[image.Region] = append(ids[image.Region], image.ID)
+			}
+		}
+	}
+	return ids, isAMI
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package access
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/dirstore"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/s3store"
+)
+
+// Connection reaches what the options of a component name: the images of the account and the
+// registry. Each is opened by the first call and kept, errors included. The calls may come in any
+// order, and from several goroutines. Credentials are resolved once, if both use the same.
+type Connection struct {
+	// EC2 returns a client of EC2. An image that is not an AMI needs none, nor AWS at all.
+	EC2 func() (EC2, error)
+	// Registry returns the registry, in a bucket or in a folder.
+	Registry func() (*registry.Registry, error)
+}
+
+// EC2 is a client of EC2, with the region of the session.
+type EC2 struct {
+	*ami.Client
+	Region string
+}
+
+// Open returns the connection for one run of a component: the Execute of a data source, or the
+// PostProcess of a post-processor. It does no I/O. The location is that of the registry, such as
+// "s3://bucket/prefix". notify, if not nil, is told what is waited for. A connection is not for
+// Configure, because credentials may expire during a long build, and "packer validate" needs none.
+func Open(ctx context.Context, c *Config, location string, notify func(string)) *Connection {
+	session, bucket := c.sessions(ctx)
+	return &Connection{
+		EC2: sync.OnceValues(func() (EC2, error) {
+			cfg, err := session()
+			if err != nil {
+				return EC2{}, err
+			}
+			options := ami.Options{
+				Endpoint: c.CustomEndpointEc2, MaxRetries: c.MaxRetries, Notify: notify,
+			}
+			return EC2{Client: ami.New(cfg, options), Region: cfg.Region}, nil
+		}),
+		Registry: sync.OnceValues(func() (*registry.Registry, error) {
+			s, err := c.openStore(location, bucket)
+			if err != nil {
+				return nil, err
+			}
+			r := registry.New(s)
+			r.Notify = notify
+			return r, nil
+		}),
+	}
+}
+
+// openStore returns the store at a location.
+func (c *Config) openStore(
+	location string, bucket func() (aws.Config, error),
+) (store.Store, error) {
+	at, err := registry.ParseLocation(location)
+	if err != nil {
+		return nil, fmt.Errorf("registry %w", err)
+	}
+	if !at.S3() {
+		return dirstore.New(at.Dir), nil
+	}
+	cfg, err := bucket()
+	if err != nil {
+		return nil, fmt.Errorf("open registry %s: %w", at, err)
+	}
+	r := c.registryAccess()
+	return s3store.New(cfg, s3store.Options{
+		Bucket: at.Bucket, Prefix: at.Prefix, Endpoint: r.Endpoint, UsePathStyle: r.UsePathStyle,
+		ConditionalWrites: r.ConditionalWrites, KMSKeyID: r.KMSKeyID,
+		ExpectedBucketOwner: r.ExpectedBucketOwner,
+	}), nil
+}
