@@ -128,10 +128,10 @@ func TestRun_refused(t *testing.T) {
 	const needed = "pass image app through: it has to be built: template: 4f1c9e2 -> 98aa01b\n\n" +
 		`Use the source "chain" only if data.chain-image.NAME.needed is false.`
 	for name, tt := range map[string]struct{ in, want string }{
-		"needed":             {encoded(t, true, amis()), needed},
+		"needed":                  {encoded(t, true, amis()), needed},
 		"nothing to pass through": {encoded(t, false), needed},
 		"unknown": {record.Unknown,
-			"record is not known\n\nSet record = data.chain-image.NAME.record, of a data source in the same template."},
+			"record is not known\n\nSet record = data.chain-image.NAME.record."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := Builder{config: Config{Record: tt.in}}
