@@ -24,13 +24,13 @@ type search struct {
 	gitName, commit string
 }
 
-// finder looks for the parent in one place. It returns a [*missing] error if the parent certainly is
-// not there, and checks no AMI.
+// finder looks for the parent in one place. It returns a [*missing] error if the parent certainly
+// does not exist there. It does not check AMIs.
 type finder func(context.Context, search) (candidate, error)
 
 var finders = map[string]finder{wayLocal: findLocal, wayRegistry: findInRegistry, wayTag: findByTag}
 
-// missing means that the parent certainly is not in one place. The text says where that is.
+// missing means that the parent certainly does not exist in one place, which the text names.
 type missing struct{ why string }
 
 func (m *missing) Error() string { return m.why }

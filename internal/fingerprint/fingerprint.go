@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package fingerprint says what the identity of an image is made of, and what differs between two.
+// Package fingerprint computes the identity of an image, and what differs between two.
 // It is pure: others find the parts.
 //
 // A fingerprint is the SHA-256 of a text with one line for each component, in order:
@@ -24,7 +24,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// Version is the version of the canonical text. It is a component of its own, so a new version
+// Version is the version of the canonical text. It is its own component, so a new version
 // builds every image once more.
 const Version = 1
 
@@ -54,9 +54,9 @@ type Parts struct {
 	Inputs map[string]string
 	// Parents are the images below, of which only name and identity count. Their order counts too.
 	Parents []manifest.Parent
-	// Salt, where set, makes a new identity of the same parts. It is hashed as well.
+	// Salt, if set, makes a new identity of the same parts. It is hashed as well.
 	Salt string
-	// DirtyHash stands for the uncommitted files of all paths; empty when there are none.
+	// DirtyHash stands for the uncommitted files of all paths; empty if there are none.
 	DirtyHash string
 }
 

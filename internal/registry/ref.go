@@ -120,7 +120,7 @@ func GitRef(gitName string) string { return "git-" + gitName }
 // folder.
 func CommitRef(commit string) string { return "commit-" + commit }
 
-// Rule says when a ref may move.
+// Rule decides when a ref may move.
 type Rule int
 
 const (
