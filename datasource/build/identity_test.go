@@ -164,12 +164,58 @@ func TestIdentify_dirty(t *testing.T) {
 
 	include := func(c *Config) { c.Dirty = "include" }
 	dirty := identified(t, include)
-	if !dirty.git.Dirty || dirty.fingerprint == clean.fingerprint || !strings.HasPrefix(dirty.git.Name, dirty.git.SHA+"-dirty-") {
+	if !dirty.git.Dirty || dirty.fingerprint == clean.fingerprint || dirty.git.SHA != clean.git.SHA {
 		t.Errorf("got %+v", dirty)
 	}
 	write(t, dir, map[string]string{"app/new file": "y"})
 	if identified(t, include).fingerprint == dirty.fingerprint {
 		t.Error("the content of uncommitted files does not count")
+	}
+}
+
+// Cause: content had another fingerprint once it was committed, so the same image was built twice.
+func TestIdentify_sameAfterCommit(t *testing.T) {
+	dir := newRepo(t, app)
+	include := func(c *Config) {
+		c.Dirty, c.ExtraPaths = "include", []string{"shared", "shared/tasks.sh"}
+	}
+	write(t, dir, map[string]string{"app/new file": "x", "shared/tasks.sh": "changed"})
+	if err := os.Chmod(filepath.Join(dir, "shared", "tasks.sh"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	before := identified(t, include)
+	git(t, dir, "add", "shared")
+	git(t, dir, "commit", "-q", "-m", "the extra files")
+	folder := identified(t, include)
+	git(t, dir, "add", "app")
+	git(t, dir, "commit", "-q", "-m", "the folder")
+	after := identified(t, include)
+	if diff := cmp.Diff(before.components, after.components); diff != "" {
+		t.Error(diff)
+	}
+	if before.fingerprint != after.fingerprint || !before.git.Dirty || after.git.Dirty {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	// Files outside of the folder are no part of its name.
+	if before.git.Name != "" || folder.git.Name != after.git.SHA || after.git.Name != after.git.SHA {
+		t.Errorf("names %q, %q, %q", before.git.Name, folder.git.Name, after.git.Name)
+	}
+}
+
+// TestIdentify_submodule has uncommitted content that no object id names.
+func TestIdentify_submodule(t *testing.T) {
+	dir := newRepo(t, app)
+	include := func(c *Config) { c.Dirty = "include" }
+	clean := identified(t, include)
+	write(t, dir, map[string]string{"app/nested/x": "1"})
+	git(t, filepath.Join(dir, "app", "nested"), "init", "-q")
+	dirty := identified(t, include)
+	want := []string{"uncommitted changes"}
+	if diff := cmp.Diff(want, fingerprint.Diff(clean.components, dirty.components)); diff != "" {
+		t.Error(diff)
+	}
+	if !strings.HasPrefix(dirty.git.Name, clean.git.Name+"-dirty-") {
+		t.Errorf("got name %q", dirty.git.Name)
 	}
 }
 

@@ -85,14 +85,14 @@ func (r *resolver) readGit(ctx context.Context) error {
 	}
 	// Without a registry there is no folder of it either.
 	at, _ := registry.ParseLocation(r.config.Registry)
-	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(r.config.Image, at.Dir, r.config.Manifest)}
-	facts, err := git.Inspect(ctx, r.config.Path)
+	isLeft := gitrepo.LeftBehind(at.Dir, r.config.Manifest)
+	checkout, err := gitrepo.Inspect(ctx, isLeft, r.config.Path)
 	if err != nil {
 		return fmt.Errorf("path: %w", err)
 	}
-	r.gitName = registry.GitName(facts.Objects[0].SHA, facts.Objects[0].DirtyHash)
-	if facts.Objects[0].DirtyHash == "" {
-		r.commit = facts.Commit
+	r.gitName = checkout.Objects[0].Name()
+	if len(checkout.Objects[0].Dirty) == 0 {
+		r.commit = checkout.Commit
 	}
 	return nil
 }

@@ -47,11 +47,11 @@ func TestInspect_garbage(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(when, i), func(t *testing.T) {
 				fakeGit(t, fmt.Sprintf("case \"$*\" in\n%s) %s ;;\n*) exec %s \"$@\" ;;\nesac", when, script, realGit))
-				f, err := Inspect(t.Context(), filepath.Join(root, "base"), filepath.Join(root, "base", "f"))
+				f, err := Inspect(t.Context(), nil, filepath.Join(root, "base"), filepath.Join(root, "base", "f"))
 				if err == nil || strings.Contains(err.Error(), "\x1b") || len(err.Error()) > 2000 {
 					t.Errorf("got %+v, %v", f, err)
 				}
-				if diff := cmp.Diff(Facts{}, f); diff != "" {
+				if diff := cmp.Diff(Checkout{}, f); diff != "" {
 					t.Error(diff)
 				}
 			})
@@ -67,7 +67,7 @@ func TestInspect_failure(t *testing.T) {
 	for _, name := range []string{"rev-parse", "status", "ls-files", "rev-list", "ls-tree"} {
 		fakeGit(t, fmt.Sprintf("%[1]s \"$@\" || exit; case \"$*\" in *%[2]s*) echo fatal: boom >&2; exit 7 ;; esac",
 			realGit, name))
-		_, err = Inspect(t.Context(), filepath.Join(root, "base"), filepath.Join(root, "x"))
+		_, err = Inspect(t.Context(), nil, filepath.Join(root, "base"), filepath.Join(root, "x"))
 		want := fmt.Sprintf("inspect %q: git %s: fatal: boom: exit status 7", filepath.Join(root, "base"), name)
 		if err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
@@ -81,7 +81,7 @@ func TestInspect_endless(t *testing.T) {
 	realGit, err := exec.LookPath("git")
 	must(t, err)
 	fakeGit(t, "case \"$*\" in *rev-list*) exec yes ;; *) exec "+realGit+" \"$@\" ;; esac")
-	_, err = Inspect(t.Context(), root)
+	_, err = Inspect(t.Context(), nil, root)
 	want := fmt.Sprintf("inspect %q: git rev-list: answer is longer than 64 MiB", root)
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
@@ -94,7 +94,7 @@ func TestInspect_deadline(t *testing.T) {
 	fakeGit(t, "exec sleep 60")
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := Inspect(ctx, root); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Inspect(ctx, nil, root); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -123,10 +123,10 @@ func TestInspect_moved(t *testing.T) {
 	realGit, err := exec.LookPath("git")
 	must(t, err)
 	fakeGit(t, "case \"$*\" in *rev-list*) echo 1 "+id+" ;; *) exec "+realGit+" \"$@\" ;; esac")
-	_, err = Inspect(t.Context(), root)
+	_, err = Inspect(t.Context(), nil, root)
 	want := fmt.Sprintf("inspect %q: the current commit changed while git was asked\n\n"+
 		"Run Packer again when no other git command is at work in the checkout.", root)
-	if !errors.Is(err, ErrMoved) || err.Error() != want {
+	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
 }

@@ -18,15 +18,17 @@ import (
 func TestInspect(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/main.pkr.hcl": "x", "shared/a.sh": "a", "version": "1"})
 	f := inspect(t, filepath.Join(root, "base"), root, filepath.Join(root, "version"))
-	want := Facts{
+	object := func(path, name string) Object {
+		id := git(t, root, "rev-parse", name)
+		return Object{Path: path, SHA: id, Content: id}
+	}
+	want := Checkout{
 		Root:       root,
 		Commit:     git(t, root, "rev-parse", "HEAD"),
 		CommitTime: time.Unix(1700000100, 0).UTC(),
 		Branch:     "main",
 		Objects: []Object{
-			{Path: "base", SHA: git(t, root, "rev-parse", "HEAD:base")},
-			{Path: ".", SHA: git(t, root, "rev-parse", "HEAD^{tree}")},
-			{Path: "version", SHA: git(t, root, "rev-parse", "HEAD:version")},
+			object("base", "HEAD:base"), object(".", "HEAD^{tree}"), object("version", "HEAD:version"),
 		},
 	}
 	if diff := cmp.Diff(want, f); diff != "" {
@@ -159,7 +161,7 @@ func TestInspect_hookEnvironment(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	got, err := Inspect(t.Context(), filepath.Join(root, "base"))
+	got, err := Inspect(t.Context(), nil, filepath.Join(root, "base"))
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}

@@ -77,7 +77,7 @@ func TestParseStatus(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parseStatus(strings.ReplaceAll(tt.in, "|", "\x00"))
-			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, ErrAnswer)) {
+			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, errUnexpected)) {
 				t.Fatalf("error %v", err)
 			}
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(workTree{}, file{})); diff != "" {
@@ -138,7 +138,7 @@ func TestParsePlace(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parsePlace(tt.in)
-			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, ErrAnswer)) {
+			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, errUnexpected)) {
 				t.Fatalf("error %v", err)
 			}
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(place{})); err == nil && diff != "" {
@@ -208,7 +208,7 @@ func TestParseIndex(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, submodules, err := parseIndex(strings.ReplaceAll(tt.in, "|", "\x00"))
-			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, ErrAnswer)) {
+			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, errUnexpected)) {
 				t.Fatalf("error %v", err)
 			}
 			if diff := cmp.Diff(tt.want, got); err == nil && diff != "" {
@@ -226,7 +226,7 @@ func TestParseDate(t *testing.T) {
 		t.Errorf("got %v %s %v", when, commit, err)
 	}
 	for _, in := range []string{"", "1700000100", "x " + id, "-1 " + id, "253402300800 " + id, "1 " + id + "\n" + id, "1 x"} {
-		if when, _, err := parseDate(in); !errors.Is(err, ErrAnswer) {
+		if when, _, err := parseDate(in); !errors.Is(err, errUnexpected) {
 			t.Errorf("%q: got %v, %v", in, when, err)
 		}
 	}
