@@ -94,15 +94,9 @@ func (c *Checkout) nameContent(
 	if err := git.fillIndex(ctx, index, found); err != nil {
 		return err
 	}
-	// The trees are written here, all of them: that takes less than to look for those that exist.
-	git.env = append(git.env, "GIT_OBJECT_DIRECTORY="+dir)
-	got := git.run(ctx, "write-tree", "--missing-ok")
-	tree := strings.TrimSuffix(got.out, "\n")
-	if got.err == nil && !manifest.IsGitSHA(tree) {
-		got.err = fmt.Errorf("git write-tree: %w", unexpected(got.out))
-	}
-	if got.err != nil {
-		return got.err
+	tree, err := git.writeTree(ctx, dir)
+	if err != nil {
+		return err
 	}
 	paths := make([]string, len(objects))
 	for i, o := range objects {
@@ -131,6 +125,28 @@ func (c command) fillIndex(ctx context.Context, index string, found disk) error 
 	}
 	// With --info-only no content is written, only named: it may be a whole disk image.
 	c.in = strings.Join(found.present, "\x00")
-	return c.run(ctx,
-		"update-index", "--info-only", "--add", "--remove", "--replace", "-z", "--stdin").err
+	return c.run(ctx, "update-index", "--info-only", "--add", "--remove", "-z", "--stdin").err
+}
+
+// writeTree makes a tree of the index. From here on new objects are kept in a folder. Git need not
+// write again what the repository has; if it cannot look there, it takes longer, that is all.
+func (c *command) writeTree(ctx context.Context, dir string) (string, error) {
+	got := c.run(ctx, "rev-parse", "--git-path", "objects")
+	if got.err != nil {
+		return "", got.err
+	}
+	have := strings.TrimSuffix(got.out, "\n")
+	if !filepath.IsAbs(have) {
+		have = filepath.Join(c.dir, have)
+	}
+	c.env = append(c.env, "GIT_OBJECT_DIRECTORY="+dir, "GIT_ALTERNATE_OBJECT_DIRECTORIES="+have)
+	got = c.run(ctx, "write-tree", "--missing-ok")
+	if got.err != nil {
+		return "", got.err
+	}
+	tree := strings.TrimSuffix(got.out, "\n")
+	if !manifest.IsGitSHA(tree) {
+		return "", fmt.Errorf("git write-tree: %w", unexpected(got.out))
+	}
+	return tree, nil
 }

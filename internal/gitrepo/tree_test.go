@@ -400,7 +400,8 @@ func TestInspect_submoduleContent(t *testing.T) {
 	}
 }
 
-// A nested repository is no part of the tree, whether it has a commit or not.
+// A nested repository is no part of the tree, whether it has a commit or not. Nor is it in the place
+// of a file.
 func TestInspect_nestedContent(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1"})
 	base := filepath.Join(root, "base")
@@ -412,6 +413,12 @@ func TestInspect_nestedContent(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" || before.DirtyHash == "" ||
 		before.Content != before.SHA {
 		t.Errorf("got %+v %s", before, diff)
+	}
+	must(t, os.Remove(filepath.Join(base, "f")), os.Rename(filepath.Join(base, "nest"),
+		filepath.Join(base, "f")))
+	empty := git(t, root, "hash-object", "-t", "tree", os.DevNull)
+	if o := inspect(t, base).Objects[0]; o.Content != empty || o.DirtyHash == "" {
+		t.Errorf("in the place of a file: %+v", o)
 	}
 }
 
