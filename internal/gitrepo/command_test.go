@@ -31,6 +31,7 @@ func fakeGit(t *testing.T, script string) {
 // Whatever git prints, the answer is an error: never a panic, never facts, never an escape sequence.
 func TestInspect_garbage(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1"})
+	write(t, root, map[string]string{"base/f": "2"})
 	realGit, err := exec.LookPath("git")
 	must(t, err)
 	garbage := []string{
@@ -40,7 +41,9 @@ func TestInspect_garbage(t *testing.T) {
 		"printf '# branch.oid " + id + "\\000'", "echo 1 " + id, "echo usage; echo usage >&2; exit 129",
 	}
 	// Each garbage as the answer to every command, and as that to one of them beside a real git.
-	for _, when := range []string{"*", "*rev-parse*", "*status*", "*ls-files*", "*rev-list*", "*ls-tree*"} {
+	for _, when := range []string{
+		"*", "*rev-parse*HEAD*", "*status*", "*ls-files*", "*rev-list*", "*ls-tree*", "*write-tree*",
+	} {
 		for i, script := range garbage {
 			if when == "*ls-files*" && script == "" {
 				continue // the answer for a folder without files
@@ -62,9 +65,12 @@ func TestInspect_garbage(t *testing.T) {
 // A command that fails in a way that nobody foresaw is named, with what git said.
 func TestInspect_failure(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1", "x": "1"})
+	write(t, root, map[string]string{"base/f": "2"})
 	realGit, err := exec.LookPath("git")
 	must(t, err)
-	for _, name := range []string{"rev-parse", "status", "ls-files", "rev-list", "ls-tree"} {
+	for _, name := range []string{
+		"rev-parse", "status", "ls-files", "rev-list", "ls-tree", "update-index", "write-tree",
+	} {
 		fakeGit(t, fmt.Sprintf("%[1]s \"$@\" || exit; case \"$*\" in *%[2]s*) echo fatal: boom >&2; exit 7 ;; esac",
 			realGit, name))
 		_, err = Inspect(t.Context(), nil, filepath.Join(root, "base"), filepath.Join(root, "x"))
@@ -131,7 +137,7 @@ func TestInspect_moved(t *testing.T) {
 	}
 }
 
-// Four processes for a folder, and one more for all other paths together.
+// Four processes for a folder, one more for all other paths together, and five more if any is dirty.
 func TestInspect_processes(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1", "a/f": "1", "b/f": "1"})
 	realGit, err := exec.LookPath("git")
@@ -148,6 +154,16 @@ func TestInspect_processes(t *testing.T) {
 		must(t, err)
 		if got := strings.Count(string(calls), "x"); got != want {
 			t.Errorf("%d paths: %d processes, want %d", len(paths), got, want)
+		}
+		must(t, os.WriteFile(log, nil, 0o644))
+		write(t, root, map[string]string{"base/f": "2", "base/new": "2"})
+		inspect(t, paths...)
+		write(t, root, map[string]string{"base/f": "1"})
+		must(t, os.Remove(filepath.Join(root, "base", "new")))
+		calls, err = os.ReadFile(log)
+		must(t, err)
+		if got := strings.Count(string(calls), "x"); got != want+5 {
+			t.Errorf("%d paths, dirty: %d processes, want %d", len(paths), got, want+5)
 		}
 	}
 }
