@@ -43,10 +43,10 @@ type Config struct {
 	// of it counts.
 	Builds []string `mapstructure:"builds"`
 	// What to do about uncommitted or untracked files under `path` and `extra_paths`: `error`
-	// (default), or `include`, which takes a hash of them into the fingerprint. An image of
+	// (default), or `include`, which takes them into the fingerprint as they are on disk. An image of
 	// uncommitted files moves no channel. Files that Git ignores do not count, nor do the files that
-	// builds leave behind when they are untracked: local copies of manifests, `packer-manifest.json`,
-	// `packer_cache`, and the documents of a `registry` in a folder.
+	// builds leave behind when they are untracked: `local_manifest`, `packer-manifest.json`,
+	// `packer_cache`, `crash.log`, and the documents of a `registry` in a folder.
 	Dirty string `mapstructure:"dirty"`
 	// Build the image in any case. Default: false.
 	Force bool `mapstructure:"force"`

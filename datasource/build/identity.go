@@ -97,7 +97,8 @@ func clean(checkout gitrepo.Checkout) error {
 	if len(files) == 0 {
 		return nil
 	}
-	what, remedy := "are not committed", `Commit them, add them to .gitignore, or set dirty = "include".`
+	what, remedy := "are not committed",
+		`Commit them, add them to .gitignore, or set dirty = "include".`
 	if len(checkout.Overlooked) > 0 {
 		what, remedy = what+" or that git was told to overlook", remedy+"\n\n"+lookAgain
 	}
@@ -116,8 +117,8 @@ func clean(checkout gitrepo.Checkout) error {
 	return fmt.Errorf("path has files in %s that %s:\n\n  %s\n\n%s", checkout.Root, what, list, remedy)
 }
 
-// printable is the name of a file, in quotes if it would not show as it is, or if a CI service would
-// take the line for a command, such as "::error::".
+// printable is the name of a file, in quotes if it would not show as it is, or if a CI service
+// would take the line for a command, such as "::error::".
 func printable(name string) string {
 	if quoted := strconv.Quote(name); quoted != `"`+name+`"` || strings.HasPrefix(name, ":") {
 		return quoted

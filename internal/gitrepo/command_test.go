@@ -28,15 +28,18 @@ func fakeGit(t *testing.T, script string) {
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// Whatever git prints, the answer is an error: never a panic, never facts, never an escape sequence.
+// Whatever git prints, the answer is an error: never a panic, never a checkout, never an
+// escape sequence.
 func TestInspect_garbage(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1"})
 	write(t, root, map[string]string{"base/f": "2"})
 	realGit, err := exec.LookPath("git")
 	must(t, err)
 	garbage := []string{
-		"", "echo", "echo garbage", "echo garbage; exit 1", "exit 128", "kill -9 $$", `printf '\000\000\377'`,
-		`printf 'fatal: \033[31mred\007\n' >&2; exit 128`, "head -c 100000 /dev/zero", `printf 'true\nfalse\n/'`,
+		"", "echo", "echo garbage", "echo garbage; exit 1", "exit 128", "kill -9 $$",
+		`printf '\000\000\377'`,
+		`printf 'fatal: \033[31mred\007\n' >&2; exit 128`, "head -c 100000 /dev/zero",
+		`printf 'true\nfalse\n/'`,
 		"printf 'true\\nfalse\\n" + root + "\\n" + strings.Repeat(id+"\\n", 3) + "'",
 		"printf '# branch.oid " + id + "\\000'", "echo 1 " + id, "echo usage; echo usage >&2; exit 129",
 	}
@@ -49,8 +52,10 @@ func TestInspect_garbage(t *testing.T) {
 				continue // the answer for a folder without files
 			}
 			t.Run(fmt.Sprint(when, i), func(t *testing.T) {
-				fakeGit(t, fmt.Sprintf("case \"$*\" in\n%s) %s ;;\n*) exec %s \"$@\" ;;\nesac", when, script, realGit))
-				f, err := Inspect(t.Context(), nil, filepath.Join(root, "base"), filepath.Join(root, "base", "f"))
+				fakeGit(t, fmt.Sprintf("case \"$*\" in\n%s) %s ;;\n*) exec %s \"$@\" ;;\nesac", when, script,
+					realGit))
+				f, err := Inspect(t.Context(), nil, filepath.Join(root, "base"),
+					filepath.Join(root, "base", "f"))
 				if err == nil || strings.Contains(err.Error(), "\x1b") || len(err.Error()) > 2000 {
 					t.Errorf("got %+v, %v", f, err)
 				}
@@ -71,10 +76,12 @@ func TestInspect_failure(t *testing.T) {
 	for _, name := range []string{
 		"rev-parse", "status", "ls-files", "rev-list", "ls-tree", "update-index", "write-tree",
 	} {
-		fakeGit(t, fmt.Sprintf("%[1]s \"$@\" || exit; case \"$*\" in *%[2]s*) echo fatal: boom >&2; exit 7 ;; esac",
+		fakeGit(t, fmt.Sprintf(
+			"%[1]s \"$@\" || exit; case \"$*\" in *%[2]s*) echo fatal: boom >&2; exit 7 ;; esac",
 			realGit, name))
 		_, err = Inspect(t.Context(), nil, filepath.Join(root, "base"), filepath.Join(root, "x"))
-		want := fmt.Sprintf("inspect %q: git %s: fatal: boom: exit status 7", filepath.Join(root, "base"), name)
+		want := fmt.Sprintf("inspect %q: git %s: fatal: boom: exit status 7", filepath.Join(root, "base"),
+			name)
 		if err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -137,7 +144,8 @@ func TestInspect_moved(t *testing.T) {
 	}
 }
 
-// Four processes for a folder, one more for all other paths together, and five more if any is dirty.
+// Four processes for a folder, one more for all other paths together, and five more if any is
+// dirty.
 func TestInspect_processes(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1", "a/f": "1", "b/f": "1"})
 	realGit, err := exec.LookPath("git")
@@ -170,7 +178,8 @@ func TestInspect_processes(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	got := environment([]string{
-		"PATH=/bin", "GIT_DIR=/x", "git_work_tree=/x", "LC_ALL=de_DE", "GIT_GLOB_PATHSPECS=1", "GIT_CONFIG_COUNT=1",
+		"PATH=/bin", "GIT_DIR=/x", "git_work_tree=/x", "LC_ALL=de_DE", "GIT_GLOB_PATHSPECS=1",
+		"GIT_CONFIG_COUNT=1",
 		"GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=/x", "LANGUAGE=de", "GIT_OPTIONAL_LOCKS=1",
 	})
 	want := []string{

@@ -120,8 +120,8 @@ var foreignRepository = regexp.MustCompile(
 	`detected dubious ownership in repository at '([^']+)'|unsafe repository \('([^']+)' is owned`)
 
 // lostGitFolder matches if .git is a file that points at a folder which does not exist, as when a
-// linked work tree is mounted into a container alone. Git names that folder, since 2.54 "(null)", and
-// after 2.55 the file.
+// linked work tree is mounted into a container alone. Git names that folder, since 2.54 "(null)",
+// and after 2.55 the file.
 var lostGitFolder = regexp.MustCompile(
 	`^fatal: (?:not a git repository|gitfile does not point to a valid repository)(: .*)`)
 

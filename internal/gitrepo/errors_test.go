@@ -30,7 +30,9 @@ Check path and extra_paths. ${path.root} is the folder of the template.`},
 
 Check path and extra_paths. ${path.root} is the folder of the template.`},
 		{name: "dangling symlink", paths: []string{"ROOT/link"},
-			setup: func(t *testing.T, root, _ string) { must(t, os.Symlink("nope", filepath.Join(root, "link"))) },
+			setup: func(t *testing.T, root, _ string) {
+				must(t, os.Symlink("nope", filepath.Join(root, "link")))
+			},
 			want: `inspect "ROOT/link": no such file or folder
 
 Check path and extra_paths. ${path.root} is the folder of the template.`},
@@ -43,7 +45,9 @@ Run Packer in a git checkout. An archive of the files is not enough: images are 
 
 All paths of an image must lie in one git checkout. Move the files into it, or put their version into inputs.`},
 		{name: "symlink out of the repository", paths: []string{"ROOT/base", "ROOT/link"},
-			setup: func(t *testing.T, root, tmp string) { must(t, os.Symlink(tmp, filepath.Join(root, "link"))) },
+			setup: func(t *testing.T, root, tmp string) {
+				must(t, os.Symlink(tmp, filepath.Join(root, "link")))
+			},
 			want: `inspect "ROOT/link": outside of the git repository ROOT
 
 All paths of an image must lie in one git checkout. Move the files into it, or put their version into inputs.`},
@@ -52,11 +56,14 @@ All paths of an image must lie in one git checkout. Move the files into it, or p
 
 All paths of an image must lie in one git checkout. Move the files into it, or put their version into inputs.`},
 		{name: "extra path in a nested repository", paths: []string{"ROOT/base", "ROOT/nest/in"},
-			setup: nest, want: `inspect "ROOT/nest/in": outside of the git repository, in another one: ROOT/nest
+			setup: nest,
+			want: `inspect "ROOT/nest/in": outside of the git repository, in another one: ROOT/nest
 
 All paths of an image must lie in one git checkout. Move the files into it, or put their version into inputs.`},
 		{name: "new folder", paths: []string{"ROOT/new one"},
-			setup: func(t *testing.T, root, _ string) { write(t, root, map[string]string{"new one/f": "1"}) },
+			setup: func(t *testing.T, root, _ string) {
+				write(t, root, map[string]string{"new one/f": "1"})
+			},
 			want: `inspect "ROOT/new one": not committed yet
 
 Images are named after what git has. Add the files and commit them:
@@ -156,7 +163,8 @@ func nest(t *testing.T, root, _ string) {
 }
 
 func TestInspect_arguments(t *testing.T) {
-	if _, err := Inspect(t.Context(), nil); err == nil || err.Error() != "inspect git repository: no path given" {
+	if _, err := Inspect(t.Context(), nil); err == nil ||
+		err.Error() != "inspect git repository: no path given" {
 		t.Errorf("no path: %v", err)
 	}
 	_, err := Inspect(t.Context(), nil, "")
@@ -180,7 +188,8 @@ func TestInspect_canceled(t *testing.T) {
 // A repository whose objects are gone is not "not committed".
 func TestInspect_corrupt(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1"})
-	must(t, os.RemoveAll(filepath.Join(root, ".git", "objects")), os.Mkdir(filepath.Join(root, ".git", "objects"), 0o755))
+	must(t, os.RemoveAll(filepath.Join(root, ".git", "objects")),
+		os.Mkdir(filepath.Join(root, ".git", "objects"), 0o755))
 	_, err := Inspect(t.Context(), nil, filepath.Join(root, "base"))
 	var known *Error
 	if err == nil || errors.As(err, &known) || strings.ContainsAny(err.Error(), "\n\x1b") {
@@ -200,7 +209,8 @@ func TestInspect_brokenGitFile(t *testing.T) {
 	}
 }
 
-// Cause: git 2.54 and 2.55 name the folder "(null)", and later ones name the .git file in another text.
+// Cause: git 2.54 and 2.55 name the folder "(null)", and later ones name the .git file in another
+// text.
 func TestExplain_brokenGitFile(t *testing.T) {
 	for stderr, want := range map[string]string{
 		"fatal: not a git repository: /git/worktrees/x":                  ": /git/worktrees/x",
@@ -208,7 +218,8 @@ func TestExplain_brokenGitFile(t *testing.T) {
 		"fatal: gitfile does not point to a valid repository: /src/.git": ": /src/.git",
 	} {
 		err := explain(&commandError{"status", stderr, errors.New("exit status 128")}, "/p", "/work")
-		want := "inspect \"/p\": not in a git repository: its .git file points at no repository" + want + "\n\n" +
+		want := "inspect \"/p\": not in a git repository: its .git file points at no repository" + want +
+			"\n\n" +
 			"Mount or check out the folder that it names too, or use a clone instead of a linked work tree."
 		if err.Error() != want {
 			t.Errorf("%s: got %v", stderr, err)
@@ -230,7 +241,8 @@ func TestExplain_owner(t *testing.T) {
 }
 
 func TestQuote(t *testing.T) {
-	for in, want := range map[string]string{"/a/b-c.d": "/a/b-c.d", "": "''", "a'b": `'a'\''b'`, "$x": "'$x'"} {
+	for in, want := range map[string]string{"/a/b-c.d": "/a/b-c.d", "": "''", "a'b": `'a'\''b'`,
+		"$x": "'$x'"} {
 		if got := quote(in); got != want {
 			t.Errorf("%s: got %s, want %s", in, got, want)
 		}

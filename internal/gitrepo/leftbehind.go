@@ -11,8 +11,8 @@ import (
 )
 
 // LeftBehind is a rule for [Inspect]: untracked files that a build leaves behind are no inputs of
-// the next one. All are known by name. They are what Packer writes, the local manifests at the paths
-// in copies, and the documents of a registry in a folder: registry is its absolute path.
+// the next one. All are known by name. They are what Packer writes, the local manifests at the
+// paths in copies, and the documents of a registry in a folder: registry is its absolute path.
 func LeftBehind(registry string, copies ...string) func(root, name string) bool {
 	paths := map[string]bool{}
 	for _, path := range append([]string{os.Getenv("PACKER_LOG_PATH")}, copies...) {

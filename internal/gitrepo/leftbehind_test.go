@@ -37,8 +37,8 @@ func TestLeftBehind_readsNothing(t *testing.T) {
 	}
 }
 
-// Cause: the rule looked at the absolute path, so in a checkout below a folder packer_cache no untracked
-// file counted.
+// Cause: the rule looked at the absolute path, so in a checkout below a folder packer_cache no
+// untracked file counted.
 func TestLeftBehind_cacheAbove(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "packer_cache", "checkout")
 	if left := LeftBehind(""); left(root, "base/untracked.sh") || !left(root, "base/packer_cache/x") {
@@ -46,8 +46,8 @@ func TestLeftBehind_cacheAbove(t *testing.T) {
 	}
 }
 
-// Cause: each publication to a registry below the image's folder changed what is not committed there, so
-// the next run built again.
+// Cause: each publication to a registry below the image's folder changed what is not committed
+// there, so the next run built again.
 func TestLeftBehind_registry(t *testing.T) {
 	root := tempDir(t)
 	write(t, root, map[string]string{"registry/": ""})
@@ -57,8 +57,9 @@ func TestLeftBehind_registry(t *testing.T) {
 		for name, want := range map[string]bool{
 			".chain.lock": true, "app/builds/0a1b.json": true, "app/refs/latest.json": true,
 			"app/builds/.chain-ABC.tmp": true, "app/refs/.chain-ABC.tmp": true,
-			"script.sh": false, "app/script.sh": false, "app/builds/run.sh": false, "app/builds/x/y.json": false,
-			"builds/x.json": false, "../other/builds/x.json": false,
+			"script.sh": false, "app/script.sh": false, "app/builds/run.sh": false,
+			"app/builds/x/y.json": false,
+			"builds/x.json":       false, "../other/builds/x.json": false,
 		} {
 			if got := left(root, path.Join(in, name)); got != want {
 				t.Errorf("registry %s: %s is %v", folder, name, got)

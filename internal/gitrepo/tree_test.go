@@ -24,11 +24,10 @@ func commitDisk(t *testing.T, root string) {
 	}
 	later := time.Now().Add(time.Hour)
 	run("add", "-A") // a conflict can have no flag
-	for _, name := range strings.Split(run("ls-files", "-z"), "\x00") {
-		if name != "" {
-			run("update-index", "--no-assume-unchanged", "--", name)
-			run("update-index", "--no-skip-worktree", "--", name)
-		}
+	names := strings.FieldsFunc(run("ls-files", "-z"), func(r rune) bool { return r == 0 })
+	run(append([]string{"update-index", "--no-assume-unchanged", "--"}, names...)...)
+	run(append([]string{"update-index", "--no-skip-worktree", "--"}, names...)...)
+	for _, name := range names {
 		// Git takes a file with a flag for unchanged if it was changed within the second.
 		file := filepath.Join(root, name)
 		if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() {
@@ -43,8 +42,8 @@ func commitDisk(t *testing.T, root string) {
 func snapshot(t *testing.T, root string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, option := range []string{"--git-dir", "--git-common-dir"} {
-		dir := git(t, root, "rev-parse", option)
+	dirs := git(t, root, "rev-parse", "--git-dir", "--git-common-dir")
+	for dir := range strings.SplitSeq(dirs, "\n") {
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(root, dir)
 		}
@@ -91,7 +90,8 @@ func wantSame(t *testing.T, root string, paths ...string) (before Checkout) {
 	return before
 }
 
-// Every way in which a file on disk may differ from HEAD. Beside base, which is dirty, other is clean.
+// Every way in which a file on disk may differ from HEAD. Beside base, which is dirty, other is
+// clean.
 func TestInspect_sameAfterCommit(t *testing.T) {
 	at := filepath.Join
 	config := func(name, value string) func(*testing.T, string) {
@@ -124,8 +124,10 @@ func TestInspect_sameAfterCommit(t *testing.T) {
 			write(t, r, map[string]string{"base/new.log": "2", "base/not.log": "2"})
 			git(t, r, "add", "-f", "base/new.log")
 		},
-		"executable":         func(t *testing.T, r string) { must(t, os.Chmod(at(r, "base/f"), 0o755)) },
-		"executable no more": func(t *testing.T, r string) { must(t, os.Chmod(at(r, "base/run.sh"), 0o644)) },
+		"executable": func(t *testing.T, r string) { must(t, os.Chmod(at(r, "base/f"), 0o755)) },
+		"executable no more": func(t *testing.T, r string) {
+			must(t, os.Chmod(at(r, "base/run.sh"), 0o644))
+		},
 		"modes do not count": func(t *testing.T, r string) {
 			git(t, r, "config", "core.fileMode", "false")
 			git(t, r, "update-index", "--assume-unchanged", "base/run.sh")
@@ -267,7 +269,8 @@ func TestInspect_sameAfterCommitOfPaths(t *testing.T) {
 func TestInspect_sameAfterCommitSHA256(t *testing.T) {
 	isolate(t)
 	root := tempDir(t)
-	if err := exec.Command("git", "-C", root, "init", "-q", "--object-format=sha256").Run(); err != nil {
+	if err := exec.Command("git", "-C", root, "init", "-q",
+		"--object-format=sha256").Run(); err != nil {
 		t.Skip("git without SHA-256")
 	}
 	write(t, root, map[string]string{"base/f": "1"})
@@ -355,81 +358,5 @@ func TestInspect_leftBehindInTree(t *testing.T) {
 	git(t, root, "add", "base/crash.log")
 	if content() == before {
 		t.Error("a staged file does not count")
-	}
-}
-
-// A submodule's content is in no tree of the repository: it has a hash beside the tree, which is the
-// same whether the submodule's commit is staged or not.
-func TestInspect_submoduleContent(t *testing.T) {
-	lib := newRepo(t, map[string]string{"f": "1"})
-	root := newRepo(t, map[string]string{"base/f": "1"})
-	git(t, root, "submodule", "--quiet", "add", lib, "base/lib")
-	commit(t, root)
-	base, sub := filepath.Join(root, "base"), filepath.Join(root, "base", "lib")
-	names := map[string]string{}
-	look := func(step string) Object {
-		o := inspect(t, base).Objects[0]
-		names[step] = o.Name()
-		return o
-	}
-	if o := look("clean"); o.DirtyHash != "" || o.Content != o.SHA {
-		t.Errorf("clean: %+v", o)
-	}
-	write(t, sub, map[string]string{"f": "2"})
-	if o := look("modified"); o.DirtyHash == "" || o.Content != o.SHA ||
-		o.Name() != o.SHA+"-dirty-"+o.DirtyHash[:12] {
-		t.Errorf("modified: %+v", o)
-	}
-	commit(t, sub)
-	if o := look("committed"); o.DirtyHash == "" || o.Content == o.SHA {
-		t.Errorf("committed there only: %+v", o)
-	}
-	git(t, root, "add", "-A")
-	look("staged")
-	if names["committed"] != names["staged"] || names["committed"] == names["modified"] {
-		t.Errorf("got %q", names)
-	}
-	content := inspect(t, base).Objects[0].Content
-	commit(t, root)
-	if o := look("in a tree"); o.DirtyHash != "" || o.Content != content {
-		t.Errorf("got %+v, want %s", o, content)
-	}
-	git(t, sub, "update-index", "--assume-unchanged", "f")
-	if o := look("overlooked in it"); o.DirtyHash == "" || o.Content != o.SHA {
-		t.Errorf("overlooked in it: %+v", o)
-	}
-}
-
-// A nested repository is no part of the tree, whether it has a commit or not. Nor is it in the place
-// of a file.
-func TestInspect_nestedContent(t *testing.T) {
-	root := newRepo(t, map[string]string{"base/f": "1"})
-	base := filepath.Join(root, "base")
-	write(t, root, map[string]string{"base/nest/f": "1"})
-	git(t, root, "init", "-q", "base/nest")
-	before := inspect(t, base).Objects[0]
-	commit(t, filepath.Join(base, "nest"))
-	after := inspect(t, base).Objects[0]
-	if diff := cmp.Diff(before, after); diff != "" || before.DirtyHash == "" ||
-		before.Content != before.SHA {
-		t.Errorf("got %+v %s", before, diff)
-	}
-	must(t, os.Remove(filepath.Join(base, "f")), os.Rename(filepath.Join(base, "nest"),
-		filepath.Join(base, "f")))
-	empty := git(t, root, "hash-object", "-t", "tree", os.DevNull)
-	if o := inspect(t, base).Objects[0]; o.Content != empty || o.DirtyHash == "" {
-		t.Errorf("in the place of a file: %+v", o)
-	}
-}
-
-// A pipe in the place of a file is in no tree, and reading it would never end.
-func TestInspect_pipe(t *testing.T) {
-	root := newRepo(t, map[string]string{"base/f": "1", "base/g": "1"})
-	must(t, os.Remove(filepath.Join(root, "base/f")))
-	if err := exec.Command("mkfifo", filepath.Join(root, "base/f")).Run(); err != nil {
-		t.Skip(err)
-	}
-	if o := inspect(t, filepath.Join(root, "base")).Objects[0]; o.Content == o.SHA {
-		t.Errorf("got %+v", o)
 	}
 }
