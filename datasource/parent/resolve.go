@@ -81,14 +81,14 @@ func newSearch(ctx context.Context, conn *access.Connection, c Config) (search, 
 	}
 	// Without a registry it has no folder either.
 	at, _ := registry.ParseLocation(c.Registry)
-	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(c.Image, at.Dir, c.LocalManifest)}
-	checkout, err := git.Inspect(ctx, c.Path)
+	isLeft := gitrepo.LeftBehind(at.Dir, c.LocalManifest)
+	checkout, err := gitrepo.Inspect(ctx, isLeft, c.Path)
 	if err != nil {
 		return search{}, fmt.Errorf("path: %w", err)
 	}
 	folder := checkout.Objects[0]
-	s.gitName = registry.GitName(folder.SHA, folder.DirtyHash)
-	if folder.DirtyHash == "" {
+	s.gitName = folder.Name()
+	if len(folder.Dirty) == 0 {
 		s.commit = checkout.Commit
 	}
 	return s, nil

@@ -44,7 +44,7 @@ const (
 type Parts struct {
 	// Image is the name of the image.
 	Image string
-	// TemplateSHA is the git object id of the image's folder.
+	// TemplateSHA is the git object id of the image's folder as it is on disk.
 	TemplateSHA string
 	// Extra maps the paths outside of that folder, relative to the repository, to object ids, for an
 	// executable file with the mode of git behind a space.
@@ -56,7 +56,8 @@ type Parts struct {
 	Parents []manifest.Parent
 	// Salt, if set, makes a new identity of the same parts. It is hashed as well.
 	Salt string
-	// DirtyHash stands for the uncommitted files of all paths; empty if there are none.
+	// DirtyHash stands for uncommitted content that no object id names: that of submodules and nested
+	// repositories. It is empty for most.
 	DirtyHash string
 }
 
