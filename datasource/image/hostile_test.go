@@ -115,7 +115,11 @@ func read(t *testing.T, path string) []byte {
 
 func replace(t *testing.T, path string, body []byte) {
 	t.Helper()
-	if err := os.WriteFile(path, body, 0o644); err != nil {
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = os.WriteFile(path, body, 0o644)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
