@@ -37,7 +37,7 @@ func (b *Builder) Prepare(raws ...any) (vars, warnings []string, err error) {
 	switch b.config.Record {
 	case "":
 		return nil, nil, errors.New("record is required\n\nSet record = data.chain-image.NAME.record.")
-	case record.Unknown:
+	case option.Unknown:
 		return amazonData, nil, nil
 	}
 	_, err = record.Decode(b.config.Record)

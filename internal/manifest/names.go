@@ -12,11 +12,14 @@ import (
 // MaxName is the longest name of an image or channel, in characters.
 const MaxName = 128
 
+// maxRegion is the longest name of a region: that of a label in the name of a host.
+const maxRegion = 63
+
 // Packer starts the plugin many times for one build, and each start compiles these: lengths, which cost most
 // in a pattern, are compared apart.
 var (
 	namePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
-	regionPattern = regexp.MustCompile(`^[a-z][a-z]+(-[a-z]+)+-[0-9]+$`)
+	regionPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	sourcePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 )
 
@@ -59,8 +62,9 @@ func IsAMI(s string) bool {
 	return named && len(digits) >= 8 && len(digits) <= 17 && isHex(digits)
 }
 
-// IsRegion tells whether s has the form of a region's name; AWS knows which of them exist.
-func IsRegion(s string) bool { return regionPattern.MatchString(s) }
+// IsRegion reports whether s has the form of a region's name, which becomes part of a host's name. AWS
+// knows which of its own exist; stores and emulators have others, such as "local" or "nyc3".
+func IsRegion(s string) bool { return len(s) <= maxRegion && regionPattern.MatchString(s) }
 
 func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 

@@ -8,16 +8,10 @@ package record
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
-
-// Unknown is what Packer hands to a plugin for a value that is not known yet.
-const Unknown = "<unknown>"
-
-// IsUnknown tells whether a value, or a part of it, is not known yet.
-func IsUnknown(value string) bool { return strings.Contains(value, Unknown) }
 
 // Record is what data "chain-image" found out about one image.
 type Record struct {
@@ -57,7 +51,7 @@ func (r Record) Encode() (string, error) {
 // Decode reads a record from the option "record" of a component.
 func Decode(text string) (Record, error) {
 	var r Record
-	if text == Unknown {
+	if text == option.Unknown {
 		return r, errors.New("record is not known\n\nSet record = data.chain-image.NAME.record, of a data source in the same template.")
 	}
 	if err := decode(text, &r); err != nil {
@@ -94,7 +88,7 @@ func EncodeParent(p manifest.Parent) (string, error) {
 // DecodeParent reads one element of the option "parents".
 func DecodeParent(text string) (manifest.Parent, error) {
 	var p manifest.Parent
-	if text == Unknown {
+	if text == option.Unknown {
 		return p, errors.New("is not known")
 	}
 	if err := manifest.Decode([]byte(text), &p); err != nil {

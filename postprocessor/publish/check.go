@@ -59,7 +59,7 @@ func checkRecord(text string) error {
 	switch text {
 	case "":
 		return errors.New("record is required\n\nSet record = data.chain-image.NAME.record.")
-	case record.Unknown:
+	case option.Unknown:
 		return nil
 	}
 	_, err := record.Decode(text)
@@ -94,14 +94,4 @@ func checkLabels(labels map[string]string) []error {
 		}
 	}
 	return errs
-}
-
-// known refuses options whose value never became known.
-func (c *Config) known() error {
-	values := map[string][]string{
-		"channels": c.Channels, "local_manifest": {c.LocalManifest}, "on_failure": {c.OnFailure},
-		"tags": slices.Collect(maps.Values(c.Tags)), "labels": slices.Collect(maps.Values(c.Labels)),
-	}
-	values["publish_timeout"] = option.Duration(c.PublishTimeout)
-	return option.Known(values)
 }
