@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -30,18 +29,6 @@ type goneError struct {
 
 func (e *goneError) Error() string { return e.err.Error() }
 func (e *goneError) Unwrap() error { return e.err }
-
-// timeoutError is the end of the time, with the last thing that went wrong.
-type timeoutError struct {
-	took  time.Duration
-	last  error
-	cause error
-}
-
-func (e *timeoutError) Error() string { return fmt.Sprintf("gave up after %s: %v", e.took, e.last) }
-
-// Unwrap lets errors.Is see both why it ended and what was wrong.
-func (e *timeoutError) Unwrap() []error { return []error{e.last, e.cause} }
 
 func errorCode(err error) string {
 	var api smithy.APIError
