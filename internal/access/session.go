@@ -23,6 +23,7 @@ import (
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	smithymw "github.com/aws/smithy-go/middleware"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
@@ -172,4 +173,12 @@ func (r *AssumeRole) apply(o *stscreds.AssumeRoleOptions) {
 		o.Tags = append(o.Tags, ststypes.Tag{Key: aws.String(key), Value: aws.String(r.Tags[key])})
 	}
 	o.TransitiveTagKeys = r.TransitiveTagKeys
+}
+
+// explain says what was tried, and adds what the user can do about it.
+func explain(what string, err error) error {
+	if advice := awserror.OfCredentials(err); advice != "" {
+		return fmt.Errorf("%s: %w\n\n%s", what, err, advice)
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }

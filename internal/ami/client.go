@@ -31,8 +31,9 @@ type Options struct {
 	Notify func(string)
 }
 
-// ec2API is what this package needs of EC2 in one region. The fields are method values and not an
-// interface on purpose: an interface would make the linker keep all operations of *ec2.Client.
+// ec2API is what this package needs of EC2 in one region. The fields are method values, and pages are
+// read without the SDK's paginator, because an interface would make the linker keep all operations of
+// *ec2.Client.
 type ec2API struct {
 	describeImages func(context.Context, *ec2.DescribeImagesInput, ...func(*ec2.Options)) (
 		*ec2.DescribeImagesOutput, error)

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
@@ -165,7 +166,7 @@ func noRetries(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
 
 // refusal turns an error of CreateTags into words. seen are the images as they were before.
 func (t *tagging) refusal(err error, seen []Image) error {
-	if errorCode(err) != "TagLimitExceeded" {
+	if awserror.Code(err) != "TagLimitExceeded" {
 		return explain(err, t.region, tagAction)
 	}
 	for _, img := range seen {
