@@ -59,7 +59,7 @@ func TestLayout(t *testing.T) {
 			case isOwn && isComponent(own) && name != root:
 				t.Errorf("%s imports %s: components are imported by main only", name, own)
 			case strings.HasPrefix(path, "github.com/aws/") && !mayUseAWS(name):
-				t.Errorf("%s imports %s: only internal/ami, internal/access and "+
+				t.Errorf("%s imports %s: only internal/access, internal/ami, internal/awserror and "+
 					"internal/store/s3store use AWS", name, path)
 			case strings.HasPrefix(path, "github.com/hashicorp/packer-plugin-sdk") && !mayUsePacker(name, root):
 				t.Errorf("%s imports %s: only components, internal/access and internal/option "+
@@ -78,7 +78,8 @@ func TestLayout(t *testing.T) {
 }
 
 func mayUseAWS(name string) bool {
-	return name == "internal/ami" || name == "internal/access" || name == "internal/store/s3store"
+	return slices.Contains([]string{"internal/access", "internal/ami", "internal/awserror",
+		"internal/store/s3store"}, name)
 }
 
 func mayUsePacker(name, root string) bool {

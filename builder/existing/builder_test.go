@@ -13,6 +13,7 @@ import (
 	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
@@ -93,7 +94,7 @@ func TestPrepare(t *testing.T) {
 			}
 		})
 	}
-	for in, want := range map[string]string{"": "record is required" + remedy, record.Unknown: ""} {
+	for in, want := range map[string]string{"": "record is required" + remedy, option.Unknown: ""} {
 		_, _, err := (&Builder{}).Prepare(map[string]any{"record": in})
 		if (err == nil) != (want == "") || (err != nil && err.Error() != want) {
 			t.Errorf("%q: got %v, want %q", in, err, want)
@@ -130,7 +131,7 @@ func TestRun_refused(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
 		"needed":                  {encoded(t, true, amis()), needed},
 		"nothing to pass through": {encoded(t, false), needed},
-		"unknown": {record.Unknown,
+		"unknown": {option.Unknown,
 			"record is not known\n\nSet record = data.chain-image.NAME.record."},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
@@ -26,7 +25,7 @@ func (c *Config) prepare() []error {
 	if c.Dirty == "" {
 		c.Dirty = dirtyError
 	}
-	if c.LocalManifest == "" && !record.IsUnknown(c.Path) && !record.IsUnknown(c.Image) {
+	if c.LocalManifest == "" && !option.IsUnknown(c.Path) && !option.IsUnknown(c.Image) {
 		c.LocalManifest = localmanifest.Default(c.Path, c.Image)
 	}
 	errs := c.Prepare()
@@ -36,7 +35,7 @@ func (c *Config) prepare() []error {
 	check.That("path", c.Path, option.Required)
 	check.That("dirty", c.Dirty, option.OneOf(dirtyError, dirtyInclude))
 	check.List("extra_paths", c.ExtraPaths, option.Required)
-	check.List("regions", c.Regions, ami.CheckRegion)
+	check.List("regions", c.Regions, option.Region)
 	check.List("sources", c.Sources, manifest.CheckSource)
 	for i, parent := range c.Parents {
 		check.That(fmt.Sprintf("parents[%d]", i), parent, c.checkParent(i))
@@ -69,18 +68,4 @@ func checkInput(key string) error {
 		}
 	}
 	return nil
-}
-
-// known refuses options whose value never became known.
-func (c *Config) known() error {
-	values := map[string][]string{
-		"image": {c.Image}, "registry": {c.Registry}, "path": {c.Path}, "salt": {c.Salt}, "dirty": {c.Dirty},
-		"local_manifest": {c.LocalManifest}, "extra_paths": c.ExtraPaths, "parents": c.Parents,
-		"regions": c.Regions, "sources": c.Sources,
-	}
-	for _, value := range c.Inputs {
-		values["inputs"] = append(values["inputs"], value)
-	}
-	values["max_age"] = option.Duration(c.MaxAge)
-	return option.Known(values)
 }

@@ -15,8 +15,8 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
@@ -84,7 +84,7 @@ func TestConfigure_errors(t *testing.T) {
 		"good":         {ok + "parents = [" + ref(t, "base") + "]\ninputs = { docker = \"27.3\" }\nsources = [\"amazon-ebs.app\"]", nil},
 		"dirty":        {ok + "dirty = \"ignore\"", []string{`dirty must be one of error, include, got "ignore"`}},
 		"extra_paths":  {ok + "extra_paths = [\"a\", \"\", \"a\"]", []string{"extra_paths[1] is required", `extra_paths must not repeat a value, got "a" twice`}},
-		"regions":      {ok + "regions = [\"eu\"]", []string{`regions[0] must be a region, such as eu-west-1, got "eu"`}},
+		"regions":      {ok + "regions = [\"EU\"]", []string{`regions[0] must be the name of a region such as eu-west-1, got "EU"`}},
 		"sources":      {ok + "sources = [\"arm64\"]", []string{`sources[0] must be the type and name of a source, such as amazon-ebs.arm64, got "arm64"`}},
 		"no parents":   {ok + `parents = ["", ""]`, nil},
 		"parents":      {ok + `parents = ["ami-0a1b2c3d4e5f60718"]`, []string{`parents[0] is not the ref of a data "chain": corrupt: not a JSON object`}},
@@ -115,7 +115,7 @@ func TestConfigure_errors(t *testing.T) {
 func TestConfigure_twice(t *testing.T) {
 	offline(t)
 	var d Datasource
-	for _, image := range []string{record.Unknown, "app", "app"} {
+	for _, image := range []string{option.Unknown, "app", "app"} {
 		in := fmt.Sprintf("image = %q\nregistry = \"r\"\npath = \".\"", image)
 		if errs := texts(d.Configure(fromHCL(t, in))); errs != nil {
 			t.Fatal(errs)
@@ -128,27 +128,32 @@ func TestConfigure_twice(t *testing.T) {
 
 // TestConfigure_unknown goes over the options as they are generated, so that a new one is not forgotten:
 // the value that Packer hands over for what it does not know yet passes, and is refused in Execute.
-// Those of AWS are refused when AWS is asked, which is package access's to test.
 func TestConfigure_unknown(t *testing.T) {
 	offline(t)
-	shared, flat := reflect.TypeFor[access.FlatConfig](), reflect.TypeFor[FlatConfig]()
+	flat := reflect.TypeFor[FlatConfig]()
+	inBlock := map[string]string{"assume_role": ".role_arn", "registry_access": ".endpoint"}
 	for i := range flat.NumField() {
 		field := flat.Field(i)
 		unknown := map[string]any{
-			"*string": record.Unknown, "[]string": []any{record.Unknown}, "map[string]string": map[string]any{"key": record.Unknown},
+			"*string": option.Unknown, "[]string": []any{option.Unknown},
+			"map[string]string":          map[string]any{"key": option.Unknown},
+			"*access.FlatAssumeRole":     map[string]any{"role_arn": option.Unknown},
+			"*access.FlatRegistryAccess": map[string]any{"endpoint": option.Unknown},
 		}[field.Type.String()]
-		if _, isAccess := shared.FieldByName(field.Name); isAccess || unknown == nil {
+		if unknown == nil {
 			continue
 		}
 		name := field.Tag.Get("cty")
 		t.Run(name, func(t *testing.T) {
 			var d Datasource
-			raw := map[string]any{"image": "app", "registry": t.TempDir(), "path": t.TempDir(), name: unknown}
+			raw := map[string]any{"access_key": "AKIDEXAMPLE", "secret_key": "hide-this-key",
+				"image": "app", "registry": t.TempDir(), "path": t.TempDir(), name: unknown}
 			if errs := texts(d.Configure(raw)); errs != nil {
 				t.Fatalf("refused too early: %q", errs)
 			}
+			want := name + inBlock[name] + ` is "<unknown>": it refers to a value that is never set`
 			_, err := d.Execute()
-			if err == nil || !strings.Contains(err.Error(), name+` is "<unknown>": it refers to a value that is never set`) {
+			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -65,7 +65,7 @@ func (d *Datasource) Execute() (value cty.Value, err error) {
 }
 
 func (d *Datasource) find(ctx context.Context) (DatasourceOutput, error) {
-	if err := d.config.known(); err != nil {
+	if err := option.Known(&d.config); err != nil {
 		return DatasourceOutput{}, err
 	}
 	facts, err := identify(ctx, d.config, os.Getenv)

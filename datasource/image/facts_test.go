@@ -15,6 +15,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/fingerprint"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
@@ -101,7 +102,7 @@ func TestIdentify(t *testing.T) {
 	if facts.Git.SHA != tree || facts.Git.Name != tree || facts.Git.Commit != git(t, dir, "rev-parse", "HEAD") || facts.Git.Branch != "main" || facts.Git.Dirty {
 		t.Errorf("got %+v", facts.Git)
 	}
-	base := record.Unknown
+	base := option.Unknown
 	for name, change := range map[string]func(*Config){
 		"image": func(c *Config) { c.Image = "other" }, "path": func(c *Config) { c.Path = "shared" },
 		"extra_paths": func(c *Config) { c.ExtraPaths = []string{"shared"} }, "salt": func(c *Config) { c.Salt = "s" },

@@ -11,7 +11,6 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
-	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
@@ -54,23 +53,22 @@ func (c *Config) prepare() []error {
 	check.That("fingerprint", c.Fingerprint, option.Optional(manifest.CheckFingerprint))
 	check.That("channel", c.Channel, option.Optional(manifest.CheckChannel))
 	check.That("architecture", c.Architecture, option.Optional(option.OneOf(architectures...)))
-	check.That("fallback_ami", c.FallbackAMI, option.Optional(ami.CheckID))
+	check.That("fallback_ami", c.FallbackAMI, option.Optional(option.AMI))
 	check.That("source", c.Source, option.Optional(manifest.CheckSource))
 	check.That("git_sha_tag", c.GitSHATag, tags.CheckKey)
 	check.That("on_missing", c.OnMissing, option.OneOf("error", "empty"))
-	check.List("regions", c.Regions, ami.CheckRegion)
-	check.List("owners", c.Owners, ami.CheckOwner)
+	check.List("regions", c.Regions, option.Region)
+	check.List("owners", c.Owners, option.Owner)
 	check.List("resolve_by", c.ResolveBy, option.OneOf(wayLocal, wayRegistry, wayTag))
 	check.Duration("max_age", c.MaxAge)
 	check.AtMostOne(map[string]string{
-		"path": ifKnown(c.Path), "git_sha": ifKnown(c.GitSHA), "fingerprint": ifKnown(c.Fingerprint),
-		"channel": ifKnown(c.Channel)})
+		"path": c.Path, "git_sha": c.GitSHA, "fingerprint": c.Fingerprint, "channel": c.Channel})
 	return append(append(errs, check.Errors...), c.checkWays()...)
 }
 
 // ifKnown is empty for a value that is not known yet: it may turn out to be empty.
 func ifKnown(value string) string {
-	if record.IsUnknown(value) {
+	if option.IsUnknown(value) {
 		return ""
 	}
 	return value
@@ -114,19 +112,6 @@ func (c *Config) configured() []string {
 		ways = append(ways, wayTag)
 	}
 	return ways
-}
-
-// known refuses options whose value never became known; prepare lets them pass, because plain
-// "packer validate" runs no data sources.
-func (c *Config) known() error {
-	values := map[string][]string{
-		"image": {c.Image}, "registry": {c.Registry}, "path": {c.Path}, "git_sha": {c.GitSHA},
-		"fingerprint": {c.Fingerprint}, "channel": {c.Channel}, "local_manifest": {c.LocalManifest},
-		"architecture": {c.Architecture}, "git_sha_tag": {c.GitSHATag}, "source": {c.Source}, "fallback_ami": {c.FallbackAMI},
-		"regions": c.Regions, "owners": c.Owners, "resolve_by": c.ResolveBy, "on_missing": {c.OnMissing},
-	}
-	values["max_age"] = option.Duration(c.MaxAge)
-	return option.Known(values)
 }
 
 // describe returns what is looked for, in words.

@@ -14,8 +14,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/access"
-	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
 const (
@@ -98,7 +97,7 @@ func TestConfigure_errors(t *testing.T) {
 		"git_sha_tag":         {ok + "git_sha_tag = \"aws:sha\"", []string{`git_sha_tag must be the key of a tag: tag "aws:sha": keys that begin with "aws:" are reserved for AWS`}},
 		"architecture":        {ok + "architecture = \"amd46\"", []string{`architecture must be one of x86_64, arm64, i386, x86_64_mac, arm64_mac, got "amd46"`}},
 		"regions": {ok + "regions = [\"eu-west-1\", \"\", \"eu-west-1\"]", []string{
-			`regions[1] must be a region, such as eu-west-1, got ""`, `regions must not repeat a value, got "eu-west-1" twice`}},
+			`regions[1] must be the name of a region such as eu-west-1, got ""`, `regions must not repeat a value, got "eu-west-1" twice`}},
 		"region": {ok + "region = \"Europe\"", []string{`region must be the name of a region such as eu-west-1, got "Europe"`}},
 		"owners": {ok + "owners = [\"self\", \"me\"]", []string{`owners[1] must be self, amazon, aws-marketplace or an account id of 12 digits, got "me"`}},
 		"resolve_by": {ok + "resolve_by = [\"tags\", \"tag\", \"local_manifest\"]", []string{
@@ -146,27 +145,32 @@ func TestConfigure_defaults(t *testing.T) {
 
 // TestConfigure_unknown goes over the options as they are generated, so that a new one is not forgotten:
 // the value that Packer hands over for what it does not know yet passes, and is refused in Execute.
-// Those of AWS are refused when AWS is asked, which is package access's to test.
 func TestConfigure_unknown(t *testing.T) {
 	offline(t)
-	shared := reflect.TypeFor[access.FlatConfig]()
 	flat := reflect.TypeFor[FlatConfig]()
+	inBlock := map[string]string{"assume_role": ".role_arn", "registry_access": ".endpoint"}
 	for i := range flat.NumField() {
 		field := flat.Field(i)
 		unknown := map[string]any{
-			"*string": record.Unknown, "[]string": []any{record.Unknown}, "map[string]string": map[string]any{"key": record.Unknown},
+			"*string": option.Unknown, "[]string": []any{option.Unknown},
+			"map[string]string":          map[string]any{"key": option.Unknown},
+			"*access.FlatAssumeRole":     map[string]any{"role_arn": option.Unknown},
+			"*access.FlatRegistryAccess": map[string]any{"endpoint": option.Unknown},
 		}[field.Type.String()]
-		if _, isAccess := shared.FieldByName(field.Name); isAccess || unknown == nil {
+		if unknown == nil {
 			continue
 		}
 		name := field.Tag.Get("cty")
 		t.Run(name, func(t *testing.T) {
 			var d Datasource
-			if errs := texts(d.Configure(map[string]any{"image": "base", "registry": t.TempDir(), name: unknown})); errs != nil {
+			raw := map[string]any{"access_key": "AKIDEXAMPLE", "secret_key": "hide-this-key",
+				"image": "base", "registry": t.TempDir(), name: unknown}
+			if errs := texts(d.Configure(raw)); errs != nil {
 				t.Fatalf("refused too early: %q", errs)
 			}
+			want := name + inBlock[name] + ` is "<unknown>": it refers to a value that is never set`
 			_, err := d.Execute()
-			if err == nil || !strings.Contains(err.Error(), name+` is "<unknown>": it refers to a value that is never set`) {
+			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -179,7 +183,7 @@ func TestConfigure_allUnknown(t *testing.T) {
 	offline(t)
 	raw := map[string]any{"on_missing": "empty"}
 	for _, name := range []string{"image", "registry", "path", "git_sha", "fingerprint", "channel", "local_manifest", "fallback_ami", "max_age"} {
-		raw[name] = record.Unknown
+		raw[name] = option.Unknown
 	}
 	if errs := texts((&Datasource{}).Configure(raw)); errs != nil {
 		t.Error(errs)
@@ -190,7 +194,7 @@ func TestConfigure_allUnknown(t *testing.T) {
 func TestConfigure_selectorUnknown(t *testing.T) {
 	offline(t)
 	for _, unknown := range []string{"path", "git_sha", "fingerprint", "channel"} {
-		raw := map[string]any{"image": "base", "registry": "r", "channel": "production", unknown: record.Unknown}
+		raw := map[string]any{"image": "base", "registry": "r", "channel": "production", unknown: option.Unknown}
 		if unknown == "channel" {
 			raw["git_sha"] = sha1
 		}

@@ -67,7 +67,7 @@ func (d *Datasource) resolve(ctx context.Context) (DatasourceOutput, error) {
 	if d.config.Enabled.False() {
 		return emptyOutput(), nil
 	}
-	if err := d.config.known(); err != nil {
+	if err := option.Known(&d.config); err != nil {
 		return DatasourceOutput{}, err
 	}
 	conn := access.Open(ctx, &d.config.Config, d.config.Registry, nil)

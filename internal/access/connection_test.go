@@ -29,7 +29,7 @@ func TestConnection_Registry(t *testing.T) {
 		"no credentials": {in: bucket, options: Config{Region: "eu-west-1"},
 			err: "open registry " + bucket + ": get AWS credentials"},
 		"unknown region": {in: bucket, options: Config{Region: "<unknown>"},
-			err: "open registry " + bucket + ": region is not known"},
+			err: "open registry " + bucket + `: region is "<unknown>"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reg, err := Open(t.Context(), &tt.options, tt.in, nil).Registry()

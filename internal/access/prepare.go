@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
 // The values of conditional_writes.
@@ -22,47 +24,73 @@ const (
 	ConditionalOff     = "off"
 )
 
-// unknown is what Packer passes for a value that is not known (yet).
-const unknown = "<unknown>"
-
 // The forms that AWS demands (AWS STS API Reference, "AssumeRole", and IAM User Guide).
 var (
-	regionPattern      = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	accountPattern     = regexp.MustCompile(`^[0-9]{12}$`)
 	sessionNamePattern = regexp.MustCompile(`^[\w+=,.@-]+$`)
 	externalIDPattern  = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
 )
 
-// Prepare checks the options and answers everything that is wrong with them. It does no I/O and may
-// be called twice. Values that are not known yet pass, and are refused by [Connection]. The secrets among the options are hidden from Packer's log from here on.
+// Prepare checks the options and returns all that is wrong with them. It does no I/O and may be called
+// twice. Values that are not known yet pass, and are refused when they are used. From here on the
+// secrets among the options are hidden from Packer's log.
 func (c *Config) Prepare() []error {
 	for _, secret := range []string{c.AccessKey, c.SecretKey, c.Token} {
-		if secret != "" && secret != unknown {
+		if secret != "" && secret != option.Unknown {
 			packersdk.LogSecretFilter.Set(secret)
 		}
 	}
-	var p problems
+	var check option.Checker
 	switch {
 	case c.AccessKey != "" && c.SecretKey == "":
-		p.add("secret_key is required with access_key")
+		check.Addf("secret_key is required with access_key")
 	case c.AccessKey == "" && c.SecretKey != "":
-		p.add("access_key is required with secret_key")
+		check.Addf("access_key is required with secret_key")
 	case c.AccessKey == "" && c.Token != "":
-		p.add("access_key and secret_key are required with token")
+		check.Addf("access_key and secret_key are required with token")
 	}
-	if c.AccessKey != "" && known(c.Profile) {
-		p.add("only one of access_key or profile may be set, got both")
-	}
-	p.region("region", c.Region)
-	p.endpoint("custom_endpoint_ec2", c.CustomEndpointEc2)
+	check.AtMostOne(map[string]string{"access_key": c.AccessKey, "profile": c.Profile})
+	check.That("region", c.Region, option.Optional(option.Region))
+	check.That("custom_endpoint_ec2", c.CustomEndpointEc2, option.Optional(checkEndpoint))
 	if c.MaxRetries < 0 {
-		p.add("max_retries must not be negative, got %d", c.MaxRetries)
+		check.Addf("max_retries must not be negative, got %d", c.MaxRetries)
 	}
-	p.role("assume_role", c.AssumeRole)
-	if r := c.RegistryAccess; r != nil {
-		p.registry(r)
+	c.AssumeRole.check(&check, "assume_role.")
+	c.RegistryAccess.check(&check, "registry_access.")
+	return check.Errors
+}
+
+func (r *RegistryAccess) check(check *option.Checker, block string) {
+	if r == nil {
+		return
 	}
-	return p
+	check.That(block+"region", r.Region, option.Optional(option.Region))
+	r.AssumeRole.check(check, block+"assume_role.")
+	check.That(block+"endpoint", r.Endpoint, option.Optional(checkEndpoint))
+	check.That(block+"conditional_writes", r.ConditionalWrites,
+		option.Optional(option.OneOf(ConditionalAuto, ConditionalRequire, ConditionalOff)))
+	check.That(block+"expected_bucket_owner", r.ExpectedBucketOwner, option.Optional(option.Account))
+}
+
+func (r *AssumeRole) check(check *option.Checker, block string) {
+	if r == nil {
+		return
+	}
+	check.That(block+"role_arn", r.RoleARN, checkRoleARN)
+	if s := r.DurationSeconds; s != 0 && (s < 900 || s > 43200) {
+		check.Addf("%sduration_seconds must be between 900 and 43200, got %d", block, s)
+	}
+	check.That(block+"external_id", r.ExternalID, option.Optional(checkExternalID))
+	check.That(block+"session_name", r.SessionName, option.Optional(checkSessionName))
+	check.That(block+"policy", r.Policy, option.Optional(checkPolicy))
+	if n := len(r.PolicyARNs); n > 10 {
+		check.Addf("%spolicy_arns must have at most 10 items, got %d", block, n)
+	}
+	for i, value := range r.PolicyARNs {
+		check.That(fmt.Sprintf("%spolicy_arns[%d]", block, i), value, checkPolicyARN)
+	}
+	if n := len(r.Tags); n > 50 {
+		check.Addf("%stags must have at most 50 tags, got %d", block, n)
+	}
 }
 
 // Warnings are about options that are allowed and hardly ever meant.
@@ -90,35 +118,19 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-type problems []error
-
-func (p *problems) add(format string, args ...any) {
-	*p = append(*p, fmt.Errorf(format, args...))
-}
-
-// known says whether there is a value to check.
-func known(value string) bool { return value != "" && !strings.Contains(value, unknown) }
-
-func (p *problems) region(name, value string) {
-	if known(value) && !regionPattern.MatchString(value) {
-		p.add("%s must be the name of a region such as eu-west-1, got %q", name, value)
-	}
-}
-
-func (p *problems) endpoint(name, value string) {
-	if !known(value) {
-		return
-	}
+func checkEndpoint(value string) error {
 	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		p.add("%s must be a URL that begins with https:// or http://, got %q", name, redacted(value))
+		return fmt.Errorf("must be a URL that begins with https:// or http://, got %q",
+			redacted(value))
 	case u.User != nil:
-		p.add("%s must not hold a user or a password, got %q", name, u.Redacted())
+		return fmt.Errorf("must not hold a user or a password, got %q", u.Redacted())
 	case u.RawQuery != "" || u.Fragment != "":
 		// A query may hold a token.
-		p.add("%s must not have a query or a fragment, got %q", name, redacted(value))
+		return fmt.Errorf("must not have a query or a fragment, got %q", redacted(value))
 	}
+	return nil
 }
 
 // redacted drops what may be a user, a password or a token.
@@ -132,59 +144,43 @@ func redacted(value string) string {
 	return value
 }
 
-func (p *problems) registry(r *RegistryAccess) {
-	p.region("registry_access.region", r.Region)
-	p.role("registry_access.assume_role", r.AssumeRole)
-	p.endpoint("registry_access.endpoint", r.Endpoint)
-	switch r.ConditionalWrites {
-	case "", unknown, ConditionalAuto, ConditionalRequire, ConditionalOff:
-	default:
-		p.add("registry_access.conditional_writes must be one of auto, require or off, got %q", r.ConditionalWrites)
-	}
-	if known(r.ExpectedBucketOwner) && !accountPattern.MatchString(r.ExpectedBucketOwner) {
-		p.add("registry_access.expected_bucket_owner must be an account id of 12 digits, got %q", r.ExpectedBucketOwner)
-	}
-}
-
-func (p *problems) role(name string, r *AssumeRole) {
-	if r == nil {
-		return
-	}
-	if err := checkRoleARN(r.RoleARN); err != nil {
-		p.add("%s.role_arn %w", name, err)
-	}
-	if s := r.DurationSeconds; s != 0 && (s < 900 || s > 43200) {
-		p.add("%s.duration_seconds must be between 900 and 43200, got %d", name, s)
-	}
-	if id := r.ExternalID; known(id) && (len(id) < 2 || len(id) > 1224 || !externalIDPattern.MatchString(id)) {
-		p.add("%s.external_id must have 2 to 1224 letters, digits or characters of _+=,.@:/-", name)
-	}
-	if s := r.SessionName; known(s) && (len(s) < 2 || len(s) > 64 || !sessionNamePattern.MatchString(s)) {
-		p.add("%s.session_name must have 2 to 64 letters, digits or characters of _+=,.@-, got %q", name, r.SessionName)
-	}
-	if known(r.Policy) && !json.Valid([]byte(r.Policy)) {
-		p.add("%s.policy must be JSON", name)
-	}
-	if n := len(r.PolicyARNs); n > 10 {
-		p.add("%s.policy_arns must have at most 10 items, got %d", name, n)
-	}
-	for i, a := range r.PolicyARNs {
-		if !arn.IsARN(a) && (known(a) || a == "") {
-			p.add("%s.policy_arns[%d] must be the ARN of a policy, got %q", name, i, a)
-		}
-	}
-	if n := len(r.Tags); n > 50 {
-		p.add("%s.tags must have at most 50 tags, got %d", name, n)
-	}
-}
-
 func checkRoleARN(value string) error {
 	if value == "" {
 		return errors.New("is required")
 	}
 	a, err := arn.Parse(value)
-	if known(value) && (err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/")) {
-		return fmt.Errorf("must be the ARN of a role such as arn:aws:iam::123456789012:role/images, got %q", value)
+	if err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/") {
+		return fmt.Errorf("must be the ARN of a role such as %s, got %q",
+			"arn:aws:iam::123456789012:role/images", value)
+	}
+	return nil
+}
+
+func checkPolicyARN(value string) error {
+	if !arn.IsARN(value) {
+		return fmt.Errorf("must be the ARN of a policy, got %q", value)
+	}
+	return nil
+}
+
+func checkPolicy(value string) error {
+	if !json.Valid([]byte(value)) {
+		return errors.New("must be JSON")
+	}
+	return nil
+}
+
+// checkExternalID shows no value: some treat an external id as a secret.
+func checkExternalID(value string) error {
+	if n := len(value); n < 2 || n > 1224 || !externalIDPattern.MatchString(value) {
+		return errors.New("must have 2 to 1224 letters, digits or characters of _+=,.@:/-")
+	}
+	return nil
+}
+
+func checkSessionName(value string) error {
+	if n := len(value); n < 2 || n > 64 || !sessionNamePattern.MatchString(value) {
+		return fmt.Errorf("must have 2 to 64 letters, digits or characters of _+=,.@-, got %q", value)
 	}
 	return nil
 }

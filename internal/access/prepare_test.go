@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
 const roleARN = "arn:aws:iam::123456789012:role/images"
@@ -36,7 +38,7 @@ func TestConfig_Prepare(t *testing.T) {
 		{name: "token only", in: Config{Token: "9876543210"},
 			want: []string{"access_key and secret_key are required with token"}},
 		{name: "keys and profile", in: Config{AccessKey: "AKIDEXAMPLE", SecretKey: "0123456789", Profile: "p"},
-			want: []string{"only one of access_key or profile may be set, got both"}},
+			want: []string{"only one of access_key, profile may be set, got access_key and profile"}},
 		{name: "plain values", in: Config{Region: "EU West", MaxRetries: -1, CustomEndpointEc2: "ec2.example.com"},
 			want: []string{`region must be the name of a region such as eu-west-1, got "EU West"`,
 				`custom_endpoint_ec2 must be a URL that begins with https:// or http://, got "ec2.example.com"`,
@@ -70,7 +72,7 @@ func TestConfig_Prepare(t *testing.T) {
 				`registry_access.assume_role.role_arn must be the ARN of a role such as ` +
 					`arn:aws:iam::123456789012:role/images, got "images"`,
 				`registry_access.endpoint must be a URL that begins with https:// or http://, got "s3://bucket"`,
-				`registry_access.conditional_writes must be one of auto, require or off, got "on"`,
+				`registry_access.conditional_writes must be one of auto, require, off, got "on"`,
 				`registry_access.expected_bucket_owner must be an account id of 12 digits, got "acme"`,
 			}},
 	}
@@ -112,7 +114,7 @@ func fill(v reflect.Value, value string) {
 
 func TestConfig_Prepare_unknown(t *testing.T) {
 	var c Config
-	fill(reflect.ValueOf(&c).Elem(), unknown)
+	fill(reflect.ValueOf(&c).Elem(), option.Unknown)
 	c.Profile = ""
 	if errs := c.Prepare(); len(errs) > 0 {
 		t.Errorf("unknown values are refused: %v", errs)
@@ -146,12 +148,12 @@ func TestConfig_unknownAtUse(t *testing.T) {
 			name := all.prefix + field.Tag.Get("mapstructure")
 			t.Run(name, func(t *testing.T) {
 				var c Config
-				fill(reflect.ValueOf(all.of(&c)).Elem().Field(i), unknown)
+				fill(reflect.ValueOf(all.of(&c)).Elem().Field(i), option.Unknown)
 				_, bucket := c.sessions(t.Context())
 				_, err := bucket()
-				if err == nil || !strings.HasPrefix(err.Error(), name) ||
-					!strings.HasSuffix(err.Error(), " is not known: it refers to a value that is never set") {
-					t.Errorf("got %v, want that %s is not known", err, name)
+				want := name + ` is "<unknown>": it refers to a value that is never set`
+				if err == nil || !strings.HasSuffix(err.Error(), want) {
+					t.Errorf("got %v, want %s", err, want)
 				}
 			})
 		}
@@ -165,8 +167,8 @@ func TestConfig_Prepare_hidesSecrets(t *testing.T) {
 	if want := "<sensitive> <sensitive> <sensitive> <unknown>"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	(&Config{AccessKey: unknown, SecretKey: unknown}).Prepare()
-	if got := packersdk.LogSecretFilter.FilterString(unknown); got != unknown {
+	(&Config{AccessKey: option.Unknown, SecretKey: option.Unknown}).Prepare()
+	if got := packersdk.LogSecretFilter.FilterString(option.Unknown); got != option.Unknown {
 		t.Errorf("the log hides what is no secret: %q", got)
 	}
 }

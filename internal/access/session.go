@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +22,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	smithymw "github.com/aws/smithy-go/middleware"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
 const (
@@ -41,12 +43,7 @@ var ErrNoRegion = errors.New("region is required: set region, AWS_REGION or a pr
 // then it resolves the credentials, once, and the SDK renews those that run out. The errors say what
 // to do about a missing region and about missing or expired credentials.
 func (c *Config) sessions(ctx context.Context) (main, bucket func() (aws.Config, error)) {
-	main = sync.OnceValues(func() (aws.Config, error) {
-		if err := refuseUnknown(c.mainStrings()); err != nil {
-			return aws.Config{}, err
-		}
-		return c.load(ctx, c.mainSource())
-	})
+	main = sync.OnceValues(func() (aws.Config, error) { return c.load(ctx, c.mainSource()) })
 	bucket = sync.OnceValues(func() (aws.Config, error) { return c.bucketSession(ctx, main) })
 	return main, bucket
 }
@@ -56,9 +53,6 @@ func (c *Config) bucketSession(
 ) (aws.Config, error) {
 	if c.RegistryAccess == nil {
 		return main()
-	}
-	if err := refuseUnknown(append(c.mainStrings(), c.RegistryAccess.strings()...)); err != nil {
-		return aws.Config{}, err
 	}
 	from := c.bucketSource()
 	if from.identity == c.mainSource().identity {
@@ -111,6 +105,9 @@ func (c *Config) bucketSource() source {
 }
 
 func (c *Config) load(ctx context.Context, s source) (aws.Config, error) {
+	if err := option.Known(c); err != nil {
+		return aws.Config{}, err
+	}
 	// Not a plain *http.Client: with one, the SDK fails where AWS_CA_BUNDLE is set.
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.ResponseHeaderTimeout = headerTimeout
@@ -178,52 +175,10 @@ func (r *AssumeRole) apply(o *stscreds.AssumeRoleOptions) {
 	o.TransitiveTagKeys = r.TransitiveTagKeys
 }
 
-// option is a string option and its value.
-type option struct{ name, value string }
-
-func (c *Config) mainStrings() []option {
-	return append([]option{
-		{"access_key", c.AccessKey}, {"secret_key", c.SecretKey}, {"token", c.Token}, {"profile", c.Profile},
-		{"region", c.Region}, {"custom_endpoint_ec2", c.CustomEndpointEc2},
-	}, c.AssumeRole.strings("assume_role.")...)
-}
-
-func (r *RegistryAccess) strings() []option {
-	return append([]option{
-		{"registry_access.region", r.Region}, {"registry_access.profile", r.Profile},
-		{"registry_access.endpoint", r.Endpoint}, {"registry_access.conditional_writes", r.ConditionalWrites},
-		{"registry_access.kms_key_id", r.KMSKeyID},
-		{"registry_access.expected_bucket_owner", r.ExpectedBucketOwner},
-	}, r.AssumeRole.strings("registry_access.assume_role.")...)
-}
-
-func (r *AssumeRole) strings(prefix string) []option {
-	if r == nil {
-		return nil
+// explain says what was tried, and adds what the user can do about it.
+func explain(what string, err error) error {
+	if advice := awserror.OfCredentials(err); advice != "" {
+		return fmt.Errorf("%s: %w\n\n%s", what, err, advice)
 	}
-	all := []option{
-		{prefix + "role_arn", r.RoleARN}, {prefix + "external_id", r.ExternalID},
-		{prefix + "policy", r.Policy}, {prefix + "session_name", r.SessionName},
-	}
-	for i, v := range r.PolicyARNs {
-		all = append(all, option{fmt.Sprintf("%spolicy_arns[%d]", prefix, i), v})
-	}
-	for i, v := range r.TransitiveTagKeys {
-		all = append(all, option{fmt.Sprintf("%stransitive_tag_keys[%d]", prefix, i), v})
-	}
-	for _, key := range slices.Sorted(maps.Keys(r.Tags)) {
-		all = append(all, option{fmt.Sprintf("%stags[%q]", prefix, key), key + r.Tags[key]})
-	}
-	return all
-}
-
-// refuseUnknown stops at values that Packer did not know. They pass [Config.Prepare], because there
-// they may only be not known yet.
-func refuseUnknown(options []option) error {
-	for _, o := range options {
-		if strings.Contains(o.value, unknown) {
-			return fmt.Errorf("%s is not known: it refers to a value that is never set", o.name)
-		}
-	}
-	return nil
+	return fmt.Errorf("%s: %w", what, err)
 }

@@ -15,14 +15,16 @@ import (
 // errPending means that an image is still being made, as copies to other regions may be for minutes.
 var errPending = errors.New("the image is pending")
 
-// Await answers the images, in any order, once all of them are available: a new or copied AMI may be
+// Await returns the images, in any order, once all of them are available: a new or copied AMI may be
 // unknown to EC2 for a while, and then pending. It waits until ctx ends. An image that can never
 // become available, such as one that has failed, is an error at once.
 func (c *Client) Await(ctx context.Context, region string, ids []string) ([]Image, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	job := &tagging{client: c, region: region, images: ids, begun: c.now()}
+	what := fmt.Sprintf("find %s in %s", strings.Join(ids, ", "), region)
+	watch := c.watch(region)
+	defer watch.Stop()
 	var seen []Image
-	err := job.again(ctx, "the image to be available", func() error {
+	err := c.again(ctx, watch, what, func() error {
 		var err error
 		if seen, err = c.byIDAlone(ctx, region, ids, noRetries); err != nil {
 			return err
@@ -33,12 +35,12 @@ func (c *Client) Await(ctx context.Context, region string, ids []string) ([]Imag
 		return usable(seen)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("find %s in %s: %w", strings.Join(ids, ", "), region, err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return seen, nil
 }
 
-// usable answers nil when nothing is wrong with any of the images, and errPending where waiting helps.
+// usable returns what is wrong with one of the images, or errPending if waiting helps.
 func usable(images []Image) error {
 	for _, img := range images {
 		if problem := Problem(img); problem != "" && !pending(img) {
@@ -54,12 +56,14 @@ func usable(images []Image) error {
 func pending(img Image) bool { return img.State == string(types.ImageStatePending) }
 
 // Settled is [Client.ByID] for images that are to be used: it waits until none of them is pending. An
-// image that is pending when ctx ends is an error, because it is neither there nor gone.
+// image that is pending when ctx ends is an error, because it neither exists nor is gone.
 func (c *Client) Settled(ctx context.Context, region string, ids, owners []string) ([]Image, error) {
-	job := &tagging{client: c, region: region, images: ids, begun: c.now()}
+	what := fmt.Sprintf("find %s in %s", strings.Join(ids, ", "), region)
+	watch := c.watch(region)
+	defer watch.Stop()
 	var seen []Image
 	var failed error
-	err := job.again(ctx, "the image to be available", func() error {
+	err := c.again(ctx, watch, what, func() error {
 		// What else fails has been tried again by the SDK, and ends the waiting.
 		seen, failed = c.ByID(ctx, region, ids, owners)
 		if failed == nil && slices.ContainsFunc(seen, pending) {
@@ -71,13 +75,12 @@ func (c *Client) Settled(ctx context.Context, region string, ids, owners []strin
 		return nil, failed
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find %s in %s: %w\n\nWait until it is available, and run it again", strings.Join(ids, ", "),
-			region, err)
+		return nil, fmt.Errorf("%s: %w\n\nWait until it is available, and run it again", what, err)
 	}
 	return seen, nil
 }
 
-// Get answers one image of any owner, in any state.
+// Get returns one image of any owner, in any state.
 func (c *Client) Get(ctx context.Context, region, id string) (Image, error) {
 	images, err := c.byIDAlone(ctx, region, []string{id})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
 
 // Options change how a [Client] asks. The zero value is fine.
@@ -26,13 +26,14 @@ type Options struct {
 	MaxRetries int
 	// AttemptTimeout limits one request with its answer; the SDK itself waits for ever. 0: 30 seconds.
 	AttemptTimeout time.Duration
-	// Notify, where set, is told in words what is waited for: after 2 seconds, then about every 5.
+	// Notify, if set, is told in words what is waited for: after 2 seconds, then every 5.
 	// It may be called from several goroutines.
 	Notify func(string)
 }
 
-// ec2API is what this package needs of EC2 in one region. The fields are method values and not an
-// interface on purpose: an interface would make the linker keep all operations of *ec2.Client.
+// ec2API is what this package needs of EC2 in one region. The fields are method values, and pages are
+// read without the SDK's paginator, because an interface would make the linker keep all operations of
+// *ec2.Client.
 type ec2API struct {
 	describeImages func(context.Context, *ec2.DescribeImagesInput, ...func(*ec2.Options)) (
 		*ec2.DescribeImagesOutput, error)
@@ -44,10 +45,7 @@ type ec2API struct {
 type Client struct {
 	open   func(region string) ec2API
 	notify func(string)
-
-	now    func() time.Time
-	random func() float64
-	wait   func(context.Context, time.Duration) error
+	pace   retry.Pace
 
 	mu      sync.Mutex
 	regions map[string]ec2API
@@ -59,15 +57,10 @@ func New(cfg aws.Config, opts Options) *Client {
 	if opts.AttemptTimeout <= 0 {
 		opts.AttemptTimeout = 30 * time.Second
 	}
-	if opts.Notify == nil {
-		opts.Notify = func(string) {}
-	}
 	return &Client{
 		open:    func(region string) ec2API { return open(cfg.Copy(), region, opts) },
 		notify:  opts.Notify,
-		now:     time.Now,
-		random:  rand.Float64,
-		wait:    wait,
+		pace:    retry.Pace{First: 250 * time.Millisecond, Most: 5 * time.Second},
 		regions: map[string]ec2API{},
 	}
 }
@@ -127,16 +120,18 @@ func (e *attemptError) Error() string {
 
 func (e *attemptError) RetryableError() bool { return true }
 
-// wait sleeps, and stops when ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+// watch begins to report what is waited for in a region.
+func (c *Client) watch(region string) *retry.Watch {
+	return retry.NewWatch(c.notify, "no answer yet from EC2 in "+region)
+}
+
+// again runs fn until it succeeds, fails for good, or ctx ends. what is what fn does, in words.
+func (c *Client) again(
+	ctx context.Context, watch *retry.Watch, what string, fn func() error,
+) error {
+	return c.pace.Until(ctx, watch, fn, func(err error) (string, bool) {
+		return what + ": " + briefly(err), retryable(err)
+	})
 }
 
 // EachRegion runs fn once for each region, at most limit at a time, and waits for all. An error in

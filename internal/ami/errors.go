@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/smithy-go"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 )
 
 const (
@@ -31,26 +31,6 @@ type goneError struct {
 func (e *goneError) Error() string { return e.err.Error() }
 func (e *goneError) Unwrap() error { return e.err }
 
-// timeoutError is the end of the time, with the last thing that went wrong.
-type timeoutError struct {
-	took  time.Duration
-	last  error
-	cause error
-}
-
-func (e *timeoutError) Error() string { return fmt.Sprintf("gave up after %s: %v", e.took, e.last) }
-
-// Unwrap lets errors.Is see both why it ended and what was wrong.
-func (e *timeoutError) Unwrap() []error { return []error{e.last, e.cause} }
-
-func errorCode(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
 func isGone(code string) bool {
 	return code == "InvalidAMIID.NotFound" || code == "InvalidAMIID.Malformed" ||
 		code == "InvalidAMIID.Unavailable"
@@ -59,7 +39,7 @@ func isGone(code string) bool {
 // retryable says whether the same request may succeed later: what is new is not known everywhere
 // yet (Amazon EC2 API Reference, "Eventual consistency"), throttling, server and network errors.
 func retryable(err error) bool {
-	switch code := errorCode(err); code {
+	switch code := awserror.Code(err); code {
 	case "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound",
 		"RequestLimitExceeded", "Unavailable", "ServiceUnavailable", "InternalError", "InternalFailure":
 		return true
@@ -82,29 +62,19 @@ func explain(err error, region, action string) error {
 	if errors.As(err, &dns) && dns.IsNotFound {
 		return fmt.Errorf("%w\n\nThere is no such address: does the region %q exist?", err, region)
 	}
-	code := errorCode(err)
-	switch code {
-	case "UnauthorizedOperation", "AccessDenied", "AccessDeniedException":
-		return fmt.Errorf("%s is not allowed: %w\n\nThe credentials need %s in %s. Also a policy of the "+
-			"organization can refuse it", action, err, action, region)
-	case "AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException":
-		return fmt.Errorf("%w\n\nThe region %s is not enabled for this account or does not exist, or the "+
-			"credentials are not valid there", err, region)
-	case "OptInRequired":
-		return fmt.Errorf("%w\n\nThe region %s is not enabled for this account or does not exist", err, region)
-	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
-		return fmt.Errorf("%w\n\nThe credentials have expired (or the clock of this machine is wrong). "+
-			"Get new ones and run the build again", err)
-	case "TagPolicyViolation":
-		return fmt.Errorf("%w\n\nA tag policy of the organization refuses the tags. Change the tags, or the "+
-			"policy", err)
+	advice := awserror.OfRequest(err, action, region)
+	if advice == "" {
+		return err
 	}
-	return err
+	if awserror.Denied(err) {
+		err = fmt.Errorf("%s is not allowed: %w", action, err)
+	}
+	return fmt.Errorf("%w\n\n%s", err, advice)
 }
 
 // briefly is an error for a line of progress: the code of EC2 where there is one.
 func briefly(err error) string {
-	if code := errorCode(err); code != "" {
+	if code := awserror.Code(err); code != "" {
 		return code
 	}
 	return err.Error()

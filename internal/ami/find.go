@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
@@ -130,7 +131,7 @@ func (c *Client) byIDAlone(
 		IncludeDeprecated: aws.Bool(true),
 		IncludeDisabled:   aws.Bool(true),
 	}, opts...)
-	if code := errorCode(err); isGone(code) {
+	if code := awserror.Code(err); isGone(code) {
 		return nil, &goneError{code: code, err: err}
 	}
 	if err != nil {

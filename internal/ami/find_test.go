@@ -171,20 +171,24 @@ func TestClient_find_samePageForEver(t *testing.T) {
 }
 
 func TestClient_find_retries(t *testing.T) {
-	c, _ := scriptWith(t, Options{MaxRetries: 2, AttemptTimeout: 100 * time.Millisecond},
-		amitest.Step{Hang: true}, amitest.Refuse(503, "Unavailable", "later"), amitest.Step{Body: amitest.Page("", amitest.Image{ID: idA})})
-	got, err := c.ByID(t.Context(), "eu-west-1", []string{idA}, nil)
-	if err != nil || len(got) != 1 {
-		t.Errorf("got %v, %v; want one image after a request without an answer and a 503", got, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := scriptWith(t, Options{MaxRetries: 2, AttemptTimeout: 100 * time.Millisecond},
+			amitest.Step{Hang: true}, amitest.Refuse(503, "Unavailable", "later"), amitest.Step{Body: amitest.Page("", amitest.Image{ID: idA})})
+		got, err := c.ByID(t.Context(), "eu-west-1", []string{idA}, nil)
+		if err != nil || len(got) != 1 {
+			t.Errorf("got %v, %v; want one image after a request without an answer and a 503", got, err)
+		}
+	})
 }
 
 func TestClient_find_hangs(t *testing.T) {
-	c, _ := scriptWith(t, Options{AttemptTimeout: 50 * time.Millisecond}, amitest.Step{Hang: true})
-	_, err := c.ByID(t.Context(), "eu-west-1", []string{idA}, nil)
-	if err == nil || !strings.Contains(err.Error(), "no answer within 50ms") {
-		t.Errorf("got %v, want that there was no answer", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := scriptWith(t, Options{AttemptTimeout: 50 * time.Millisecond}, amitest.Step{Hang: true})
+		_, err := c.ByID(t.Context(), "eu-west-1", []string{idA}, nil)
+		if err == nil || !strings.Contains(err.Error(), "no answer within 50ms") {
+			t.Errorf("got %v, want that there was no answer", err)
+		}
+	})
 }
 
 func TestClient_Explain(t *testing.T) {
@@ -262,17 +266,19 @@ func TestClient_Await(t *testing.T) {
 	both := map[string]string{"Action": "DescribeImages", "ImageId.1": idA, "ImageId.2": idB, "ImageId.3": ""}
 	lost := amitest.Refuse(400, "InvalidAMIID.NotFound", "no")
 	lost.Want = both
-	c, cl := script(t, lost, amitest.Step{Want: both, Body: amitest.Page("", amitest.Image{ID: idB})},
-		amitest.Step{Want: both, Body: amitest.Page("", amitest.Image{ID: idB}, amitest.Image{ID: idA, Snapshots: []string{"snap-1"}})})
-	got, err := c.Await(t.Context(), "eu-west-1", []string{idB, idA, idB})
-	if err != nil || len(got) != 2 {
-		t.Errorf("got %v, %v; want both images", got, err)
-	}
-	if len(cl.waits) != 2 {
-		t.Errorf("it waited %v, want twice", cl.waits)
-	}
-	c, _ = script(t, amitest.Refuse(403, "UnauthorizedOperation", "no"))
-	_, err = c.Await(t.Context(), "eu-west-1", []string{idA})
+	synctest.Test(t, func(t *testing.T) {
+		c, log := script(t, lost, amitest.Step{Want: both, Body: amitest.Page("", amitest.Image{ID: idB})},
+			amitest.Step{Want: both, Body: amitest.Page("", amitest.Image{ID: idB}, amitest.Image{ID: idA, Snapshots: []string{"snap-1"}})})
+		got, err := c.Await(t.Context(), "eu-west-1", []string{idB, idA, idB})
+		if err != nil || len(got) != 2 {
+			t.Errorf("got %v, %v; want both images", got, err)
+		}
+		if len(log.waits) != 2 {
+			t.Errorf("it waited %v, want twice", log.waits)
+		}
+	})
+	c, _ := script(t, amitest.Refuse(403, "UnauthorizedOperation", "no"))
+	_, err := c.Await(t.Context(), "eu-west-1", []string{idA})
 	if err == nil || !strings.Contains(err.Error(), "ec2:DescribeImages is not allowed") {
 		t.Errorf("got %v, want a refusal at once", err)
 	}

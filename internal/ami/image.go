@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,7 +39,6 @@ type Image struct {
 	Tags map[string]string
 	// Snapshots are the ids of the snapshots behind the image's volumes, in the order of EC2.
 	Snapshots []string
-	Public    bool
 }
 
 func fromEC2(region string, in types.Image) Image {
@@ -53,7 +53,6 @@ func fromEC2(region string, in types.Image) Image {
 		CreatedAt:    parseTime(in.CreationDate),
 		DeprecatedAt: parseTime(in.DeprecationTime),
 		Tags:         make(map[string]string, len(in.Tags)),
-		Public:       aws.ToBool(in.Public),
 	}
 	if in.StateReason != nil {
 		img.StateReason = cmp.Or(aws.ToString(in.StateReason.Message), aws.ToString(in.StateReason.Code))
@@ -139,4 +138,15 @@ func Problem(img Image) string {
 func RevokedReason(img Image) (string, bool) {
 	reason, ok := img.Tags[tags.Revoked]
 	return reason, ok
+}
+
+// Architecture is EC2's word for an architecture that may be given in another: "amd64" is "x86_64".
+func Architecture(s string) string {
+	switch strings.ToLower(s) {
+	case "amd64", "x86-64", "x86_64":
+		return "x86_64"
+	case "aarch64", "arm64":
+		return "arm64"
+	}
+	return s
 }

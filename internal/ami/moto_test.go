@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
 
 // startMoto starts the AWS emulator and answers its URL. Without it the test is skipped, but not
@@ -54,7 +56,7 @@ func startMoto(t *testing.T) string {
 			resp.Body.Close()
 			return "http://" + addr
 		}
-		if wait(ctx, 50*time.Millisecond) != nil {
+		if (retry.Pace{First: 50 * time.Millisecond, Most: 50 * time.Millisecond}).Wait(ctx, 1) != nil {
 			t.Fatalf("moto_server does not answer: %v", err)
 		}
 	}

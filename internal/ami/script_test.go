@@ -3,7 +3,7 @@
 package ami
 
 import (
-	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -13,25 +13,40 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
 )
 
-// script starts an EC2, and a client whose waits take no time but move its clock.
-func script(t *testing.T, steps ...amitest.Step) (*Client, *clock) {
+// script returns a client of an EC2 that is reached without a network, as [synctest] needs it, and
+// what the client waited and said. Each wait takes the whole of its limit.
+func script(t *testing.T, steps ...amitest.Step) (*Client, *record) {
 	t.Helper()
 	return scriptWith(t, Options{}, steps...)
 }
 
-func scriptWith(t *testing.T, opts Options, steps ...amitest.Step) (*Client, *clock) {
+func scriptWith(t *testing.T, opts Options, steps ...amitest.Step) (*Client, *record) {
 	t.Helper()
-	isolate(t)
-	server := amitest.Start(t, map[string][]amitest.Step{amitest.Anywhere: steps})
-	cl := &clock{now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
-	opts.Endpoint = server.URL
-	opts.Notify = cl.note
+	server := amitest.New(map[string][]amitest.Step{amitest.Anywhere: steps})
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Errorf("the script of EC2: %v", err)
+		}
+	})
+	seen := &record{}
+	opts.Endpoint = "http://ec2.example.com"
+	opts.Notify = func(text string) { seen.notes = append(seen.notes, text) }
 	c := New(aws.Config{
 		Credentials:      credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+		HTTPClient:       &http.Client{Transport: server},
 		RetryMaxAttempts: 1,
 	}, opts)
-	c.now, c.wait, c.random = cl.read, cl.wait, func() float64 { return 1 }
-	return c, cl
+	c.pace.Rand = func(limit time.Duration) time.Duration {
+		seen.waits = append(seen.waits, limit)
+		return limit
+	}
+	return c, seen
+}
+
+// record is what a client waited and said.
+type record struct {
+	waits []time.Duration
+	notes []string
 }
 
 // isolate makes the AWS SDK independent of the environment of the tests.
@@ -44,27 +59,4 @@ func isolate(t *testing.T) {
 	} {
 		t.Setenv(key, value)
 	}
-}
-
-// clock is the time of a test: waiting moves it.
-type clock struct {
-	now   time.Time
-	waits []time.Duration
-	notes []string
-	// limit ends the waiting as a deadline of the context would.
-	limit time.Duration
-	spent time.Duration
-}
-
-func (c *clock) read() time.Time  { return c.now }
-func (c *clock) note(text string) { c.notes = append(c.notes, text) }
-
-func (c *clock) wait(ctx context.Context, d time.Duration) error {
-	if c.limit > 0 && c.spent+d > c.limit {
-		return context.DeadlineExceeded
-	}
-	c.spent += d
-	c.now = c.now.Add(d)
-	c.waits = append(c.waits, d)
-	return ctx.Err()
 }

@@ -15,7 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
@@ -24,23 +26,18 @@ import (
 var ErrNotVisible = errors.New("tags are written, but not visible yet")
 
 const (
-	// tagTimeout is the time for [Client.Tag] where its context sets none. AWS support has advised
+	// tagTimeout is the time for [Client.Tag] if its context sets none. AWS support has advised
 	// users of Packer to allow for up to 2.5 minutes until a new AMI can be tagged.
 	tagTimeout = 5 * time.Minute
 	// tagBatch is the most resources of one request (Amazon EC2 API Reference, "CreateTags").
 	tagBatch = 1000
-
-	firstDelay = 250 * time.Millisecond
-	maxDelay   = 5 * time.Second
-	quietTime  = 2 * time.Second
-	noteEvery  = 4 * time.Second // and the back-off of up to 5: about every 5
 )
 
-// Tag puts the tags on AMIs and snapshots of a region, and answers when they are visible on the
+// Tag puts the tags on AMIs and snapshots of a region, and returns when they are visible on the
 // AMIs. Images that have them already are left alone; snapshots are neither looked at nor read back.
 // A new AMI may be unknown to EC2 for minutes and requests may be throttled, so it tries again
 // until ctx ends (or 5 minutes when ctx has no deadline), not a number of times. known are images that
-// were looked up just now, as by [Client.Await]: where these are all, they are not looked up again.
+// were looked up just now, as by [Client.Await]: if these are all, they are not looked up again.
 func (c *Client) Tag(
 	ctx context.Context, region string, ids []string, tags map[string]string, known ...Image,
 ) error {
@@ -52,7 +49,7 @@ func (c *Client) Tag(
 		ctx, cancel = context.WithTimeout(ctx, tagTimeout)
 		defer cancel()
 	}
-	job := &tagging{client: c, region: region, tags: tags, known: known, begun: c.now()}
+	job := &tagging{client: c, region: region, tags: tags, known: known}
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		switch {
 		case manifest.IsAMI(id):
@@ -63,9 +60,11 @@ func (c *Client) Tag(
 			return fmt.Errorf("tag %q in %s: not the id of an AMI or a snapshot", id, region)
 		}
 	}
+	job.name = strings.Join(slices.Concat(job.images, job.snapshots), ", ") + " in " + region
+	job.watch = c.watch(region)
+	defer job.watch.Stop()
 	if err := job.run(ctx); err != nil {
-		all := append(slices.Clone(job.images), job.snapshots...)
-		return fmt.Errorf("tag %s in %s: %w", strings.Join(all, ", "), region, err)
+		return fmt.Errorf("tag %s: %w", job.name, err)
 	}
 	return nil
 }
@@ -78,9 +77,9 @@ type tagging struct {
 	images    []string
 	snapshots []string
 	known     []Image
-
-	begun time.Time
-	noted time.Time
+	// name is the full address of the images and snapshots.
+	name  string
+	watch *retry.Watch
 }
 
 func (t *tagging) run(ctx context.Context) error {
@@ -96,7 +95,9 @@ func (t *tagging) run(ctx context.Context) error {
 		return err
 	}
 	for some := range slices.Chunk(slices.Concat(bare, t.snapshots), tagBatch) {
-		err := t.again(ctx, "EC2 to take the tags", func() error { return t.create(ctx, api, some) })
+		err := t.client.again(ctx, t.watch, "tag "+t.name, func() error {
+			return t.create(ctx, api, some)
+		})
 		if err != nil {
 			return t.refusal(err, seen)
 		}
@@ -104,7 +105,7 @@ func (t *tagging) run(ctx context.Context) error {
 	if len(bare) == 0 {
 		return nil
 	}
-	err = t.again(ctx, "the tags to be visible", func() error {
+	err = t.client.again(ctx, t.watch, "read the tags of "+t.name, func() error {
 		missing, _, err := t.look(ctx)
 		if err == nil && len(missing) > 0 {
 			return errNotYet
@@ -160,52 +161,12 @@ func (t *tagging) create(ctx context.Context, api ec2API, ids []string) error {
 	return err
 }
 
-// noRetries turns off those of the SDK, which are counted and say nothing: again does neither.
+// noRetries turns off the retries of the SDK, which are limited in number and report nothing.
 func noRetries(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
-
-// again runs fn until it succeeds, fails for good, or ctx ends. It waits with full jitter.
-func (t *tagging) again(ctx context.Context, what string, fn func() error) error {
-	var last error
-	for delay := firstDelay; ; delay = min(2*delay, maxDelay) {
-		err := fn()
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() == nil && !retryable(err):
-			return err
-		case ctx.Err() == nil:
-			last = err
-			t.note(what, err)
-			pause := time.Duration(t.client.random() * float64(delay))
-			if t.client.wait(ctx, pause) == nil {
-				continue
-			}
-		case last == nil:
-			// A request that ctx cut off says less than the answer before it, if there was one.
-			last = err
-		}
-		took := t.client.now().Sub(t.begun).Round(time.Second)
-		return &timeoutError{took: took, last: last, cause: context.Cause(ctx)}
-	}
-}
-
-func (t *tagging) note(what string, err error) {
-	now := t.client.now()
-	if now.Sub(t.begun) < quietTime || now.Sub(t.noted) < noteEvery {
-		return
-	}
-	t.noted = now
-	of := t.images
-	if len(of) == 0 {
-		of = t.snapshots
-	}
-	t.client.notify(fmt.Sprintf("waiting for %s on %s in %s for %s: %s", what,
-		strings.Join(of, ", "), t.region, now.Sub(t.begun).Round(time.Second), briefly(err)))
-}
 
 // refusal turns an error of CreateTags into words. seen are the images as they were before.
 func (t *tagging) refusal(err error, seen []Image) error {
-	if errorCode(err) != "TagLimitExceeded" {
+	if awserror.Code(err) != "TagLimitExceeded" {
 		return explain(err, t.region, tagAction)
 	}
 	for _, img := range seen {

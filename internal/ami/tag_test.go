@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -78,10 +79,12 @@ func TestClient_Tag(t *testing.T) {
 			if tt.ids == nil {
 				tt.ids = []string{idA}
 			}
-			c, _ := script(t, tt.steps...)
-			if err := c.Tag(t.Context(), "eu-west-1", tt.ids, wanted); err != nil {
-				t.Error(err)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				c, _ := script(t, tt.steps...)
+				if err := c.Tag(t.Context(), "eu-west-1", tt.ids, wanted); err != nil {
+					t.Error(err)
+				}
+			})
 		})
 	}
 }
@@ -123,85 +126,89 @@ func TestClient_Tag_refused(t *testing.T) {
 			if tt.ids == nil {
 				tt.ids = []string{idA}
 			}
-			c, _ := script(t, tt.steps...)
-			err := c.Tag(t.Context(), "eu-west-1", tt.ids, wanted)
-			for _, want := range tt.want {
-				if err == nil || !strings.Contains(err.Error(), want) {
-					t.Errorf("got %v\nwant %q in it", err, want)
+			synctest.Test(t, func(t *testing.T) {
+				c, _ := script(t, tt.steps...)
+				err := c.Tag(t.Context(), "eu-west-1", tt.ids, wanted)
+				for _, want := range tt.want {
+					if err == nil || !strings.Contains(err.Error(), want) {
+						t.Errorf("got %v\nwant %q in it", err, want)
+					}
 				}
-			}
-			if errors.Is(err, ErrNotVisible) {
-				t.Errorf("a refusal counts as written: %v", err)
-			}
+				if errors.Is(err, ErrNotVisible) {
+					t.Errorf("a refusal counts as written: %v", err)
+				}
+			})
 		})
 	}
 }
 
 func TestClient_Tag_deadline(t *testing.T) {
-	// With the whole of each back-off it asks after 0, 0.25, 0.75, 1.75, 3.75 and 7.75 s; 12.75 is too late.
-	busy := amitest.Refuse(503, "RequestLimitExceeded", "too many").On("CreateTags")
-	c, cl := scriptWith(t, Options{MaxRetries: 3}, append([]amitest.Step{look()}, again(6, busy)...)...)
-	cl.limit = 10 * time.Second
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	err := c.Tag(ctx, "eu-west-1", []string{idA}, wanted)
-	if err == nil || !strings.Contains(err.Error(), "gave up after 8s: ") ||
-		!strings.Contains(err.Error(), "RequestLimitExceeded: too many") {
-		t.Errorf("got %v, want how long it took and the last error", err)
-	}
-	if errors.Is(err, ErrNotVisible) {
-		t.Errorf("got %v, but nothing was written", err)
-	}
-	want := []time.Duration{
-		250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
-	if diff := cmp.Diff(want, cl.waits); diff != "" {
-		t.Error(diff)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		// With the whole of each back-off it asks after 0, 0.25, 0.75, 1.75, 3.75 and 7.75 s.
+		busy := amitest.Refuse(503, "RequestLimitExceeded", "too many").On("CreateTags")
+		c, log := scriptWith(t, Options{MaxRetries: 3}, append([]amitest.Step{look()}, again(6, busy)...)...)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		err := c.Tag(ctx, "eu-west-1", []string{idA}, wanted)
+		if err == nil || !strings.Contains(err.Error(), "gave up after 10s: ") ||
+			!strings.Contains(err.Error(), "RequestLimitExceeded: too many") {
+			t.Errorf("got %v, want how long it took and the last error", err)
+		}
+		if errors.Is(err, ErrNotVisible) {
+			t.Errorf("got %v, but nothing was written", err)
+		}
+		want := []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second,
+			2 * time.Second, 4 * time.Second, 5 * time.Second}
+		if diff := cmp.Diff(want, log.waits); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestClient_Tag_cutOff(t *testing.T) {
-	c, _ := script(t,
-		look(), amitest.Refuse(400, "InvalidAMIID.NotFound", "no such image").On("CreateTags"), amitest.Step{Hang: true})
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	err := c.Tag(ctx, "eu-west-1", []string{idA}, wanted)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no such image") {
-		t.Errorf("got %v, want the deadline and the last answer of EC2", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := script(t, look(),
+			amitest.Refuse(400, "InvalidAMIID.NotFound", "no such image").On("CreateTags"),
+			amitest.Step{Hang: true})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := c.Tag(ctx, "eu-west-1", []string{idA}, wanted)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no such image") {
+			t.Errorf("got %v, want the deadline and the last answer of EC2", err)
+		}
+	})
 }
 
 func TestClient_Tag_neverVisible(t *testing.T) {
-	c, cl := script(t, look(), write(idA), look(), look())
-	ctx, cancel := context.WithCancel(t.Context())
-	c.wait = func(ctx context.Context, d time.Duration) error {
-		if len(cl.waits) == 1 {
-			cancel()
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := script(t, look(), write(idA), look(), look())
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(500*time.Millisecond, cancel)
+		err := c.Tag(ctx, "eu-west-1", []string{idA}, wanted)
+		if !errors.Is(err, ErrNotVisible) || !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want ErrNotVisible and why it ended", err)
 		}
-		return cl.wait(ctx, d)
-	}
-	err := c.Tag(ctx, "eu-west-1", []string{idA}, wanted)
-	if !errors.Is(err, ErrNotVisible) || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want ErrNotVisible and why it ended", err)
-	}
+	})
 }
 
 func TestClient_Tag_notes(t *testing.T) {
-	lost := amitest.Refuse(400, "InvalidAMIID.NotFound", "no such image").On("CreateTags")
-	steps := append([]amitest.Step{look()}, again(8, lost)...)
-	c, _ := script(t, append(steps, write(idA), look(amitest.Image{ID: idA, Tags: wanted}))...)
-	cl := &clock{now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
-	c.now, c.wait, c.notify = cl.read, cl.wait, cl.note
-	if err := c.Tag(t.Context(), "eu-west-1", []string{idA}, wanted); err != nil {
-		t.Fatal(err)
-	}
-	// It asks after 0, 0.25, 0.75, 1.75, 3.75, 7.75, 12.75 and 17.75 s.
-	var want []string
-	for _, s := range []string{"4s", "8s", "13s", "18s"} {
-		want = append(want, "waiting for EC2 to take the tags on "+idA+" in eu-west-1 for "+s+": InvalidAMIID.NotFound")
-	}
-	if diff := cmp.Diff(want, cl.notes); diff != "" {
-		t.Error(diff)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		lost := amitest.Refuse(400, "InvalidAMIID.NotFound", "no such image").On("CreateTags")
+		steps := append([]amitest.Step{look()}, again(8, lost)...)
+		c, log := script(t, append(steps, write(idA), look(amitest.Image{ID: idA, Tags: wanted}))...)
+		if err := c.Tag(t.Context(), "eu-west-1", []string{idA}, wanted); err != nil {
+			t.Fatal(err)
+		}
+		// It asks after 0, 0.25, 0.75, 1.75, 3.75, 7.75, 12.75, 17.75 and 22.75 s.
+		var want []string
+		for _, s := range []string{"2s", "7s", "12s", "17s", "22s"} {
+			want = append(want,
+				"still trying after "+s+": tag "+idA+" in eu-west-1: InvalidAMIID.NotFound")
+		}
+		if diff := cmp.Diff(want, log.notes); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestRetryable(t *testing.T) {

@@ -12,11 +12,14 @@ import (
 // MaxName is the longest name of an image or channel, in characters.
 const MaxName = 128
 
+// maxRegion is the longest name of a region: that of a label in a host name.
+const maxRegion = 63
+
 // Packer starts the plugin many times for one build, and each start compiles these. Lengths are
 // compared separately, because they are what costs most in a pattern.
 var (
 	namePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
-	regionPattern = regexp.MustCompile(`^[a-z][a-z]+(-[a-z]+)+-[0-9]+$`)
+	regionPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	sourcePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 )
 
@@ -59,8 +62,9 @@ func IsAMI(s string) bool {
 	return named && len(digits) >= 8 && len(digits) <= 17 && isHex(digits)
 }
 
-// IsRegion reports whether s has the form of a region's name. Only AWS knows whether it exists.
-func IsRegion(s string) bool { return regionPattern.MatchString(s) }
+// IsRegion reports whether s has the form of a region's name, which becomes part of a host name. Only
+// AWS knows which of its own exist; other stores and emulators have names such as "local" or "nyc3".
+func IsRegion(s string) bool { return len(s) <= maxRegion && regionPattern.MatchString(s) }
 
 // ImagesFromID reads the AMIs from the id of an artifact as the Amazon plugin writes it,
 // "region:ami-…" joined by commas. It returns nil for an id of any other form.

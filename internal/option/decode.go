@@ -10,18 +10,16 @@ import (
 
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 	"github.com/mitchellh/mapstructure"
-
-	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
 // unknownDuration stands for a duration that Packer does not know yet, and invalidDuration for a text
-// that is none: the check of the options reports it, with all else that is wrong.
+// that is not a duration. [Checker.Duration] reports it, together with all other errors.
 const (
 	unknownDuration = time.Duration(math.MinInt64)
 	invalidDuration = unknownDuration + 1
 )
 
-// Decode reads the options of a component, as they are: nothing in them is a template of its own.
+// Decode reads the options of a component as they are: nothing in them is a template itself.
 func Decode(target any, raws ...any) error {
 	err := config.Decode(target, &config.DecodeOpts{
 		DecodeHooks: append([]mapstructure.DecodeHookFunc{decodeDuration}, config.DefaultDecodeHookFuncs...),
@@ -32,26 +30,18 @@ func Decode(target any, raws ...any) error {
 	return nil
 }
 
-// decodeDuration lets a duration pass that is not known yet, or is none. Without it, "packer validate"
+// decodeDuration lets a duration pass that is not known yet or invalid. Without it, "packer validate"
 // would refuse one that comes from a data source, and a bad one would hide all other errors.
 func decodeDuration(_, to reflect.Type, value any) (any, error) {
 	text, isText := value.(string)
 	if !isText || to != reflect.TypeFor[time.Duration]() {
 		return value, nil
 	}
-	if text == record.Unknown {
+	if text == Unknown {
 		return unknownDuration, nil
 	}
 	if duration, err := time.ParseDuration(text); err == nil {
 		return duration, nil
 	}
 	return invalidDuration, nil
-}
-
-// Duration is what [Known] needs to see of a duration.
-func Duration(value time.Duration) []string {
-	if value == unknownDuration {
-		return []string{record.Unknown}
-	}
-	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"testing"
 	"time"
-
-	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
 func TestDecodeDuration(t *testing.T) {
@@ -16,7 +14,8 @@ func TestDecodeDuration(t *testing.T) {
 		to       reflect.Type
 		in, want any
 	}{
-		{duration, record.Unknown, unknownDuration}, {duration, "5m", 5 * time.Minute}, {duration, "1 day", invalidDuration}, {text, record.Unknown, record.Unknown}, {duration, 7, 7},
+		{duration, Unknown, unknownDuration}, {duration, "5m", 5 * time.Minute},
+		{duration, "1 day", invalidDuration}, {text, Unknown, Unknown}, {duration, 7, 7},
 	} {
 		if got, err := decodeDuration(nil, tt.to, tt.in); got != tt.want || err != nil {
 			t.Errorf("got %v, %v, want %v", got, err, tt.want)

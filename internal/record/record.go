@@ -8,16 +8,10 @@ package record
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
-
-// Unknown is what Packer passes to a plugin for a value that is not known yet.
-const Unknown = "<unknown>"
-
-// IsUnknown reports whether a value, or a part of it, is not known yet.
-func IsUnknown(value string) bool { return strings.Contains(value, Unknown) }
 
 // Record is what data "chain-image" found out about one image.
 type Record struct {
@@ -54,7 +48,7 @@ func Decode(text string) (Record, error) {
 	switch text {
 	case "":
 		return r, errors.New("record is required" + remedy)
-	case Unknown:
+	case option.Unknown:
 		return r, errors.New("record is not known" + remedy)
 	}
 	if err := decode(text, &r); err != nil {
@@ -67,7 +61,7 @@ const remedy = "\n\nSet record = data.chain-image.NAME.record."
 
 // Check is the rule of the option "record". A value that is not known yet passes.
 func Check(text string) error {
-	if text == Unknown {
+	if text == option.Unknown {
 		return nil
 	}
 	_, err := Decode(text)
@@ -102,7 +96,7 @@ func EncodeParent(p manifest.Parent) (string, error) {
 // DecodeParent reads one element of the option "parents".
 func DecodeParent(text string) (manifest.Parent, error) {
 	var p manifest.Parent
-	if text == Unknown {
+	if text == option.Unknown {
 		return p, errors.New("is not known")
 	}
 	if err := manifest.Decode([]byte(text), &p); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
 const ami1 = "ami-0a1b2c3d4e5f60718"
@@ -60,7 +61,7 @@ func TestRecord_roundTrip(t *testing.T) {
 func TestDecode_errors(t *testing.T) {
 	not := func(why string) string { return `record is not one of data "chain-image": ` + why + remedy }
 	for name, tt := range map[string]struct{ in, want string }{
-		"unknown":     {Unknown, "record is not known" + remedy},
+		"unknown":     {option.Unknown, "record is not known" + remedy},
 		"empty":       {"", "record is required" + remedy},
 		"list":        {"[]", not("corrupt: not a JSON object")},
 		"cut short":   {`{"schema":1`, not(`corrupt: unexpected EOF after offset 11`)},
@@ -93,7 +94,7 @@ func TestDecodeParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct{ in, want string }{
-		"unknown":  {Unknown, "is not known"},
+		"unknown":  {option.Unknown, "is not known"},
 		"an AMI":   {ami1, `is not the ref of a data "chain": corrupt: not a JSON object`},
 		"image":    {`{"image":"A"}`, `is not the ref of a data "chain": image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "A"`},
 		"a record": {whole, `is not the ref of a data "chain": identity is missing`},
@@ -112,7 +113,7 @@ func FuzzDecode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{text, text[:len(text)/2], "", Unknown, "{}", `{"schema":1,"image":"app","fingerprint":"` + print1 + `","entries":[null],"tags":null}`} {
+	for _, seed := range []string{text, text[:len(text)/2], "", option.Unknown, "{}", `{"schema":1,"image":"app","fingerprint":"` + print1 + `","entries":[null],"tags":null}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {

@@ -5,53 +5,25 @@ package store
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
 
-// pace is the limit of the wait after the first attempt, and of any wait.
-type pace struct{ first, most time.Duration }
-
-var (
-	// troubled is the pace towards a store that is overloaded or unreachable.
-	troubled = pace{100 * time.Millisecond, 2 * time.Second}
-	// raced is the pace after a lost race: the object is free again at once, so a long wait only leaves it
-	// alone, and no wait at all makes all writers collide again.
-	raced = pace{20 * time.Millisecond, 320 * time.Millisecond}
-)
-
-// Backoff waits between attempts with full jitter: a random time up to a limit that doubles from
-// 100 ms to 2 s, after a lost race from 20 ms to 320 ms. Its zero value is ready to use.
+// Backoff waits between attempts: up to 2 seconds if a store is overloaded or unreachable, and only up
+// to 320 ms after a lost race, because the object is free again at once. No wait at all would make all
+// writers collide again. Its zero value is ready to use.
 type Backoff struct {
-	// Rand answers a random time from 0 up to the limit, which is more than 0. Nil: math/rand.
+	// Rand is that of [retry.Pace].
 	Rand func(limit time.Duration) time.Duration
 }
 
-// Wait waits after the attempt of that number, which counts from 1, and which failed with cause. When ctx
-// ends first it stops waiting, and answers the error of ctx.
+// Wait waits after the attempt of that number, which counts from 1, and which failed with cause. When
+// ctx ends first it stops waiting, and returns the error of ctx.
 func (b Backoff) Wait(ctx context.Context, attempt int, cause error) error {
-	random := b.Rand
-	if random == nil {
-		random = rand.N[time.Duration]
-	}
-	p := troubled
+	pace := retry.Pace{First: 100 * time.Millisecond, Most: 2 * time.Second, Rand: b.Rand}
 	if errors.Is(cause, ErrConflict) {
-		p = raced
+		pace.First, pace.Most = 20*time.Millisecond, 320*time.Millisecond
 	}
-	timer := time.NewTimer(random(p.limit(attempt)))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return ctx.Err()
-	}
-}
-
-func (p pace) limit(attempt int) time.Duration {
-	limit := p.first
-	for ; attempt > 1 && limit < p.most; attempt-- {
-		limit *= 2
-	}
-	return min(limit, p.most)
+	return pace.Wait(ctx, attempt)
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
 
 // lastReadTimeout limits the read that finds out, after ctx has ended, whether the last write landed. It is
@@ -44,8 +46,8 @@ func (u Updater) Update(
 	ctx context.Context, key string, first *Object, edit func(current []byte) ([]byte, error),
 ) (body []byte, err error) {
 	t := &try{store: u.Store, key: key, first: first, edit: edit, started: time.Now()}
-	watch := newWatch(u.Store.Address(key), u.Notify)
-	defer watch.stop()
+	watch := retry.NewWatch(u.Notify, "no answer yet from "+u.Store.Address(key))
+	defer watch.Stop()
 	for {
 		body, err := t.once(ctx)
 		var own *editError
@@ -56,7 +58,7 @@ func (u Updater) Update(
 			return nil, own.err
 		case ctx.Err() == nil && passing(err):
 			t.cause = err
-			watch.because(err)
+			watch.Because(err.Error())
 		default:
 			return t.settle(ctx, err)
 		}

@@ -83,13 +83,3 @@ func checkLabels(labels map[string]string) []error {
 	}
 	return errs
 }
-
-// known refuses options whose value never became known.
-func (c *Config) known() error {
-	values := map[string][]string{
-		"channels": c.Channels, "local_manifest": {c.LocalManifest}, "on_failure": {c.OnFailure},
-		"tags": slices.Collect(maps.Values(c.Tags)), "labels": slices.Collect(maps.Values(c.Labels)),
-	}
-	values["publish_timeout"] = option.Duration(c.PublishTimeout)
-	return option.Known(values)
-}

@@ -15,8 +15,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/access"
-	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
 // offline leaves no AWS to ask, whatever the environment is.
@@ -138,31 +137,35 @@ func TestConfigure_channels(t *testing.T) {
 
 // TestConfigure_unknown goes over the options as they are generated, so that a new one is not forgotten:
 // the value that Packer hands over for what it does not know yet passes, and is refused in PostProcess.
-// Those of AWS are refused when AWS is asked, which is package access's to test.
 func TestConfigure_unknown(t *testing.T) {
 	offline(t)
-	shared, flat := reflect.TypeFor[access.FlatConfig](), reflect.TypeFor[FlatConfig]()
+	flat := reflect.TypeFor[FlatConfig]()
 	good, err := newRecord(t.TempDir()).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
+	inBlock := map[string]string{"assume_role": ".role_arn", "registry_access": ".endpoint"}
 	for i := range flat.NumField() {
 		field := flat.Field(i)
 		name := field.Tag.Get("cty")
 		unknown := map[string]any{
-			"*string": record.Unknown, "[]string": []any{record.Unknown}, "map[string]string": map[string]any{"key": record.Unknown},
+			"*string": option.Unknown, "[]string": []any{option.Unknown},
+			"map[string]string":          map[string]any{"key": option.Unknown},
+			"*access.FlatAssumeRole":     map[string]any{"role_arn": option.Unknown},
+			"*access.FlatRegistryAccess": map[string]any{"endpoint": option.Unknown},
 		}[field.Type.String()]
-		if _, isAccess := shared.FieldByName(field.Name); isAccess || unknown == nil || strings.HasPrefix(name, "packer_") {
+		if unknown == nil || strings.HasPrefix(name, "packer_") {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
 			var p PostProcessor
-			raw := map[string]any{"record": good}
+			raw := map[string]any{"access_key": "AKIDEXAMPLE", "secret_key": "hide-this-key",
+				"record": good}
 			raw[name] = unknown
 			if errs := texts(p.Configure(packerSays("file"), raw)); errs != nil {
 				t.Fatalf("refused too early: %q", errs)
 			}
-			want := name + ` is "<unknown>": it refers to a value that is never set`
+			want := name + inBlock[name] + ` is "<unknown>": it refers to a value that is never set`
 			if name == "record" {
 				want = "record is not known"
 			}

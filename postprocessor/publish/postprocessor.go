@@ -65,7 +65,7 @@ func (p *PostProcessor) publish(ctx context.Context, ui packersdk.Ui, source pac
 	if err != nil {
 		return err
 	}
-	if err := p.config.known(); err != nil {
+	if err := option.Known(&p.config, "record"); err != nil {
 		return err
 	}
 	if source == nil {

@@ -55,12 +55,26 @@ type Server struct {
 	strange []error
 }
 
-// Serve starts a server. The keys of steps are regions, or [Anywhere].
+// New makes a server that is reached as the [http.RoundTripper] of a client, without a network, as
+// testing/synctest needs it. The keys of steps are regions, or [Anywhere].
+func New(steps map[string][]Step) *Server { return &Server{steps: steps, next: map[string]int{}} }
+
+// Serve starts a server on the network.
 func Serve(steps map[string][]Step) *Server {
-	s := &Server{steps: steps, next: map[string]int{}}
+	s := New(steps)
 	s.http = httptest.NewServer(s)
 	s.URL = s.http.URL
 	return s
+}
+
+// RoundTrip passes a request to the server within the process.
+func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
+	recorder := httptest.NewRecorder()
+	s.ServeHTTP(recorder, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return recorder.Result(), nil
 }
 
 // Start is [Serve] for a test, which fails when the requests are not those of the script.
@@ -78,7 +92,9 @@ func Start(t testing.TB, steps map[string][]Step) *Server {
 // Close stops the server and answers how the requests differed from the script: those that were not
 // expected, had other parameters, or did not come.
 func (s *Server) Close() error {
-	s.http.Close()
+	if s.http != nil {
+		s.http.Close()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	errs := s.strange

@@ -3,10 +3,12 @@
 package s3store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
@@ -42,6 +44,8 @@ var (
 
 const conditionAdvice = "Without conditional writes two builds that publish at once may lose a manifest. " +
 	"Use another store, or set conditional_writes = \"off\" where only one build publishes at a time."
+
+const credentialAdvice = "Check the profile, the role to assume and the AWS_… environment variables."
 
 // kind is what a request does.
 type kind int
@@ -99,11 +103,11 @@ func (r request) classify(err error) error {
 func (r request) judge(f facts) verdict {
 	switch {
 	case f.expired:
-		return verdict{ErrExpired, "Renew the credentials, then run it again."}
+		return verdict{ErrExpired, awserror.Expired}
 	case f.credentials && f.passing:
 		return verdict{means: store.ErrTransient}
 	case f.credentials:
-		return verdict{ErrCredentials, "Check the profile, the role to assume and the AWS_… environment variables."}
+		return verdict{ErrCredentials, cmp.Or(f.advice, credentialAdvice)}
 	case f.status == 0:
 		return r.judgeSilence(f)
 	case f.cut && r.wroteNothing(f.status):

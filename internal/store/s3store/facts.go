@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 )
 
 // facts are what an error of the SDK says, without its types.
@@ -29,6 +31,8 @@ type facts struct {
 	region string
 	// expired, credentials: it failed over the credentials, at S3 or before.
 	expired, credentials bool
+	// advice is what can be done about the credentials, if that is known.
+	advice string
 	// skewed: the clock of this machine is wrong, which the SDK corrects in the next request.
 	skewed bool
 	// unsent: not one byte of the request reached the store.
@@ -61,6 +65,7 @@ func factsOf(err error) facts {
 		f.expired = true
 	}
 	if f.credentials = failedBefore(err); f.credentials {
+		f.advice = awserror.OfCredentials(err)
 		return f
 	}
 	status, header := answerOf(err)
