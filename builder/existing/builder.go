@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package unchanged is the builder "chain": it hands on an image that exists, as the artifact of a
-// build, so that a run in which nothing is needed ends like one that built.
+// Package existing is the builder "chain": it passes an existing image through as the artifact of a
+// build, so that a run that builds nothing leaves the same state as one that builds.
 package existing
 
 import (

@@ -9,11 +9,11 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/common"
 )
 
-// The `chain` builder hands on an image that exists already, as the artifact of the build. It starts
-// no instance and runs no provisioners; post-processors run as they do on a new image.
+// The `chain` builder passes an existing image through as the artifact of the build. It starts no
+// instance and runs no provisioners; post-processors run as they do on a new image.
 type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
-	// The `record` output of the `chain-image` data source. The builder refuses to run when the
+	// The `record` output of the `chain-image` data source. The builder refuses to run if the
 	// record says that the image has to be built.
 	Record string `mapstructure:"record" required:"true"`
 }

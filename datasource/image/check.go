@@ -21,7 +21,7 @@ const (
 	dirtyInclude = "include"
 )
 
-// prepare sets the defaults and answers everything that is wrong with the options.
+// prepare sets the defaults and returns everything that is wrong with the options.
 func (c *Config) prepare() []error {
 	if c.Dirty == "" {
 		c.Dirty = dirtyError
@@ -48,7 +48,7 @@ func (c *Config) prepare() []error {
 	return append(errs, check.Errors...)
 }
 
-// checkParent is the rule of a parent's ref. Empty ones are of parents that are not there.
+// checkParent is the rule of a parent's ref. An empty one belongs to a parent that does not exist.
 func (c *Config) checkParent(i int) func(string) error {
 	return option.Optional(func(text string) error {
 		if first := slices.Index(c.Parents, text); first < i {

@@ -11,52 +11,52 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 )
 
-// The `chain-image` data source says which image the template builds, and whether it has to be built:
-// it computes a fingerprint from the image's files, inputs and parents, and looks whether an image
-// with that fingerprint is complete and available in every region.
+// The `chain-image` data source describes the image that the template builds, and finds out whether
+// it has to be built. It computes a fingerprint from the image's files, inputs and parents, and
+// looks up whether a complete image with that fingerprint is available in every region.
 type Config struct {
 	access.Config `mapstructure:",squash"`
-	// The name of the image: lower-case letters, digits, `.`, `_` and `-`, up to 128 characters. It is
-	// the image's folder in the registry.
+	// The name of the image: lower-case letters, digits, `.`, `_` and `-`, up to 128 characters. It
+	// is the image's folder in the registry.
 	Image string `mapstructure:"image" required:"true"`
-	// Where builds and refs are kept: `s3://bucket/prefix`, or a local folder as `file:///folder` or a
-	// path such as `"${path.root}/../registry"`.
+	// Where builds and channels are kept: `s3://bucket/prefix`, or a local folder as
+	// `file:///folder` or a path such as `"${path.root}/../registry"`.
 	Registry string `mapstructure:"registry" required:"true"`
-	// The folder that the image is built from, in a git checkout. Its content, as committed, is part of
-	// the fingerprint. Write it as `path.root`.
+	// The folder that the image is built from, in a git checkout. Its content is part of the
+	// fingerprint. Write it as `path.root`.
 	Path string `mapstructure:"path" required:"true"`
-	// More files or folders of the same git checkout that the image is built from, such as shared
+	// More files or folders of the same checkout that the image is built from, such as shared
 	// scripts.
 	ExtraPaths []string `mapstructure:"extra_paths"`
-	// Other things that the image depends on, by name: the values of variables, the id of the AMI that
-	// `data "amazon-ami"` found, the version of a package. They are stored as hashes only, but a short
-	// value can be guessed from its hash: put no secrets here.
+	// Other things that the image depends on, by name: values of variables, the id of the AMI that
+	// `data "amazon-ami"` found, the version of a package. Only hashes of them are stored, but a
+	// short value can be guessed from its hash: put no secrets here.
 	Inputs map[string]string `mapstructure:"inputs"`
-	// The `ref` outputs of the `chain` data sources that resolve the parents. A parent that was built
-	// again makes this image be built again. Empty refs are passed over.
+	// The `ref` outputs of the `chain` data sources that resolve the parents. If a parent is built
+	// again, this image is built again. Empty refs are ignored.
 	Parents []string `mapstructure:"parents"`
-	// The regions in which the AMI must exist: those that the builder makes it in or copies it to.
-	// Default: the one region of the session.
+	// The regions in which the AMI must exist: those in which the builder makes it or to which it
+	// copies it. Default: the region of the session.
 	Regions []string `mapstructure:"regions"`
-	// The sources that make one complete image, such as `["amazon-ebs.amd64", "amazon-ebs.arm64"]`. Another
-	// list builds the image again. Default: any one source is a complete image, and what the last run made
-	// of it counts.
+	// The sources that make one complete image, such as `["amazon-ebs.amd64", "amazon-ebs.arm64"]`.
+	// If the list changes, the image is built again. Default: any one source is a complete image,
+	// and the result of the last run counts.
 	Sources []string `mapstructure:"sources"`
-	// What to do about uncommitted or untracked files under `path` and `extra_paths`: `error`
-	// (default), or `include`, which takes a hash of them into the fingerprint. An image of
-	// uncommitted files moves no channel. Files that Git ignores do not count, nor do the files that
-	// builds leave behind when they are untracked: local manifests, `packer-manifest.json`,
-	// `packer_cache`, and the documents of a `registry` in a folder.
+	// What to do if `path` or `extra_paths` contain uncommitted or untracked files: `error`
+	// (default), or `include`, which makes them part of the fingerprint. An image with uncommitted
+	// files moves no channel. Ignored files do not count, nor do untracked files that a build
+	// leaves behind: the folder `.chain`, `packer-manifest.json`, `packer_cache`, `crash.log`, the
+	// file of `PACKER_LOG_PATH`, and the documents of a `registry` in a folder.
 	Dirty string `mapstructure:"dirty"`
 	// Build the image in any case. Default: false.
 	Force bool `mapstructure:"force"`
-	// Build the image again when it is older than this, as a duration such as `"168h"`. Default: no
-	// limit.
+	// Build the image again if it is older than this duration, such as `"168h"`. Default: no limit.
 	MaxAge time.Duration `mapstructure:"max_age"`
-	// Any text; changing it changes the fingerprint. Stored as a hash only.
+	// Any text. Changing it changes the fingerprint. Only its hash is stored.
 	Salt string `mapstructure:"salt"`
-	// The local manifest, which the post-processor writes. When it says that the image was
-	// built and could not be published, it is published now, and not built again, unless `sources` has
-	// changed or the image was revoked. Default: `manifest-<image>.json` in the folder `path`.
+	// The local manifest, which the post-processor writes. If it says that the image was built and
+	// could not be published, the image is published now instead of being built again, unless
+	// `sources` has changed or the image was revoked. Default: `.chain/manifest-<image>.json` in
+	// the folder `path`.
 	LocalManifest string `mapstructure:"local_manifest"`
 }

@@ -128,7 +128,7 @@ func TestDecide(t *testing.T) {
 		"one of two sources": {
 			config: Config{Sources: []string{"amazon-ebs.app", "amazon-ebs.arm64"}},
 			seen:   existing{manifest: of([]string{"amazon-ebs.arm64", "amazon-ebs.app"}, one.Builds...), regions: eu, images: good},
-			want:   decision{needed: true, reason: "not complete: amazon-ebs.arm64 is not built"},
+			want:   decision{needed: true, reason: "incomplete: amazon-ebs.arm64 not built"},
 		},
 		"older than a week allows": {
 			config: Config{MaxAge: 12 * time.Hour},
@@ -151,6 +151,7 @@ func TestDecide(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			tt.facts.Image = "app"
 			got := decide(tt.config, tt.facts, tt.seen, now)
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(decision{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
 				t.Error(diff)

@@ -122,7 +122,7 @@ func TestExecute_builds(t *testing.T) {
 
 	rec := looked(t, both, "first build of app")
 	publish(t, rec, entry("1", now))
-	rec = looked(t, both, "not complete: file.other is not built")
+	rec = looked(t, both, "incomplete: file.other not built")
 	publish(t, rec, other)
 	rec = looked(t, both, "unchanged")
 	if len(rec.Entries) != 2 {

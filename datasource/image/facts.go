@@ -31,8 +31,8 @@ func identify(ctx context.Context, c Config, getenv func(string) string) (manife
 	if err != nil {
 		return manifest.Facts{}, fmt.Errorf("registry %w", err)
 	}
-	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(c.Image, at.Dir, c.LocalManifest)}
-	checkout, err := git.Inspect(ctx, append([]string{c.Path}, c.ExtraPaths...)...)
+	isLeft := gitrepo.LeftBehind(at.Dir, c.LocalManifest)
+	checkout, err := gitrepo.Inspect(ctx, isLeft, append([]string{c.Path}, c.ExtraPaths...)...)
 	if err != nil {
 		return manifest.Facts{}, err
 	}
@@ -72,13 +72,13 @@ func decodeParents(refs []string) ([]manifest.Parent, error) {
 	return parents, nil
 }
 
-func parts(c Config, checkout gitrepo.Facts, parents []manifest.Parent) fingerprint.Parts {
+func parts(c Config, checkout gitrepo.Checkout, parents []manifest.Parent) fingerprint.Parts {
 	all := fingerprint.Parts{
-		Image: c.Image, TemplateSHA: checkout.Objects[0].SHA, Extra: map[string]string{},
+		Image: c.Image, TemplateSHA: checkout.Objects[0].Content, Extra: map[string]string{},
 		Inputs: c.Inputs, Parents: parents, Salt: c.Salt, DirtyHash: checkout.DirtyHash(),
 	}
 	for _, object := range checkout.Objects[1:] {
-		all.Extra[object.Path] = object.SHA
+		all.Extra[object.Path] = object.Content
 		if object.Executable {
 			all.Extra[object.Path] += " 100755"
 		}
@@ -86,33 +86,35 @@ func parts(c Config, checkout gitrepo.Facts, parents []manifest.Parent) fingerpr
 	return all
 }
 
-func gitOf(facts gitrepo.Facts) manifest.Git {
-	template := facts.Objects[0]
+func gitOf(checkout gitrepo.Checkout) manifest.Git {
+	template := checkout.Objects[0]
+	files := checkout.DirtyFiles()
 	git := manifest.Git{
-		SHA: template.SHA, Commit: facts.Commit, CommitTime: facts.CommitTime, Branch: facts.Branch,
-		Dirty: len(facts.DirtyFiles()) > 0,
+		SHA: template.SHA, Commit: checkout.Commit, CommitTime: checkout.CommitTime,
+		Branch: checkout.Branch, Dirty: len(files) > 0,
 	}
-	// With a clean folder and uncommitted extra files, the folder's object id would name an image that
-	// it does not describe.
-	if !git.Dirty || template.DirtyHash != "" {
-		git.Name = registry.GitName(template.SHA, template.DirtyHash)
+	// The name is of the folder alone. A checkout of the same folder finds the image by it, and must
+	// not get one of extra files that nobody has committed.
+	if len(files) == len(template.Dirty) {
+		git.Name = template.Name()
 	}
 	return git
 }
 
-func clean(facts gitrepo.Facts) error {
-	files := facts.DirtyFiles()
+func clean(checkout gitrepo.Checkout) error {
+	files := checkout.DirtyFiles()
 	if len(files) == 0 {
 		return nil
 	}
-	what, remedy := "are not committed", `Commit them, add them to .gitignore, or set dirty = "include".`
-	if len(facts.Overlooked) > 0 {
+	what, remedy := "are not committed",
+		`Commit them, add them to .gitignore, or set dirty = "include".`
+	if len(checkout.Overlooked) > 0 {
 		what, remedy = what+" or that git was told to overlook", remedy+"\n\n"+lookAgain
 	}
 	var named []string
 	for _, file := range files[:min(len(files), maxNamed)] {
 		line := text.File(file)
-		if flag := facts.Overlooked[file]; flag != "" {
+		if flag := checkout.Overlooked[file]; flag != "" {
 			line += " (" + flag + ")"
 		}
 		named = append(named, line)
@@ -121,5 +123,5 @@ func clean(facts gitrepo.Facts) error {
 	if more := len(files) - maxNamed; more > 0 {
 		list += fmt.Sprintf("\n  and %d more", more)
 	}
-	return fmt.Errorf("path has files in %s that %s:\n\n  %s\n\n%s", facts.Root, what, list, remedy)
+	return fmt.Errorf("path has files in %s that %s:\n\n  %s\n\n%s", checkout.Root, what, list, remedy)
 }

@@ -164,12 +164,58 @@ func TestIdentify_dirty(t *testing.T) {
 
 	include := func(c *Config) { c.Dirty = "include" }
 	dirty := identified(t, include)
-	if !dirty.Git.Dirty || dirty.Fingerprint == clean.Fingerprint || !strings.HasPrefix(dirty.Git.Name, dirty.Git.SHA+"-dirty-") {
+	if !dirty.Git.Dirty || dirty.Fingerprint == clean.Fingerprint || dirty.Git.SHA != clean.Git.SHA {
 		t.Errorf("got %+v", dirty)
 	}
 	write(t, dir, map[string]string{"app/new file": "y"})
 	if identified(t, include).Fingerprint == dirty.Fingerprint {
 		t.Error("the content of uncommitted files does not count")
+	}
+}
+
+// Cause: content had another fingerprint once it was committed, so the same image was built twice.
+func TestIdentify_sameAfterCommit(t *testing.T) {
+	dir := newRepo(t, app)
+	include := func(c *Config) {
+		c.Dirty, c.ExtraPaths = "include", []string{"shared", "shared/tasks.sh"}
+	}
+	write(t, dir, map[string]string{"app/new file": "x", "shared/tasks.sh": "changed"})
+	if err := os.Chmod(filepath.Join(dir, "shared", "tasks.sh"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	before := identified(t, include)
+	git(t, dir, "add", "shared")
+	git(t, dir, "commit", "-q", "-m", "the extra files")
+	folder := identified(t, include)
+	git(t, dir, "add", "app")
+	git(t, dir, "commit", "-q", "-m", "the folder")
+	after := identified(t, include)
+	if diff := cmp.Diff(before.Components, after.Components); diff != "" {
+		t.Error(diff)
+	}
+	if before.Fingerprint != after.Fingerprint || !before.Git.Dirty || after.Git.Dirty {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	// Files outside of the folder are no part of its name.
+	if before.Git.Name != "" || folder.Git.Name != after.Git.SHA || after.Git.Name != after.Git.SHA {
+		t.Errorf("names %q, %q, %q", before.Git.Name, folder.Git.Name, after.Git.Name)
+	}
+}
+
+// TestIdentify_submodule has uncommitted content that no object id names.
+func TestIdentify_submodule(t *testing.T) {
+	dir := newRepo(t, app)
+	include := func(c *Config) { c.Dirty = "include" }
+	clean := identified(t, include)
+	write(t, dir, map[string]string{"app/nested/x": "1"})
+	git(t, filepath.Join(dir, "app", "nested"), "init", "-q")
+	dirty := identified(t, include)
+	want := []string{"uncommitted changes"}
+	if diff := cmp.Diff(want, fingerprint.Diff(clean.Components, dirty.Components)); diff != "" {
+		t.Error(diff)
+	}
+	if !strings.HasPrefix(dirty.Git.Name, clean.Git.Name+"-dirty-") {
+		t.Errorf("got name %q", dirty.Git.Name)
 	}
 }
 

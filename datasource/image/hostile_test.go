@@ -38,7 +38,7 @@ func TestHostile(t *testing.T) {
 	looked(t, "", "unchanged")
 	for _, doc := range manifesttest.Manifests(good, "app", first.Fingerprint) {
 		t.Run("local manifest, "+doc.Name, func(t *testing.T) {
-			path := filepath.Join(dir, "app", "manifest-app.json")
+			path := filepath.Join(dir, "app", ".chain", "manifest-app.json")
 			replace(t, path, doc.Body)
 			looked(t, "", "unchanged")
 			if string(read(t, path)) != string(doc.Body) {
@@ -76,7 +76,7 @@ func TestHostile_manyBuilds(t *testing.T) {
 	body, _ := manifesttest.ManyBuilds(read(t, path), manifest.MaxSize)
 	replace(t, path, body)
 	unpublished := strings.Replace(string(body), `"schema": 1`, `"schema": 1, "published": false`, 1)
-	replace(t, filepath.Join(dir, "app", "manifest-app.json"), []byte(unpublished))
+	replace(t, filepath.Join(dir, "app", ".chain", "manifest-app.json"), []byte(unpublished))
 	started := time.Now()
 	_, err := execute(t, "")
 	if took := time.Since(started); took > time.Minute {
@@ -115,7 +115,11 @@ func read(t *testing.T, path string) []byte {
 
 func replace(t *testing.T, path string, body []byte) {
 	t.Helper()
-	if err := os.WriteFile(path, body, 0o644); err != nil {
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = os.WriteFile(path, body, 0o644)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -4,7 +4,17 @@
 
 package image
 
-// DatasourceOutput is what the data source answers. Values that are not known are empty.
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+)
+
+// DatasourceOutput are the outputs. A value that is not known is empty.
 type DatasourceOutput struct {
 	// Whether the image has to be built.
 	Needed bool `mapstructure:"needed"`
@@ -18,23 +28,84 @@ type DatasourceOutput struct {
 	GitSHA string `mapstructure:"git_sha"`
 	// The commit that is checked out.
 	Commit string `mapstructure:"commit"`
-	// The branch, from git or from the CI service. Empty when neither knows it.
+	// The branch, from git or from the CI service. Empty if neither knows it.
 	Branch string `mapstructure:"branch"`
 	// Whether uncommitted files go into the image.
 	Dirty bool `mapstructure:"dirty"`
 	// The tags that say what the image is, for `tags` of the builder.
 	Tags map[string]string `mapstructure:"tags"`
-	// The AMI that exists, in the first of `regions`. Empty when the image is needed. For an image
-	// that is no AMI, the id of its artifact.
+	// The AMI that exists, in the first of `regions`. Empty if the image is needed. For an image
+	// that is not an AMI, the id of its artifact.
 	ID string `mapstructure:"id"`
-	// Region to AMI of the image that exists. Where an image has several AMIs in a region, the keys are
-	// `region/source`, such as `eu-west-1/amazon-ebs.arm64`. AMIs outside of `regions` are as the manifest
-	// has them: it is not asked whether they are there.
+	// Region to AMI of the image that exists. If an image has several AMIs in a region, the keys
+	// are `region/source`, such as `eu-west-1/amazon-ebs.arm64`. AMIs outside of `regions` are as
+	// the manifest has them: nobody checks whether they exist.
 	AMIs map[string]string `mapstructure:"amis"`
-	// The regions of `regions` in which the AMI is not there.
+	// The regions of `regions` in which the AMI does not exist.
 	MissingRegions []string `mapstructure:"missing_regions"`
 	// What the fingerprint is made of, as JSON: a list of objects with `name` and `value`.
 	Components string `mapstructure:"components"`
 	// Opaque JSON: the value for `record` of the `chain` builder and the `chain` post-processor.
 	Record string `mapstructure:"record"`
+}
+
+// output returns the outputs, and the record for the builder and the post-processor.
+func output(c Config, facts manifest.Facts, e existing, d decision) (DatasourceOutput, error) {
+	out := DatasourceOutput{
+		Needed: d.needed, Reason: d.reason, Fingerprint: facts.Fingerprint, Short: facts.Fingerprint[:12],
+		GitSHA: facts.Git.SHA, Commit: facts.Git.Commit, Branch: facts.Git.Branch, Dirty: facts.Git.Dirty,
+		Tags: builderTags(c, facts), AMIs: map[string]string{}, MissingRegions: append([]string{}, d.missingRegions...),
+	}
+	rec := record.Record{
+		Facts: facts, Registry: c.Registry, Needed: d.needed, Reason: d.reason, Tags: out.Tags,
+		LocalManifest: c.LocalManifest, Regions: c.Regions,
+	}
+	if !d.needed {
+		rec.Entries, rec.Unpublished = d.entries, e.unpublished
+		out.AMIs = manifest.AMIMap(rec.Entries)
+		out.ID = firstID(rec.Entries, e.regions)
+	}
+	components, err := json.Marshal(facts.Components)
+	if err != nil {
+		return DatasourceOutput{}, fmt.Errorf("encode components: %w", err)
+	}
+	out.Components = string(components)
+	out.Record, err = rec.Encode()
+	return out, err
+}
+
+// firstID returns the AMI in the first region, or the id of an artifact that is not an AMI.
+func firstID(entries []manifest.Entry, regions []string) string {
+	for _, entry := range entries {
+		for _, image := range entry.AMIs() {
+			if len(regions) == 0 || image.Region == regions[0] {
+				return image.ID
+			}
+		}
+	}
+	for _, entry := range entries {
+		if len(entry.AMIs()) == 0 {
+			return entry.ArtifactID
+		}
+	}
+	return ""
+}
+
+// builderTags returns the tags for the builder: few, short, and known before the build.
+func builderTags(c Config, facts manifest.Facts) map[string]string {
+	all := map[string]string{
+		tags.Image: c.Image, tags.Fingerprint: facts.Fingerprint, tags.Commit: facts.Git.Commit}
+	if facts.Git.Name != "" {
+		all[tags.GitSHA] = facts.Git.Name
+	}
+	var parents []string
+	for _, parent := range facts.Parents {
+		if parent.AMI != "" {
+			parents = append(parents, parent.AMI)
+		}
+	}
+	if len(parents) > 0 {
+		all[tags.Parent] = tags.Value(strings.Join(parents, " "))
+	}
+	return all
 }

@@ -33,7 +33,7 @@ const (
 	selfOwned        = "self"
 )
 
-// prepare sets the defaults and answers everything that is wrong with the options.
+// prepare sets the defaults and returns everything that is wrong with the options.
 func (c *Config) prepare() []error {
 	if c.GitSHATag == "" {
 		c.GitSHATag = defaultGitSHATag
@@ -129,7 +129,7 @@ func (c *Config) known() error {
 	return option.Known(values)
 }
 
-// describe says what is looked for, in words.
+// describe returns what is looked for, in words.
 func (c *Config) describe() string {
 	switch {
 	case c.Path != "":

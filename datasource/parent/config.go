@@ -13,16 +13,16 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 )
 
-// The `chain` data source resolves the image that another one stands on. It asks, in this order, a
-// local manifest file, the registry, and the tags of the AMIs, and answers with an AMI that it has
-// checked: it is available, in the region that you build in, and belongs to you.
+// The `chain` data source resolves the image that another one is built on. It looks in a local
+// manifest, in the registry, and at the tags of AMIs, in this order, and returns an AMI that it has
+// checked: it is available in the region that you build in, and belongs to you.
 type Config struct {
 	access.Config `mapstructure:",squash"`
-	// The name of the parent image, as its own template has it in `data "chain-image"`.
+	// The name of the parent image, as in its own `data "chain-image"`.
 	Image string `mapstructure:"image" required:"true"`
-	// Where builds and refs are kept: `s3://bucket/prefix`, or a local folder as `file:///folder` or a
-	// path such as `"${path.root}/../registry"`. Required, unless the parent is found by `local_manifest` or
-	// by tag.
+	// Where builds and channels are kept: `s3://bucket/prefix`, or a local folder as
+	// `file:///folder` or a path such as `"${path.root}/../registry"`. Required, unless the parent
+	// is found by `local_manifest` or by tag.
 	Registry string `mapstructure:"registry"`
 	// The parent's folder in this git checkout. Finds the image that was built last from exactly
 	// these files, uncommitted changes included. Write it as `"${path.root}/../base"`.
@@ -31,48 +31,48 @@ type Config struct {
 	GitSHA string `mapstructure:"git_sha"`
 	// The fingerprint of the parent: 64 hex digits, as its `data "chain-image"` has it.
 	Fingerprint string `mapstructure:"fingerprint"`
-	// A channel of the parent in the registry, such as `production`. Not together with `local_manifest`.
-	// Default: `latest`.
+	// A channel of the parent in the registry, such as `production`. Not together with
+	// `local_manifest`. Default: `latest`.
 	Channel string `mapstructure:"channel"`
-	// A local manifest file of an earlier run, which is looked at first: one that this plugin wrote,
-	// or one by Packer's own `manifest` post-processor. A file that is not there, or is of another
-	// image or build than the one asked for, is passed over.
+	// A local manifest of an earlier run, which is read first: one that this plugin wrote, or one
+	// by Packer's own `manifest` post-processor. It is ignored if it does not exist, or describes
+	// another image or build than the one wanted.
 	LocalManifest string `mapstructure:"local_manifest"`
-	// More regions in which the AMI must be there. The `amis` output has an AMI for `region` and for
+	// More regions in which the AMI must exist. The `amis` output has an AMI for `region` and for
 	// each of them. Default: none.
 	Regions []string `mapstructure:"regions"`
-	// The architecture of the AMI, such as `x86_64` (or `amd64`) or `arm64`. Needed where the parent
-	// has AMIs for more than one.
+	// The architecture of the AMI, such as `x86_64` (or `amd64`) or `arm64`. Required if the parent
+	// has AMIs for several.
 	Architecture string `mapstructure:"architecture"`
-	// The source of the parent whose AMI is meant, such as `amazon-ebs.hardened`. Needed where the parent
-	// has several AMIs of one architecture. An AMI that is found by tag has no source, unless `registry`
-	// is set.
+	// The source of the parent whose AMI is meant, such as `amazon-ebs.hardened`. Required if the
+	// parent has several AMIs of one architecture. An AMI that is found by tag has no source.
 	Source string `mapstructure:"source"`
-	// Who may own the AMI: `self`, `amazon`, `aws-marketplace` or account ids. Default: `["self"]`. An
-	// AMI of anyone else never counts as there, whatever a manifest says.
+	// Who may own the AMI: `self`, `amazon`, `aws-marketplace` or account ids. Default: `["self"]`.
+	// An AMI of anyone else is never used, whatever a manifest says.
 	Owners []string `mapstructure:"owners"`
 	// The key of the AMI tag that holds the git object id. Default: `chain:git-sha`. Set it to find
-	// images that other tools made, for example `SHA`.
+	// images that other tools made, for example to `SHA`.
 	GitSHATag string `mapstructure:"git_sha_tag"`
-	// Which ways to ask, and in which order: `local_manifest`, `registry`, `tag`. Default: all that are
-	// configured, in this order. `tag` needs `path`, `git_sha` or `fingerprint`.
+	// Where to look, and in which order: `local_manifest`, `registry`, `tag`. Default: all that are
+	// configured, in this order. `tag` needs `path`, `git_sha` or `fingerprint`. If `registry` is
+	// set, AMIs that this plugin made are found in the registry only.
 	ResolveBy []string `mapstructure:"resolve_by"`
-	// What to do when no way finds the parent: `error` (default), or `empty`, which sets `found` to
-	// false and all other outputs to empty values. Only an image that certainly is not there counts
-	// as missing; denied access and damaged documents are errors always.
+	// What to do if the parent is found nowhere: `error` (default), or `empty`, which sets `found`
+	// to false and all other outputs to empty values. Only an image that certainly does not exist
+	// counts as missing; denied access and damaged documents are always errors.
 	OnMissing string `mapstructure:"on_missing"`
-	// An AMI to stand on when no way finds the parent. It must be available in `region`; it may belong
-	// to anyone, and no other check applies to it. Not together with `on_missing = "empty"`.
+	// An AMI to build on if the parent is found nowhere. It must be available in `region`; it may
+	// belong to anyone, and no other check applies to it. Not together with `on_missing = "empty"`.
 	FallbackAMI string `mapstructure:"fallback_ami"`
-	// How old the parent may be, as a duration such as `"168h"`; the oldest of its parts counts. An older
+	// How old the parent may be, as a duration such as `"168h"`; its oldest part counts. An older
 	// one is an error. Default: no limit.
 	MaxAge time.Duration `mapstructure:"max_age"`
-	// Accept an AMI whose deprecation time has passed. Default: false, and such an AMI is an error.
+	// Accept an AMI whose deprecation time has passed. Default: false: such an AMI is an error.
 	AllowDeprecated bool `mapstructure:"allow_deprecated"`
 	// Accept an image that was revoked, by the AMI tag `chain:revoked` or in its manifest. Default:
-	// false, and such an image is an error.
+	// false: such an image is an error.
 	AllowRevoked bool `mapstructure:"allow_revoked"`
-	// Set it to false to skip the look-up: nothing is asked, `found` is false and all other outputs are
-	// empty. Packer runs data sources under `-only` too, needed or not. Default: true.
+	// Set it to false to skip the lookup: no request is made, `found` is false and all other
+	// outputs are empty. Packer runs data sources under `-only` too, needed or not. Default: true.
 	Enabled config.Trilean `mapstructure:"enabled"`
 }

@@ -14,8 +14,8 @@ import (
 
 // DatasourceOutput are the outputs. A value that is not known is empty.
 type DatasourceOutput struct {
-	// The AMI in `region`: the value for `source_ami`. For a parent that is no AMI, the id of its
-	// artifact.
+	// The AMI in `region`: the value for `source_ami`. For a parent that is not an AMI, the id of
+	// its artifact.
 	ID string `mapstructure:"id"`
 	// The name of the AMI.
 	Name string `mapstructure:"name"`
@@ -29,7 +29,7 @@ type DatasourceOutput struct {
 	CreationDate string `mapstructure:"creation_date"`
 	// The account that owns the AMI.
 	Owner string `mapstructure:"owner"`
-	// The tags of the AMI. AWS shows them to the account that owns it only.
+	// The tags of the AMI. AWS shows them only to the account that owns it.
 	Tags map[string]string `mapstructure:"tags"`
 	// The name of the parent image.
 	Image string `mapstructure:"image"`
@@ -39,11 +39,12 @@ type DatasourceOutput struct {
 	GitSHA string `mapstructure:"git_sha"`
 	// The commit that the parent was built from.
 	Commit string `mapstructure:"commit"`
-	// The way that found the parent: `local_manifest`, `registry`, `tag` or `fallback`.
+	// Where the parent was found: `local_manifest`, `registry`, `tag` or `fallback`.
 	ResolvedBy string `mapstructure:"resolved_by"`
-	// Whether there is a parent. It is false only with `on_missing = "empty"` or `enabled = false`.
+	// Whether the parent was found. It is false only with `on_missing = "empty"` or `enabled =
+	// false`.
 	Found bool `mapstructure:"found"`
-	// The address of the parent's manifest. Empty when the parent was found by tag or is a fallback.
+	// The address of the parent's manifest. Empty if the parent was found by tag or is a fallback.
 	ManifestURI string `mapstructure:"manifest_uri"`
 	// The CI service that built the parent, such as `github-actions`.
 	CIProvider string `mapstructure:"ci_provider"`
@@ -51,7 +52,7 @@ type DatasourceOutput struct {
 	CIBuildID string `mapstructure:"ci_build_id"`
 	// The CI service's page of the build.
 	CIBuildURL string `mapstructure:"ci_build_url"`
-	// The names of the images that the parent itself stands on, nearest first.
+	// The names of the images that the parent itself is built on, nearest first.
 	Ancestors []string `mapstructure:"ancestors"`
 	// Opaque JSON: one element of `parents` in `data "chain-image"`.
 	Ref string `mapstructure:"ref"`

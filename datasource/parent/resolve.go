@@ -24,13 +24,13 @@ type search struct {
 	gitName, commit string
 }
 
-// finder looks for the parent in one place. It returns a [*missing] error if the parent certainly is
-// not there, and checks no AMI.
+// finder looks for the parent in one place. It returns a [*missing] error if the parent certainly
+// does not exist there. It does not check AMIs.
 type finder func(context.Context, search) (candidate, error)
 
 var finders = map[string]finder{wayLocal: findLocal, wayRegistry: findInRegistry, wayTag: findByTag}
 
-// missing means that the parent certainly is not in one place. The text says where that is.
+// missing means that the parent certainly does not exist in one place, which the text names.
 type missing struct{ why string }
 
 func (m *missing) Error() string { return m.why }
@@ -81,14 +81,14 @@ func newSearch(ctx context.Context, conn *access.Connection, c Config) (search, 
 	}
 	// Without a registry it has no folder either.
 	at, _ := registry.ParseLocation(c.Registry)
-	git := gitrepo.Inspector{LeftBehind: gitrepo.LeftBehind(c.Image, at.Dir, c.LocalManifest)}
-	checkout, err := git.Inspect(ctx, c.Path)
+	isLeft := gitrepo.LeftBehind(at.Dir, c.LocalManifest)
+	checkout, err := gitrepo.Inspect(ctx, isLeft, c.Path)
 	if err != nil {
 		return search{}, fmt.Errorf("path: %w", err)
 	}
 	folder := checkout.Objects[0]
-	s.gitName = registry.GitName(folder.SHA, folder.DirtyHash)
-	if folder.DirtyHash == "" {
+	s.gitName = folder.Name()
+	if len(folder.Dirty) == 0 {
 		s.commit = checkout.Commit
 	}
 	return s, nil

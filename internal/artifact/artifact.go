@@ -42,7 +42,7 @@ func FromState(state any) []manifest.Image {
 }
 
 // SourceAMI reads the id of the AMI that an image was built on from the state generated_data of an
-// artifact, which comes over RPC as a map of some kind. It is empty where the builder does not say.
+// artifact, which comes over RPC as a map of some kind. It returns "" if the builder does not say.
 func SourceAMI(data any) string {
 	var value any
 	switch m := data.(type) {

@@ -22,8 +22,8 @@ func Recover(where string, err *error) {
 	*err = report(where, cause)
 }
 
-// Guard is fn with its panic as an error. A goroutine needs it: where it panics, [Recover] in the
-// entry point that started it sees nothing, and the plugin ends.
+// Guard wraps fn so that a panic becomes an error. Goroutines need it, because [Recover] in the entry
+// point that started them does not see their panics, and the plugin would end.
 func Guard(where string, fn func() error) func() error {
 	return func() (err error) {
 		defer Recover(where, &err)

@@ -19,7 +19,7 @@ const (
 	shortID  = 7 // digits of a git object id
 )
 
-// Diff says in what two lists of components differ: one line each, in the order of new, then what
+// Diff returns how two lists of components differ: one line each, in the order of new, then what
 // only old has. It is empty only for equal lists. Values that are hashes are not shown. The lists
 // may be anything: names and values are cut, and lose all that is not printable; after 20 lines
 // the rest is counted.

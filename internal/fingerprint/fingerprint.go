@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package fingerprint says what the identity of an image is made of, and what differs between two.
+// Package fingerprint computes the identity of an image, and what differs between two.
 // It is pure: others find the parts.
 //
 // A fingerprint is the SHA-256 of a text with one line for each component, in order:
@@ -24,7 +24,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// Version is the version of the canonical text. It is a component of its own, so a new version
+// Version is the version of the canonical text. It is its own component, so a new version
 // builds every image once more.
 const Version = 1
 
@@ -44,7 +44,7 @@ const (
 type Parts struct {
 	// Image is the name of the image.
 	Image string
-	// TemplateSHA is the git object id of the image's folder.
+	// TemplateSHA is the git object id of the image's folder as it is on disk.
 	TemplateSHA string
 	// Extra maps the paths outside of that folder, relative to the repository, to object ids, for an
 	// executable file with the mode of git behind a space.
@@ -54,9 +54,10 @@ type Parts struct {
 	Inputs map[string]string
 	// Parents are the images below, of which only name and identity count. Their order counts too.
 	Parents []manifest.Parent
-	// Salt, where set, makes a new identity of the same parts. It is hashed as well.
+	// Salt, if set, makes a new identity of the same parts. It is hashed as well.
 	Salt string
-	// DirtyHash stands for the uncommitted files of all paths; empty when there are none.
+	// DirtyHash stands for uncommitted content that no object id names: that of submodules and nested
+	// repositories. It is empty for most.
 	DirtyHash string
 }
 

@@ -27,6 +27,16 @@ const (
 // command runs git in a folder.
 type command struct {
 	dir string
+	env []string // beside that of the process
+	in  string   // standard input
+}
+
+// options keep git from what is not asked for. A file system monitor may be out of date, and git
+// would start one that outlives this process. To write a temporary index would run a hook, and with
+// core.splitIndex put a part of it into the repository.
+var options = []string{
+	"--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.splitIndex=false",
+	"-c", "core.hooksPath=" + os.DevNull,
 }
 
 // answer is what git printed. Both may be set: git prints what it found before it fails.
@@ -52,11 +62,10 @@ func (e *commandError) Error() string {
 func (e *commandError) Unwrap() error { return e.err }
 
 func (c command) run(ctx context.Context, args ...string) answer {
-	// A file system monitor may be out of date, and git would start one that outlives this process.
-	all := append([]string{"--no-optional-locks", "-c", "core.fsmonitor=false"}, args...)
-	cmd := exec.CommandContext(ctx, "git", all...)
+	cmd := exec.CommandContext(ctx, "git", slices.Concat(options, args)...)
 	cmd.Dir = c.dir
-	cmd.Env = environment(os.Environ())
+	cmd.Env = append(environment(os.Environ()), c.env...)
+	cmd.Stdin = strings.NewReader(c.in)
 	cmd.WaitDelay = waitDelay
 	stdout, stderr := &limited{max: maxOutput, fail: true}, &limited{max: maxStderr}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
@@ -98,8 +107,8 @@ func (l *limited) Write(p []byte) (int, error) {
 }
 
 // dropped are the variables that would point git at another repository or change what a path
-// means. A git hook sets some of them. GIT_CONFIG_COUNT and its like stay: that is how CI systems
-// hand safe.directory to a container.
+// means. A git hook sets some of them. GIT_CONFIG_COUNT and its like stay: CI systems set
+// safe.directory for a container with them.
 var dropped = []string{
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
 	"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_SHALLOW_FILE",

@@ -28,30 +28,38 @@ func fakeGit(t *testing.T, script string) {
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// Whatever git prints, the answer is an error: never a panic, never facts, never an escape sequence.
+// Whatever git prints, the answer is an error: never a panic, never a checkout, never an
+// escape sequence.
 func TestInspect_garbage(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1"})
+	write(t, root, map[string]string{"base/f": "2"})
 	realGit, err := exec.LookPath("git")
 	must(t, err)
 	garbage := []string{
-		"", "echo", "echo garbage", "echo garbage; exit 1", "exit 128", "kill -9 $$", `printf '\000\000\377'`,
-		`printf 'fatal: \033[31mred\007\n' >&2; exit 128`, "head -c 100000 /dev/zero", `printf 'true\nfalse\n/'`,
+		"", "echo", "echo garbage", "echo garbage; exit 1", "exit 128", "kill -9 $$",
+		`printf '\000\000\377'`,
+		`printf 'fatal: \033[31mred\007\n' >&2; exit 128`, "head -c 100000 /dev/zero",
+		`printf 'true\nfalse\n/'`,
 		"printf 'true\\nfalse\\n" + root + "\\n" + strings.Repeat(id+"\\n", 3) + "'",
 		"printf '# branch.oid " + id + "\\000'", "echo 1 " + id, "echo usage; echo usage >&2; exit 129",
 	}
 	// Each garbage as the answer to every command, and as that to one of them beside a real git.
-	for _, when := range []string{"*", "*rev-parse*", "*status*", "*ls-files*", "*rev-list*", "*ls-tree*"} {
+	for _, when := range []string{
+		"*", "*rev-parse*HEAD*", "*status*", "*ls-files*", "*rev-list*", "*ls-tree*", "*write-tree*",
+	} {
 		for i, script := range garbage {
 			if when == "*ls-files*" && script == "" {
 				continue // the answer for a folder without files
 			}
 			t.Run(fmt.Sprint(when, i), func(t *testing.T) {
-				fakeGit(t, fmt.Sprintf("case \"$*\" in\n%s) %s ;;\n*) exec %s \"$@\" ;;\nesac", when, script, realGit))
-				f, err := Inspect(t.Context(), filepath.Join(root, "base"), filepath.Join(root, "base", "f"))
+				fakeGit(t, fmt.Sprintf("case \"$*\" in\n%s) %s ;;\n*) exec %s \"$@\" ;;\nesac", when, script,
+					realGit))
+				f, err := Inspect(t.Context(), nil, filepath.Join(root, "base"),
+					filepath.Join(root, "base", "f"))
 				if err == nil || strings.Contains(err.Error(), "\x1b") || len(err.Error()) > 2000 {
 					t.Errorf("got %+v, %v", f, err)
 				}
-				if diff := cmp.Diff(Facts{}, f); diff != "" {
+				if diff := cmp.Diff(Checkout{}, f); diff != "" {
 					t.Error(diff)
 				}
 			})
@@ -62,13 +70,18 @@ func TestInspect_garbage(t *testing.T) {
 // A command that fails in a way that nobody foresaw is named, with what git said.
 func TestInspect_failure(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1", "x": "1"})
+	write(t, root, map[string]string{"base/f": "2"})
 	realGit, err := exec.LookPath("git")
 	must(t, err)
-	for _, name := range []string{"rev-parse", "status", "ls-files", "rev-list", "ls-tree"} {
-		fakeGit(t, fmt.Sprintf("%[1]s \"$@\" || exit; case \"$*\" in *%[2]s*) echo fatal: boom >&2; exit 7 ;; esac",
+	for _, name := range []string{
+		"rev-parse", "status", "ls-files", "rev-list", "ls-tree", "update-index", "write-tree",
+	} {
+		fakeGit(t, fmt.Sprintf(
+			"%[1]s \"$@\" || exit; case \"$*\" in *%[2]s*) echo fatal: boom >&2; exit 7 ;; esac",
 			realGit, name))
-		_, err = Inspect(t.Context(), filepath.Join(root, "base"), filepath.Join(root, "x"))
-		want := fmt.Sprintf("inspect %q: git %s: fatal: boom: exit status 7", filepath.Join(root, "base"), name)
+		_, err = Inspect(t.Context(), nil, filepath.Join(root, "base"), filepath.Join(root, "x"))
+		want := fmt.Sprintf("inspect %q: git %s: fatal: boom: exit status 7", filepath.Join(root, "base"),
+			name)
 		if err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -81,7 +94,7 @@ func TestInspect_endless(t *testing.T) {
 	realGit, err := exec.LookPath("git")
 	must(t, err)
 	fakeGit(t, "case \"$*\" in *rev-list*) exec yes ;; *) exec "+realGit+" \"$@\" ;; esac")
-	_, err = Inspect(t.Context(), root)
+	_, err = Inspect(t.Context(), nil, root)
 	want := fmt.Sprintf("inspect %q: git rev-list: answer is longer than 64 MiB", root)
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
@@ -94,7 +107,7 @@ func TestInspect_deadline(t *testing.T) {
 	fakeGit(t, "exec sleep 60")
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := Inspect(ctx, root); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Inspect(ctx, nil, root); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -123,15 +136,16 @@ func TestInspect_moved(t *testing.T) {
 	realGit, err := exec.LookPath("git")
 	must(t, err)
 	fakeGit(t, "case \"$*\" in *rev-list*) echo 1 "+id+" ;; *) exec "+realGit+" \"$@\" ;; esac")
-	_, err = Inspect(t.Context(), root)
+	_, err = Inspect(t.Context(), nil, root)
 	want := fmt.Sprintf("inspect %q: the current commit changed while git was asked\n\n"+
 		"Run Packer again when no other git command is at work in the checkout.", root)
-	if !errors.Is(err, ErrMoved) || err.Error() != want {
+	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
 }
 
-// Four processes for a folder, and one more for all other paths together.
+// Four processes for a folder, one more for all other paths together, and five more if any is
+// dirty.
 func TestInspect_processes(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1", "a/f": "1", "b/f": "1"})
 	realGit, err := exec.LookPath("git")
@@ -149,12 +163,23 @@ func TestInspect_processes(t *testing.T) {
 		if got := strings.Count(string(calls), "x"); got != want {
 			t.Errorf("%d paths: %d processes, want %d", len(paths), got, want)
 		}
+		must(t, os.WriteFile(log, nil, 0o644))
+		write(t, root, map[string]string{"base/f": "2", "base/new": "2"})
+		inspect(t, paths...)
+		write(t, root, map[string]string{"base/f": "1"})
+		must(t, os.Remove(filepath.Join(root, "base", "new")))
+		calls, err = os.ReadFile(log)
+		must(t, err)
+		if got := strings.Count(string(calls), "x"); got != want+5 {
+			t.Errorf("%d paths, dirty: %d processes, want %d", len(paths), got, want+5)
+		}
 	}
 }
 
 func TestEnvironment(t *testing.T) {
 	got := environment([]string{
-		"PATH=/bin", "GIT_DIR=/x", "git_work_tree=/x", "LC_ALL=de_DE", "GIT_GLOB_PATHSPECS=1", "GIT_CONFIG_COUNT=1",
+		"PATH=/bin", "GIT_DIR=/x", "git_work_tree=/x", "LC_ALL=de_DE", "GIT_GLOB_PATHSPECS=1",
+		"GIT_CONFIG_COUNT=1",
 		"GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=/x", "LANGUAGE=de", "GIT_OPTIONAL_LOCKS=1",
 	})
 	want := []string{

@@ -4,34 +4,26 @@ package gitrepo
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path"
 	"slices"
 	"strings"
-	"syscall"
 )
 
 // DirtyFiles are the dirty files of all objects together, sorted, each once.
-func (f Facts) DirtyFiles() []string {
+func (c Checkout) DirtyFiles() []string {
 	var all []string
-	for _, o := range f.Objects {
+	for _, o := range c.Objects {
 		all = append(all, o.Dirty...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// DirtyHash is one hash for all objects together: empty when all are clean, else hex SHA-256. The
-// order in which the paths were asked for does not matter.
-func (f Facts) DirtyHash() string {
+// DirtyHash is one hash of what no object id names, for all objects together: empty if there is no
+// such content, else hex SHA-256. The order in which the paths were asked for does not matter.
+func (c Checkout) DirtyHash() string {
 	var lines []string
-	for _, o := range f.Objects {
+	for _, o := range c.Objects {
 		if o.DirtyHash != "" {
 			lines = append(lines, o.DirtyHash+" "+o.Path+"\x00")
 		}
@@ -43,141 +35,44 @@ func (f Facts) DirtyHash() string {
 	return hexSum(strings.Join(slices.Compact(lines), ""))
 }
 
-// readDirty fills in what differs from HEAD. A file under two objects is read once.
-func (f *Facts) readDirty(ctx context.Context, files []file) error {
+// Name names the content on disk: its object id, and behind that, for what no object id names, the
+// beginning of its hash. Content has the same name before and after its commit.
+func (o Object) Name() string {
+	if o.DirtyHash == "" {
+		return o.Content
+	}
+	return fmt.Sprintf("%s-dirty-%.12s", o.Content, o.DirtyHash)
+}
+
+// readDirty fills in what differs from HEAD. index is what git printed for listIndex.
+func (c *Checkout) readDirty(
+	ctx context.Context, base target, index string, files []file,
+) error {
 	if len(files) == 0 {
 		return nil
 	}
-	root, err := os.OpenRoot(f.Root)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", f.Root, err)
-	}
-	defer root.Close()
-	h := hasher{ctx: ctx, root: root}
-	lines := map[string]string{}
-	f.Overlooked = map[string]string{}
-	for _, file := range files {
-		if lines[file.path], err = h.line(file); err != nil {
-			return err
-		}
-		if file.overlooked != "" {
-			f.Overlooked[file.path] = file.overlooked
+	c.Overlooked = map[string]string{}
+	for _, f := range files {
+		if f.overlooked != "" {
+			c.Overlooked[f.path] = f.overlooked
 		}
 	}
-	for i := range f.Objects {
-		o := &f.Objects[i]
-		var text strings.Builder
-		for _, file := range (workTree{files: files}).under(o.Path) {
-			o.Dirty = append(o.Dirty, file.path)
-			text.WriteString(lines[file.path])
+	var dirty []*Object
+	for i := range c.Objects {
+		o := &c.Objects[i]
+		for _, f := range (workTree{files: files}).under(o.Path) {
+			o.Dirty = append(o.Dirty, f.path)
 		}
 		if len(o.Dirty) > 0 {
-			o.DirtyHash = hexSum(text.String())
+			dirty = append(dirty, o)
 		}
 	}
-	return nil
-}
-
-// hasher reads files of the work tree through an [os.Root], so that no symlink leads out of it.
-type hasher struct {
-	ctx  context.Context
-	root *os.Root
-}
-
-// line is "<kind> <sha256 of the content> <name>" and a NUL. Kinds are the modes of git.
-func (h hasher) line(f file) (string, error) {
-	kind, sum, err := "deleted", "-", error(nil)
-	if !f.gone {
-		kind, sum, err = h.content(f.path)
-	}
-	// The second is for a file whose folder became a file, where git was told to overlook it.
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		kind, sum, err = "deleted", "-", nil
-	}
+	found, err := inspectDisk(c.Root, files)
 	if err != nil {
-		return "", fmt.Errorf("read uncommitted file %q: %w", path.Join(h.root.Name(), f.path), err)
+		return err
 	}
-	return kind + " " + sum + " " + f.path + "\x00", nil
-}
-
-func (h hasher) content(name string) (kind, sum string, err error) {
-	info, err := h.root.Lstat(name)
-	if err != nil {
-		return "", "", err
+	if err := c.nameContent(ctx, index, found, dirty); err != nil {
+		return explain(err, base.name, c.Root)
 	}
-	switch mode := info.Mode(); {
-	case mode.IsRegular():
-		kind = "100644"
-		if mode.Perm()&0o100 != 0 {
-			kind = "100755"
-		}
-		sum, err = h.file(name)
-	case mode&fs.ModeSymlink != 0:
-		var to string
-		to, err = h.root.Readlink(name)
-		kind, sum = "120000", hexSum(to)
-	case mode.IsDir():
-		kind = "040000"
-		sum, err = h.folder(name)
-	default:
-		// To open a pipe or a device may block for ever, and git does not track them.
-		kind, sum = "other", "-"
-	}
-	return kind, sum, err
-}
-
-func (h hasher) file(name string) (string, error) {
-	f, err := h.root.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, reader{h.ctx, f}); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-// folder hashes everything in a submodule or nested repository but its .git.
-func (h hasher) folder(name string) (string, error) {
-	dir, err := h.root.Open(name)
-	if err != nil {
-		return "", err
-	}
-	names, err := dir.Readdirnames(-1)
-	if err := errors.Join(err, dir.Close()); err != nil {
-		return "", err
-	}
-	slices.Sort(names)
-	var text strings.Builder
-	for _, n := range names {
-		if n == ".git" {
-			continue
-		}
-		line, err := h.line(file{path: path.Join(name, n)})
-		if err != nil {
-			return "", err
-		}
-		text.WriteString(line)
-	}
-	return hexSum(text.String()), nil
-}
-
-// reader stops when its context ends: an uncommitted file may be a whole disk image.
-type reader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r reader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
-}
-
-func hexSum(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:])
+	return c.hashForeign(ctx, found.foreign, dirty)
 }

@@ -3,7 +3,6 @@
 package gitrepo
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -27,7 +26,8 @@ func TestInspect_dirty(t *testing.T) {
 		change func(t *testing.T, root string)
 		want   []string
 	}{
-		{"modified", func(t *testing.T, r string) { write(t, r, map[string]string{"base/f": "2"}) }, []string{"base/f"}},
+		{"modified", func(t *testing.T, r string) { write(t, r, map[string]string{"base/f": "2"}) },
+			[]string{"base/f"}},
 		{"staged", func(t *testing.T, r string) {
 			write(t, r, map[string]string{"base/f": "2"})
 			git(t, r, "add", "-A")
@@ -37,15 +37,18 @@ func TestInspect_dirty(t *testing.T) {
 			git(t, r, "add", "-A")
 			write(t, r, map[string]string{"base/f": "1"})
 		}, []string{"base/f"}},
-		{"deleted", func(t *testing.T, r string) { must(t, os.Remove(filepath.Join(r, "base/f"))) }, []string{"base/f"}},
-		{"deletion staged", func(t *testing.T, r string) { git(t, r, "rm", "-q", "base/f") }, []string{"base/f"}},
+		{"deleted", func(t *testing.T, r string) { must(t, os.Remove(filepath.Join(r, "base/f"))) },
+			[]string{"base/f"}},
+		{"deletion staged", func(t *testing.T, r string) { git(t, r, "rm", "-q", "base/f") },
+			[]string{"base/f"}},
 		{"deletion staged, there again", func(t *testing.T, r string) {
 			git(t, r, "rm", "-q", "--cached", "base/f")
 		}, []string{"base/f"}},
 		{"untracked", func(t *testing.T, r string) {
 			write(t, r, map[string]string{"base/new": "", "base/deep/er": ""})
 		}, []string{"base/deep/er", "base/new"}},
-		{"renamed", func(t *testing.T, r string) { git(t, r, "mv", "base/f", "base/h") }, []string{"base/f", "base/h"}},
+		{"renamed", func(t *testing.T, r string) { git(t, r, "mv", "base/f", "base/h") },
+			[]string{"base/f", "base/h"}},
 		{"executable", func(t *testing.T, r string) {
 			must(t, os.Chmod(filepath.Join(r, "base/f"), 0o755))
 		}, []string{"base/f"}},
@@ -54,14 +57,15 @@ func TestInspect_dirty(t *testing.T) {
 		}, []string{"base/f"}},
 		{"folder now a symlink out", func(t *testing.T, r string) {
 			out := filepath.Join(r, "other")
-			must(t, os.RemoveAll(filepath.Join(r, "base/dir")), os.Symlink(out, filepath.Join(r, "base/dir")))
+			must(t, os.RemoveAll(filepath.Join(r, "base/dir")),
+				os.Symlink(out, filepath.Join(r, "base/dir")))
 		}, []string{"base/dir", "base/dir/f"}},
 		{"nested repository", func(t *testing.T, r string) {
 			write(t, r, map[string]string{"base/nest/x": "1"})
 			git(t, r, "init", "-q", "base/nest")
 		}, []string{"base/nest"}},
-		// Cause: "git status" is silent about these, so an image of changed files was published as that of
-		// the commit.
+		// Cause: "git status" is silent about these, so an image of changed files was published as that
+		// of the commit.
 		{"assumed to be unchanged", func(t *testing.T, r string) {
 			git(t, r, "update-index", "--assume-unchanged", "base/f")
 			write(t, r, map[string]string{"base/f": "2"})
@@ -89,8 +93,10 @@ func TestInspect_dirty(t *testing.T) {
 		{"skipped elsewhere", func(t *testing.T, r string) {
 			git(t, r, "update-index", "--skip-worktree", "other/f")
 		}, nil},
-		{"ignored", func(t *testing.T, r string) { write(t, r, map[string]string{"base/x.log": "1"}) }, nil},
-		{"elsewhere", func(t *testing.T, r string) { write(t, r, map[string]string{"other/f": "2", "top": ""}) }, nil},
+		{"ignored", func(t *testing.T, r string) { write(t, r, map[string]string{"base/x.log": "1"}) },
+			nil},
+		{"elsewhere",
+			func(t *testing.T, r string) { write(t, r, map[string]string{"other/f": "2", "top": ""}) }, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,15 +108,15 @@ func TestInspect_dirty(t *testing.T) {
 			if diff := cmp.Diff(tt.want, f.Objects[0].Dirty); diff != "" {
 				t.Error(diff)
 			}
-			if got := f.Objects[0].DirtyHash != "" && f.DirtyHash() != ""; got != (tt.want != nil) {
-				t.Errorf("hashes %q and %q", f.Objects[0].DirtyHash, f.DirtyHash())
+			if got := f.DirtyHash() != ""; got != (tt.name == "nested repository") {
+				t.Errorf("hash %q", f.DirtyHash())
 			}
 		})
 	}
 }
 
-// Each state of the files has a hash of its own, and the same state always the same.
-func TestInspect_dirtyHash(t *testing.T) {
+// Each state of the files has another name, and the same state always the same.
+func TestObject_Name(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1", "base/g": "1"})
 	base := filepath.Join(root, "base")
 	fp := filepath.Join(base, "f")
@@ -128,36 +134,46 @@ func TestInspect_dirtyHash(t *testing.T) {
 		{"deleted", func() { must(t, os.Remove(fp)) }, ""},
 		{"empty", func() { write(t, base, map[string]string{"f": ""}) }, ""},
 		{"symlink", func() { must(t, os.Remove(fp), os.Symlink("g", fp)) }, ""},
-		{"assumed to be unchanged", func() { git(t, root, "update-index", "--assume-unchanged", "base/f") }, "symlink"},
+		{"assumed to be unchanged",
+			func() { git(t, root, "update-index", "--assume-unchanged", "base/f") }, "symlink"},
 		{"symlink elsewhere", func() { must(t, os.Remove(fp), os.Symlink("/etc/hosts", fp)) }, ""},
-		{"file with that text", func() { must(t, os.Remove(fp)); write(t, base, map[string]string{"f": "g"}) }, ""},
+		{"file with that text",
+			func() { must(t, os.Remove(fp)); write(t, base, map[string]string{"f": "g"}) }, ""},
 		{"new file", func() { write(t, base, map[string]string{"n": "1"}) }, ""},
-		{"new file, other name", func() { must(t, os.Rename(filepath.Join(base, "n"), filepath.Join(base, "m"))) }, ""},
-		{"nested", func() { write(t, base, map[string]string{"r/x": "1"}); git(t, root, "init", "-q", "base/r") }, ""},
+		{"new file, other name",
+			func() { must(t, os.Rename(filepath.Join(base, "n"), filepath.Join(base, "m"))) }, ""},
+		{"nested", func() {
+			write(t, base, map[string]string{"r/x": "1"})
+			git(t, root, "init", "-q", "base/r")
+		}, ""},
 		{"nested changed", func() { write(t, base, map[string]string{"r/x": "2"}) }, ""},
-		{"nested .git changed", func() { write(t, base, map[string]string{"r/.git/x": "2"}) }, "nested changed"},
+		{"nested .git changed", func() { write(t, base, map[string]string{"r/.git/x": "2"}) },
+			"nested changed"},
 	}
 	for _, s := range steps {
 		s.do()
-		hash := inspect(t, base).Objects[0].DirtyHash
-		for name, other := range seen {
-			if equal := hash == other; equal != (seen[s.same] == other) {
-				t.Errorf("%s and %s: equal is %v", s.name, name, equal)
+		name := inspect(t, base).Objects[0].Name()
+		for step, other := range seen {
+			if equal := name == other; equal != (seen[s.same] == other) {
+				t.Errorf("%s and %s: equal is %v", s.name, step, equal)
 			}
 		}
-		seen[s.name] = hash
+		seen[s.name] = name
 	}
 }
 
-func TestFacts_DirtyHash(t *testing.T) {
+func TestCheckout_DirtyHash(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/f": "1", "x/f": "1", "clean/f": "1"})
-	write(t, root, map[string]string{"base/f": "2", "x/f": "2", "ignored-by-paths": ""})
+	write(t, root, map[string]string{"base/in/f": "2", "x/in/f": "2", "ignored-by-paths": ""})
+	git(t, root, "init", "-q", "base/in")
+	git(t, root, "init", "-q", "x/in")
 	at := func(p string) string { return filepath.Join(root, p) }
 	f := inspect(t, at("base"), at("x"), at("clean"))
-	if diff := cmp.Diff([]string{"base/f", "x/f"}, f.DirtyFiles()); diff != "" {
+	if diff := cmp.Diff([]string{"base/in", "x/in"}, f.DirtyFiles()); diff != "" {
 		t.Error(diff)
 	}
-	if again := inspect(t, at("x"), at("clean"), at("base"), at("x")); again.DirtyHash() != f.DirtyHash() {
+	again := inspect(t, at("x"), at("clean"), at("base"), at("x"))
+	if again.DirtyHash() != f.DirtyHash() {
 		t.Error("the order of paths changes the hash")
 	}
 	if one := inspect(t, at("base")); one.DirtyHash() == f.DirtyHash() {
@@ -203,8 +219,8 @@ func TestInspect_submodule(t *testing.T) {
 	}
 }
 
-// Cause: git calls a submodule clean whose folder is empty, so an image without its files became that of
-// the commit. So was one of files in a submodule that git was told to overlook.
+// Cause: git calls a submodule clean whose folder is empty, so an image without its files became
+// that of the commit. So was one of files in a submodule that git was told to overlook.
 func TestInspect_submoduleHidden(t *testing.T) {
 	inner := newRepo(t, map[string]string{"f": "1"})
 	lib := newRepo(t, map[string]string{"f": "1"})
@@ -219,10 +235,10 @@ func TestInspect_submoduleHidden(t *testing.T) {
 	base, sub := filepath.Join(root, "base"), filepath.Join(root, "base", "lib")
 	absent := func(at, in string, paths ...string) {
 		t.Helper()
-		_, err := Inspect(t.Context(), paths...)
-		want := fmt.Sprintf("inspect %q: submodule is not checked out\n\nThe image would be built without its files. "+
-			"Check it out:\n  git -C %s submodule update --init --recursive", at, in)
-		if !errors.Is(err, ErrSubmodule) || err.Error() != want {
+		_, err := Inspect(t.Context(), nil, paths...)
+		want := fmt.Sprintf("inspect %q: submodule is not checked out\n\n"+
+			"The image would be built without its files. Check it out:\n  git -C %s submodule update --init --recursive", at, in)
+		if err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
@@ -233,28 +249,17 @@ func TestInspect_submoduleHidden(t *testing.T) {
 	git(t, root, "submodule", "--quiet", "update", "--init")
 	absent(filepath.Join(sub, "inner"), sub, base)
 	git(t, root, "submodule", "--quiet", "update", "--init", "--recursive")
-	if f := inspect(t, base); f.DirtyHash() != "" || f.Objects[0].SHA != git(t, origin, "rev-parse", "HEAD:base") {
+	if f := inspect(t, base); f.DirtyHash() != "" ||
+		f.Objects[0].SHA != git(t, origin, "rev-parse", "HEAD:base") {
 		t.Errorf("got %+v", f)
 	}
 	git(t, filepath.Join(sub, "inner"), "update-index", "--assume-unchanged", "f")
 	f := inspect(t, base)
-	if diff := cmp.Diff(map[string]string{"base/lib/inner/f": "assume-unchanged"}, f.Overlooked); diff != "" {
+	if diff := cmp.Diff(map[string]string{"base/lib/inner/f": "assume-unchanged"},
+		f.Overlooked); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"base/lib/inner/f"}, f.DirtyFiles()); diff != "" {
 		t.Error(diff)
-	}
-}
-
-func TestHasher_stops(t *testing.T) {
-	dir := tempDir(t)
-	write(t, dir, map[string]string{"f": "1"})
-	root, err := os.OpenRoot(dir)
-	must(t, err)
-	defer root.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := (hasher{ctx, root}).line(file{path: "f"}); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
 	}
 }

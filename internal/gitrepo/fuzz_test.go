@@ -10,8 +10,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// FuzzAnswers reads the answers of git other than its status: what is taken holds object ids where it says
-// so, names that stay below the root, and a time that can be written.
+// FuzzAnswers reads the answers of git other than its status: what is taken holds object ids where
+// it says so, names that stay below the root, and a time that can be written.
 func FuzzAnswers(f *testing.F) {
 	id := strings.Repeat("4b825dc6", 5)
 	f.Add("true\nfalse\n/srv/repo\n" + id + "\n" + id + "\n" + id + "\n")
@@ -19,7 +19,8 @@ func FuzzAnswers(f *testing.F) {
 	f.Add("false\ntrue\n")
 	f.Add("100644 blob " + id + "\tbase/a b\x00040000 tree " + id + "\tbase\x00")
 	f.Add("100644 blob " + id + "\t../../etc\x00")
-	f.Add("H 100644 " + id + " 0\tbase/a b\x00h 120000 " + id + " 0\tbase/c\x00H 160000 " + id + " 0\tlib\x00")
+	f.Add("H 100644 " + id + " 0\tbase/a b\x00h 120000 " + id + " 0\tbase/c\x00H 160000 " + id +
+		" 0\tlib\x00")
 	f.Add("1790000000 " + id + "\n")
 	f.Add("253402300800 " + id + "\n")
 	f.Add("-1 " + id + "\n")

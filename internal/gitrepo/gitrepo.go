@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package gitrepo asks git what an image is built from: the object ids of its paths, the commit,
-// the branch, and the files that are not committed. It runs the git command, reads its answers
-// strictly, and never changes the repository. What follows from a dirty file is not decided here.
+// the branch, and the files that are not committed. It runs the git command, reads strictly what it
+// prints, and never changes the repository. What follows from a dirty file is not decided here.
 package gitrepo
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// Facts is what git says about the paths of one image, all of them at one commit.
-type Facts struct {
+// Checkout is what git knows about the paths of one image, all of them at one commit.
+type Checkout struct {
 	// Root is the absolute path of the work tree, free of symlinks.
 	Root string
 	// Commit is the full object id of HEAD.
@@ -38,92 +38,81 @@ type Facts struct {
 	Overlooked map[string]string
 }
 
-// Object is one path as it is committed, and what differs from that on disk.
+// Object is one path as it is committed, and as it is on disk.
 type Object struct {
 	// Path is relative to the root, with slashes; "." is the root itself.
 	Path string
 	// SHA is the object id of HEAD:Path: of a tree, of a blob, or of a submodule's commit.
 	SHA string
-	// Executable is true for a file that is committed with the executable bit, which no object id has.
+	// Content is the object id of what is on disk: SHA if nothing differs, else the id that a commit
+	// of Dirty would give it. Ignored files have no part in it.
+	Content string
+	// Executable is true for a file that is executable on disk, which no object id has.
 	Executable bool
 	// Dirty are the files under Path that differ from HEAD, relative to the root and sorted:
 	// modified, staged, deleted, new and not ignored, or such that git was told to overlook them. A
 	// submodule or a nested repository counts as one file.
 	Dirty []string
-	// DirtyHash is empty when Dirty is; else a hex SHA-256 over the dirty files as they are on disk:
-	// names, kinds with the executable bit, and contents. Ignored files have no part in it, except
-	// in submodules and nested repositories, of which everything but .git counts.
+	// DirtyHash is a hex SHA-256 over the content that Content does not name: dirty submodules and
+	// nested repositories, of which everything but .git counts. It is empty for most.
 	DirtyHash string
 }
 
 // maxTime is where a commit's time no longer fits RFC 3339: 9999-12-31T23:59:59Z.
 const maxTime = 253402300799
 
-// emptyTrees are the ids of a tree without files, in SHA-1 and SHA-256 repositories.
-var emptyTrees = map[string]bool{
-	"4b825dc642cb6eb9a060e54bf8d69288fbee4904":                         true,
-	"6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321": true,
+// emptyTrees are the ids of a tree without files, by their length: of SHA-1 and of SHA-256.
+var emptyTrees = map[int]string{
+	40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+	64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
 
 // Inspect asks git about paths: first the image's folder, then whatever else goes into the image.
 // Relative ones are relative to the working directory of the process; symlinks are followed. All
 // must lie in one work tree and be committed. What the user can repair comes as an [*Error].
-func Inspect(ctx context.Context, paths ...string) (Facts, error) {
-	return Inspector{}.Inspect(ctx, paths...)
-}
-
-// Inspector asks git, with a say in what counts as dirty.
-type Inspector struct {
-	// LeftBehind, where set, is asked about each untracked file, by the root of the work tree and its
-	// path in there, with slashes. Those that a build leaves behind are not dirty.
-	LeftBehind func(root, name string) bool
-}
-
-// Inspect is the function of that name.
-func (i Inspector) Inspect(ctx context.Context, paths ...string) (Facts, error) {
+//
+// Untracked files that a build left behind are not dirty: isLeft, if set, reports whether a file is
+// one, by the root of the work tree and its path in there, with slashes. See [LeftBehind].
+func Inspect(
+	ctx context.Context, isLeft func(root, name string) bool, paths ...string,
+) (Checkout, error) {
 	targets, err := resolve(paths)
 	if err != nil {
-		return Facts{}, err
+		return Checkout{}, err
 	}
 	base := targets[0]
 	got := ask(ctx, targets)
 	place, err := parsePlace(got.place.out)
 	if err := locationError(base, place, err, got.place.err); err != nil {
-		return Facts{}, err
+		return Checkout{}, err
 	}
 	root, err := filepath.EvalSymlinks(filepath.FromSlash(place.root))
 	if err != nil {
-		return Facts{}, fmt.Errorf("inspect %q: %w", base.name, err)
+		return Checkout{}, fmt.Errorf("inspect %q: %w", base.name, err)
 	}
 	if err := locate(root, targets); err != nil {
-		return Facts{}, err
+		return Checkout{}, err
 	}
-	f := Facts{Root: root, Commit: place.head}
-	tree, err := f.readHead(base, place, got)
+	c := Checkout{Root: root, Commit: place.head}
+	tree, err := c.readHead(base, place, got)
 	if err != nil {
-		return Facts{}, err
+		return Checkout{}, err
 	}
-	index := indexReader{ctx: ctx, base: base, root: root, overlooked: map[string]string{}}
+	index := indexReader{ctx: ctx, base: base, root: root, overlooked: map[string]file{}}
 	if err := index.read(".", got.index); err != nil {
-		return Facts{}, err
+		return Checkout{}, err
 	}
 	tree.overlook(index.overlooked)
-	if err := f.readObjects(ctx, targets, place, tree); err != nil {
-		return Facts{}, err
+	if err := c.readObjects(ctx, targets, place, tree); err != nil {
+		return Checkout{}, err
 	}
-	if err := f.readDirty(ctx, i.inputs(root, tree.files)); err != nil {
-		return Facts{}, err
-	}
-	return f, nil
-}
-
-func (i Inspector) inputs(root string, files []file) []file {
-	if i.LeftBehind == nil {
-		return files
-	}
-	return slices.DeleteFunc(slices.Clone(files), func(f file) bool {
-		return f.untracked && i.LeftBehind(root, f.path)
+	dirty := slices.DeleteFunc(tree.files, func(f file) bool {
+		return f.untracked && isLeft != nil && isLeft(root, f.path)
 	})
+	if err := c.readDirty(ctx, base, got.index.out, dirty); err != nil {
+		return Checkout{}, err
+	}
+	return c, nil
 }
 
 // target is a path that was asked for.
@@ -149,7 +138,7 @@ func resolve(paths []string) ([]target, error) {
 	targets := make([]target, len(paths))
 	for i, p := range paths {
 		if p == "" {
-			return nil, newError(ErrNoPath, p)
+			return nil, noPath.at(p)
 		}
 		name, err := filepath.Abs(p)
 		if err != nil {
@@ -157,7 +146,7 @@ func resolve(paths []string) ([]target, error) {
 		}
 		real, err := filepath.EvalSymlinks(name)
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, newError(ErrNoPath, name)
+			return nil, noPath.at(name)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("inspect %q: %w", name, err)
@@ -201,8 +190,8 @@ func ask(ctx context.Context, targets []target) answers {
 	return got
 }
 
-// locationError says why git knows no work tree here, or nil. Only after that is an answer about
-// HEAD worth reading.
+// locationError is why git knows no work tree here, or nil. Only after that is worth reading what
+// git printed about HEAD.
 func locationError(base target, p place, parseErr, runErr error) error {
 	switch {
 	case runErr != nil && p.root == "" && !p.outside:
@@ -210,9 +199,9 @@ func locationError(base target, p place, parseErr, runErr error) error {
 	case parseErr != nil:
 		return fmt.Errorf("inspect %q: git rev-parse: %w", base.name, parseErr)
 	case p.outside && p.bare:
-		return newError(ErrBare, base.name)
+		return bare.at(base.name)
 	case p.outside:
-		return newError(ErrInsideGit, base.name)
+		return insideGit.at(base.name)
 	}
 	return nil
 }
@@ -231,14 +220,14 @@ func locate(root string, targets []target) error {
 		for _, part := range parts[:len(parts)-1] {
 			dir = filepath.Join(dir, part)
 			if part == ".git" {
-				return newError(ErrInsideGit, t.name)
+				return insideGit.at(t.name)
 			}
 			if hasGit(dir) {
 				return nested(t.name, dir)
 			}
 		}
 		if parts[len(parts)-1] == ".git" {
-			return newError(ErrInsideGit, t.name)
+			return insideGit.at(t.name)
 		}
 	}
 	return nil
@@ -251,7 +240,7 @@ func hasGit(dir string) bool {
 }
 
 // readHead reads commit, time and branch, and makes sure that all answers are about one commit.
-func (f *Facts) readHead(base target, p place, got answers) (workTree, error) {
+func (c *Checkout) readHead(base target, p place, got answers) (workTree, error) {
 	if got.status.err != nil {
 		return workTree{}, explain(got.status.err, base.name, base.cwd())
 	}
@@ -260,7 +249,7 @@ func (f *Facts) readHead(base target, p place, got answers) (workTree, error) {
 		return workTree{}, fmt.Errorf("inspect %q: git status: %w", base.name, err)
 	}
 	if tree.unborn {
-		return workTree{}, newError(ErrNoCommit, base.name)
+		return workTree{}, noCommit.at(base.name)
 	}
 	// A folder that is not in HEAD fails too; readObjects finds a better text for that.
 	if missing := p.tree != "" && p.folder == ""; got.place.err != nil && !missing {
@@ -273,10 +262,10 @@ func (f *Facts) readHead(base target, p place, got answers) (workTree, error) {
 	if err != nil {
 		return workTree{}, fmt.Errorf("inspect %q: git rev-list: %w", base.name, err)
 	}
-	if f.Commit != commit || f.Commit != tree.head {
-		return workTree{}, newError(ErrMoved, base.name)
+	if c.Commit != commit || c.Commit != tree.head {
+		return workTree{}, moved.at(base.name)
 	}
-	f.CommitTime, f.Branch = when, tree.branch
+	c.CommitTime, c.Branch = when, tree.branch
 	return tree, nil
 }
 

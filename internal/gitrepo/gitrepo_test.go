@@ -18,15 +18,17 @@ import (
 func TestInspect(t *testing.T) {
 	root := newRepo(t, map[string]string{"base/main.pkr.hcl": "x", "shared/a.sh": "a", "version": "1"})
 	f := inspect(t, filepath.Join(root, "base"), root, filepath.Join(root, "version"))
-	want := Facts{
+	object := func(path, name string) Object {
+		id := git(t, root, "rev-parse", name)
+		return Object{Path: path, SHA: id, Content: id}
+	}
+	want := Checkout{
 		Root:       root,
 		Commit:     git(t, root, "rev-parse", "HEAD"),
 		CommitTime: time.Unix(1700000100, 0).UTC(),
 		Branch:     "main",
 		Objects: []Object{
-			{Path: "base", SHA: git(t, root, "rev-parse", "HEAD:base")},
-			{Path: ".", SHA: git(t, root, "rev-parse", "HEAD^{tree}")},
-			{Path: "version", SHA: git(t, root, "rev-parse", "HEAD:version")},
+			object("base", "HEAD:base"), object(".", "HEAD^{tree}"), object("version", "HEAD:version"),
 		},
 	}
 	if diff := cmp.Diff(want, f); diff != "" {
@@ -60,7 +62,8 @@ func TestInspect_names(t *testing.T) {
 	}
 	names := []string{
 		"with space", "ünïcode 日本", "-dash", "--all", "co:lon", ":(top)x", "a..main", "..HEAD", "star*",
-		"HEAD", "main", "q'uo\"te", "back\\slash", "[set]", "tab\tline\nend", "bad\xffutf8", "x^!", "#hash", "@", "~",
+		"HEAD", "main", "q'uo\"te", "back\\slash", "[set]", "tab\tline\nend", "bad\xffutf8", "x^!",
+		"#hash", "@", "~",
 	}
 	files := map[string]string{"HEAD:/.keep": "a folder that looks like a name"}
 	for i, name := range names {
@@ -83,7 +86,8 @@ func TestInspect_names(t *testing.T) {
 			t.Errorf("%q: tree %s, want %s", name, f.Objects[0].SHA, want)
 		}
 		write(t, dir, map[string]string{"new": "n"})
-		if diff := cmp.Diff([]string{"in/" + name + "/new"}, inspect(t, dir, extra).DirtyFiles()); diff != "" {
+		if diff := cmp.Diff([]string{"in/" + name + "/new"},
+			inspect(t, dir, extra).DirtyFiles()); diff != "" {
 			t.Errorf("%q: %s", name, diff)
 		}
 	}
@@ -102,7 +106,8 @@ func TestInspect_checkouts(t *testing.T) {
 	git(t, parent, "clone", "-q", origin, "detached")
 	git(t, filepath.Join(parent, "detached"), "checkout", "-q", "--detach")
 	git(t, parent, "clone", "-q", "--bare", origin, "bare.git")
-	git(t, filepath.Join(parent, "bare.git"), "worktree", "add", "-q", "-b", "b", filepath.Join(parent, "of-bare"))
+	git(t, filepath.Join(parent, "bare.git"), "worktree", "add", "-q", "-b", "b",
+		filepath.Join(parent, "of-bare"))
 	if err := os.Symlink(filepath.Join(parent, "shallow"), filepath.Join(parent, "link")); err != nil {
 		t.Skip(err)
 	}
@@ -124,12 +129,14 @@ func TestInspect_checkouts(t *testing.T) {
 func TestInspect_sha256(t *testing.T) {
 	isolate(t)
 	root := tempDir(t)
-	if err := exec.Command("git", "-C", root, "init", "-q", "--object-format=sha256").Run(); err != nil {
+	if err := exec.Command("git", "-C", root, "init", "-q",
+		"--object-format=sha256").Run(); err != nil {
 		t.Skip("git without SHA-256")
 	}
 	write(t, root, map[string]string{"base/f": "1"})
 	commit(t, root)
-	if f := inspect(t, filepath.Join(root, "base")); len(f.Commit) != 64 || len(f.Objects[0].SHA) != 64 {
+	if f := inspect(t, filepath.Join(root, "base")); len(f.Commit) != 64 ||
+		len(f.Objects[0].SHA) != 64 {
 		t.Errorf("got %+v", f)
 	}
 }
@@ -159,7 +166,7 @@ func TestInspect_hookEnvironment(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	got, err := Inspect(t.Context(), filepath.Join(root, "base"))
+	got, err := Inspect(t.Context(), nil, filepath.Join(root, "base"))
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
@@ -171,7 +178,8 @@ func TestInspect_configuration(t *testing.T) {
 	write(t, root, map[string]string{"base/sub/new": "n"})
 	want := inspect(t, filepath.Join(root, "base"))
 	for _, pair := range []string{
-		"status.showUntrackedFiles=no", "status.relativePaths=false", "status.short=true", "status.branch=true",
+		"status.showUntrackedFiles=no", "status.relativePaths=false", "status.short=true",
+		"status.branch=true",
 		"status.showStash=true", "status.aheadBehind=true", "log.showSignature=true", "log.decorate=full",
 		"color.ui=always", "color.status=always", "core.quotePath=true", "column.ui=always",
 		"core.fsmonitor=" + filepath.Join(root, "no-such-hook"), "core.preloadIndex=false",

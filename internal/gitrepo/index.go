@@ -5,6 +5,7 @@ package gitrepo
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -13,13 +14,13 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// listIndex asks for what "git status" does not tell: the files that git was told to overlook, and the
-// submodules, which are clean also where they are not checked out.
+// listIndex asks for what "git status" does not show: the files that git was told to overlook, and
+// the submodules, which are clean even if they are not checked out.
 var listIndex = []string{"ls-files", "-v", "-s", "-z", "--full-name", "--"}
 
-// parseIndex reads the answer to listIndex: records "<tag> <mode> <object id> <stage>", a tab and the
-// path. It answers the files to overlook, with the flag by which git was told so, and the submodules
-// among the others. It is no pattern: that takes ten times as long.
+// parseIndex reads what git prints for listIndex: records "<tag> <mode> <object id> <stage>", a tab
+// and the path. It returns the files to overlook, with the flag by which git was told so, and the
+// submodules among the others. It is no pattern: that takes ten times as long.
 func parseIndex(out string) (overlooked map[string]string, submodules []string, err error) {
 	overlooked = map[string]string{}
 	for rest := out; rest != ""; {
@@ -28,7 +29,8 @@ func parseIndex(out string) (overlooked map[string]string, submodules []string, 
 		tag, meta, _ := strings.Cut(meta, " ")
 		mode, meta, _ := strings.Cut(meta, " ")
 		id, stage, _ := strings.Cut(meta, " ")
-		if !ended || !named || len(mode) != 6 || !manifest.IsGitSHA(id) || len(stage) != 1 || !isPath(name) {
+		if !ended || !named || len(mode) != 6 || !manifest.IsGitSHA(id) || len(stage) != 1 ||
+			!isPath(name) {
 			return nil, nil, unexpected(rest)
 		}
 		switch tag {
@@ -48,6 +50,19 @@ func parseIndex(out string) (overlooked map[string]string, submodules []string, 
 	return overlooked, submodules, nil
 }
 
+// indexEntries makes of that what "update-index --index-info" reads: the same without the tag, and
+// without some paths.
+func indexEntries(out string, without map[string]bool) string {
+	var entries strings.Builder
+	for record := range strings.SplitSeq(out, "\x00") {
+		_, entry, _ := strings.Cut(record, " ")
+		if _, name, _ := strings.Cut(entry, "\t"); entry != "" && !without[name] {
+			entries.WriteString(entry + "\x00")
+		}
+	}
+	return entries.String()
+}
+
 // submoduleMode is the mode of a submodule's commit.
 const submoduleMode = "160000"
 
@@ -56,11 +71,12 @@ type indexReader struct {
 	ctx  context.Context
 	base target
 	root string
-	// overlooked are the files of all of them that git was told to overlook, relative to the root.
-	overlooked map[string]string
+	// overlooked are the files of all of them that git was told to overlook, by their paths relative
+	// to the root.
+	overlooked map[string]file
 }
 
-// read reads what git said in a folder: "." for the root, or a submodule.
+// read reads what git printed in a folder: "." for the root, or a submodule.
 func (r indexReader) read(folder string, got answer) error {
 	dir := filepath.Join(r.root, filepath.FromSlash(folder))
 	if got.err != nil {
@@ -71,29 +87,30 @@ func (r indexReader) read(folder string, got answer) error {
 		return fmt.Errorf("inspect %q: git ls-files: %w", r.base.name, err)
 	}
 	for name, flag := range overlooked {
-		r.overlooked[path.Join(folder, name)] = flag
+		name = path.Join(folder, name)
+		r.overlooked[name] = file{path: name, overlooked: flag, inSubmodule: folder != "."}
 	}
 	for _, name := range submodules {
 		at := filepath.Join(dir, filepath.FromSlash(name))
 		if !hasGit(at) {
 			return noSubmodule(at, dir)
 		}
-		if err := r.read(path.Join(folder, name), command{dir: at}.run(r.ctx, listIndex...)); err != nil {
+		got := command{dir: at}.run(r.ctx, listIndex...)
+		if err := r.read(path.Join(folder, name), got); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// overlook adds the files that git was told to overlook: nobody knows whether they differ from HEAD.
-func (w *workTree) overlook(flags map[string]string) {
+// overlook adds the files that git was told to overlook: nobody knows whether they differ from
+// HEAD.
+func (w *workTree) overlook(files map[string]file) {
 	for i := range w.files {
 		f := &w.files[i]
-		f.overlooked = flags[f.path]
-		delete(flags, f.path)
+		f.overlooked = files[f.path].overlooked
+		delete(files, f.path)
 	}
-	for name, flag := range flags {
-		w.files = append(w.files, file{path: name, overlooked: flag})
-	}
+	w.files = slices.AppendSeq(w.files, maps.Values(files))
 	slices.SortFunc(w.files, func(a, b file) int { return strings.Compare(a.path, b.path) })
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// place is where a folder lies, as git sees it. Ids are empty where git knows none.
+// place is where a folder lies, as git sees it. Ids are empty if git knows none.
 type place struct {
 	outside bool // in a bare repository or inside of .git
 	bare    bool
@@ -22,9 +22,9 @@ type place struct {
 	folder  string // tree of the folder that git ran in
 }
 
-// parsePlace reads the answer to "rev-parse --is-inside-work-tree --is-bare-repository
-// --show-toplevel HEAD HEAD^{tree} HEAD:./". Where git cannot resolve a name it prints that name
-// as it is and stops; the lines before still hold.
+// parsePlace reads what "rev-parse --is-inside-work-tree --is-bare-repository --show-toplevel HEAD
+// HEAD^{tree} HEAD:./" prints. If git cannot resolve a name it prints that name as it is and stops;
+// the lines before still hold.
 func parsePlace(out string) (place, error) {
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if len(lines) < 2 || !isBool(lines[0]) || !isBool(lines[1]) {
@@ -55,51 +55,56 @@ func parsePlace(out string) (place, error) {
 func isBool(s string) bool { return s == "true" || s == "false" }
 
 // readObjects finds the object id of every target.
-func (f *Facts) readObjects(ctx context.Context, targets []target, p place, tree workTree) error {
+func (c *Checkout) readObjects(
+	ctx context.Context, targets []target, p place, tree workTree,
+) error {
+	base := targets[0]
 	known := map[string]Object{".": {Path: ".", SHA: p.tree}}
-	if base := targets[0]; base.dir && base.rel != "." {
+	if base.dir && base.rel != "." {
 		known[base.rel] = Object{Path: base.rel, SHA: p.folder}
 	}
-	if err := f.listTree(ctx, targets, known); err != nil {
-		return err
+	var unknown []string
+	for _, t := range targets {
+		if _, found := known[t.rel]; !found {
+			unknown = append(unknown, t.rel)
+		}
+	}
+	if err := (command{dir: c.Root}).listTree(ctx, c.Commit, unknown, known); err != nil {
+		return explain(err, base.name, c.Root)
 	}
 	for _, t := range targets {
 		object := known[t.rel]
+		object.Content = object.SHA
 		switch {
-		case object.SHA != "" && !emptyTrees[object.SHA]:
-			f.Objects = append(f.Objects, object)
+		case object.SHA != emptyTrees[len(object.SHA)]:
+			c.Objects = append(c.Objects, object)
 		case t.dir && t.rel != "." && hasGit(t.real):
 			return nested(t.name, t.real)
 		case len(tree.under(t.rel)) > 0:
-			return uncommitted(t.name, f.Root, t.rel)
+			return uncommitted(t.name, c.Root, t.rel)
 		default:
-			return newError(ErrNoFiles, t.name)
+			return noFiles.at(t.name)
 		}
 	}
 	return nil
 }
 
-// listTree adds the objects that "rev-parse" did not answer. It is ls-tree because that takes names
-// as they are: "rev-parse HEAD:a..b" may be a range, and "cat-file" finds no submodule.
-func (f *Facts) listTree(ctx context.Context, targets []target, known map[string]Object) error {
-	// With -t a tree is listed also when another path lies inside of it.
-	args := []string{"ls-tree", "-z", "-t", "--full-tree", f.Commit, "--"}
-	options := len(args)
-	for _, t := range targets {
-		if _, found := known[t.rel]; !found {
-			args = append(args, t.rel)
-		}
-	}
-	if len(args) == options {
+// listTree adds the objects at paths of a tree. It is ls-tree because that takes names as they are:
+// "rev-parse HEAD:a..b" may be a range, and "cat-file" finds no submodule.
+func (c command) listTree(
+	ctx context.Context, tree string, paths []string, into map[string]Object,
+) error {
+	if len(paths) == 0 {
 		return nil
 	}
-	base := targets[0]
-	got := command{dir: f.Root}.run(ctx, args...)
+	// With -t a tree is listed also when another path lies inside of it.
+	args := append([]string{"ls-tree", "-z", "-t", "--full-tree", tree, "--"}, paths...)
+	got := c.run(ctx, args...)
 	if got.err != nil {
-		return explain(got.err, base.name, f.Root)
+		return got.err
 	}
-	if err := parseTree(got.out, known); err != nil {
-		return fmt.Errorf("inspect %q: git ls-tree: %w", base.name, err)
+	if err := parseTree(got.out, into); err != nil {
+		return fmt.Errorf("git ls-tree: %w", err)
 	}
 	return nil
 }

@@ -86,9 +86,9 @@ func commit(t *testing.T, dir string) {
 }
 
 // inspect must work.
-func inspect(t *testing.T, paths ...string) Facts {
+func inspect(t *testing.T, paths ...string) Checkout {
 	t.Helper()
-	f, err := Inspect(t.Context(), paths...)
+	f, err := Inspect(t.Context(), nil, paths...)
 	if err != nil {
 		t.Fatal(err)
 	}

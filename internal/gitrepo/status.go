@@ -11,7 +11,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// workTree is what "git status" says.
+// workTree is what "git status" prints.
 type workTree struct {
 	unborn bool   // no commit yet
 	head   string // object id of HEAD
@@ -25,6 +25,8 @@ type file struct {
 	gone bool // not on disk
 	// untracked is true for a file that git was never told of.
 	untracked bool
+	// inSubmodule is true for a file that a submodule was told to overlook.
+	inSubmodule bool
 	// overlooked is the flag by which git was told to overlook the file, empty for most.
 	overlooked string
 }
@@ -81,7 +83,7 @@ func parseStatus(out string) (workTree, error) {
 	return w, nil
 }
 
-// record reads one record and answers what follows it.
+// record reads one record and returns what follows it.
 func (w *workTree) record(out string, gone, tracked map[string]bool) (next string, ok bool) {
 	// A file that is staged as deleted and there again has two records: it is on disk.
 	add := func(name string, missing bool) bool {

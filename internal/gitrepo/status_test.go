@@ -29,30 +29,35 @@ func TestParseStatus(t *testing.T) {
 		wantErr bool
 	}{
 		{name: "clean", in: head, want: workTree{head: id, branch: "main"}},
-		{name: "detached", in: "# branch.oid " + id2 + "|# branch.head (detached)|", want: workTree{head: id2}},
+		{name: "detached", in: "# branch.oid " + id2 + "|# branch.head (detached)|",
+			want: workTree{head: id2}},
 		{name: "unborn", in: "# branch.oid (initial)|# branch.head main|? f|",
 			want: workTree{unborn: true, branch: "main", files: []file{{path: "f", untracked: true}}}},
-		{name: "headers of a newer git", in: head + "# branch.upstream origin/main|# branch.ab +? -?|# stash 3|",
+		{name: "headers of a newer git", in: head +
+			"# branch.upstream origin/main|# branch.ab +? -?|# stash 3|",
 			want: workTree{head: id, branch: "main"}},
 		{name: "modified, with spaces", in: head + "1 .M N... 100644 100644 100644" + ids + " a b |",
 			want: workTree{head: id, branch: "main", files: []file{{path: " a b "}}}},
 		{name: "deleted", in: head + "1 .D N... 100644 100644 000000" + ids + "f|",
 			want: workTree{head: id, branch: "main", files: []file{{path: "f", gone: true}}}},
-		{name: "staged as deleted, there again", in: head + "1 D. N... 100644 000000 000000" + ids + "f|? f|",
+		{name: "staged as deleted, there again", in: head + "1 D. N... 100644 000000 000000" + ids +
+			"f|? f|",
 			want: workTree{head: id, branch: "main", files: []file{{path: "f"}}}},
 		{name: "the other way round", in: head + "? f|1 D. N... 100644 000000 000000" + ids + "f|",
 			want: workTree{head: id, branch: "main", files: []file{{path: "f"}}}},
 		{name: "submodule", in: head + "1 .M SCMU 160000 160000 160000" + ids + "lib|",
 			want: workTree{head: id, branch: "main", files: []file{{path: "lib"}}}},
 		{name: "rename", in: head + "2 R. N... 100644 100644 100644" + ids + "R100 new|old|? z|",
-			want: workTree{head: id, branch: "main", files: []file{{path: "new"}, {path: "old", gone: true}, {path: "z", untracked: true}}}},
+			want: workTree{head: id, branch: "main",
+				files: []file{{path: "new"}, {path: "old", gone: true}, {path: "z", untracked: true}}}},
 		{name: "copy", in: head + "2 C. N... 100644 100644 100644" + ids + "C75 new|old|",
 			want: workTree{head: id, branch: "main", files: []file{{path: "new"}}}},
 		{name: "conflict", in: head + "u UU N... 100644 100644 100644 100644" + ids + id + " f|",
 			want: workTree{head: id, branch: "main", files: []file{{path: "f"}}}},
 		{name: "nested repository, newline, ? in a name", in: head + "? nest/|? a\nb|? ? c|",
 			want: workTree{head: id, branch: "main", files: []file{
-				{path: "? c", untracked: true}, {path: "a\nb", untracked: true}, {path: "nest", untracked: true}}}},
+				{path: "? c", untracked: true}, {path: "a\nb", untracked: true},
+				{path: "nest", untracked: true}}}},
 		{name: "sorted", in: head + "? b|? a/c|? a|",
 			want: workTree{head: id, branch: "main", files: []file{
 				{path: "a", untracked: true}, {path: "a/c", untracked: true}, {path: "b", untracked: true}}}},
@@ -63,7 +68,8 @@ func TestParseStatus(t *testing.T) {
 		{name: "upper case id", in: "# branch.oid " + strings.ToUpper(id) + "|", wantErr: true},
 		{name: "empty branch", in: "# branch.oid " + id + "|# branch.head |", wantErr: true},
 		{name: "cut off", in: head + "? f", wantErr: true},
-		{name: "cut off in a rename", in: head + "2 R. N... 100644 100644 100644" + ids + "R100 new|old", wantErr: true},
+		{name: "cut off in a rename", in: head + "2 R. N... 100644 100644 100644" + ids + "R100 new|old",
+			wantErr: true},
 		{name: "no path", in: head + "? |", wantErr: true},
 		{name: "absolute path", in: head + "? /etc/passwd|", wantErr: true},
 		{name: "path out", in: head + "? a/../../b|", wantErr: true},
@@ -77,7 +83,7 @@ func TestParseStatus(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parseStatus(strings.ReplaceAll(tt.in, "|", "\x00"))
-			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, ErrAnswer)) {
+			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, errUnexpected)) {
 				t.Fatalf("error %v", err)
 			}
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(workTree{}, file{})); diff != "" {
@@ -130,15 +136,17 @@ func TestParsePlace(t *testing.T) {
 		{name: "not a bool", in: "yes\nno\n/r\n", wantErr: true},
 		{name: "no root", in: "true\nfalse\n", wantErr: true},
 		{name: "relative root", in: "true\nfalse\nr\n", wantErr: true},
-		{name: "newline in root", in: "true\nfalse\n/r\nx\n" + id + "\n" + id + "\n" + id + "\n", wantErr: true},
+		{name: "newline in root", in: "true\nfalse\n/r\nx\n" + id + "\n" + id + "\n" + id + "\n",
+			wantErr: true},
 		{name: "one id too many", in: "true\nfalse\n/r\n" + strings.Repeat(id+"\n", 4), wantErr: true},
-		{name: "negated id, of a range", in: "true\nfalse\n/r\n" + id + "\n" + id + "\n^" + id + "\n", wantErr: true},
+		{name: "negated id, of a range", in: "true\nfalse\n/r\n" + id + "\n" + id + "\n^" + id + "\n",
+			wantErr: true},
 		{name: "goes on after a failure", in: "true\nfalse\n/r\nHEAD\n" + id + "\n", wantErr: true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parsePlace(tt.in)
-			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, ErrAnswer)) {
+			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, errUnexpected)) {
 				t.Fatalf("error %v", err)
 			}
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(place{})); err == nil && diff != "" {
@@ -155,10 +163,12 @@ func TestParseTree(t *testing.T) {
 		wantErr  bool
 	}{
 		{name: "none", want: map[string]Object{}},
-		{name: "three kinds", in: "040000 tree " + id + "\ta\tb|100644 blob " + id2 + "\tc\nd|160000 commit " + id + "\te|",
+		{name: "three kinds", in: "040000 tree " + id + "\ta\tb|100644 blob " + id2 +
+			"\tc\nd|160000 commit " + id + "\te|",
 			want: map[string]Object{
 				"a\tb": {Path: "a\tb", SHA: id}, "c\nd": {Path: "c\nd", SHA: id2}, "e": {Path: "e", SHA: id}}},
-		{name: "executable", in: "100755 blob " + id + "\ta|", want: map[string]Object{"a": {Path: "a", SHA: id, Executable: true}}},
+		{name: "executable", in: "100755 blob " + id + "\ta|",
+			want: map[string]Object{"a": {Path: "a", SHA: id, Executable: true}}},
 		{name: "cut off", in: "040000 tree " + id + "\ta", wantErr: true},
 		{name: "short id", in: "040000 tree 1234\ta|", wantErr: true},
 		{name: "no name", in: "040000 tree " + id + "\t|", wantErr: true},
@@ -189,12 +199,17 @@ func TestParseIndex(t *testing.T) {
 		wantErr    bool
 	}{
 		{name: "none", want: map[string]string{}},
-		{name: "submodule", in: entry("h", "a") + submodule, want: map[string]string{"a": "assume-unchanged"}, submodules: []string{"lib"}},
-		{name: "skipped submodule", in: "S" + submodule[1:], want: map[string]string{"lib": "skip-worktree"}},
+		{name: "submodule", in: entry("h", "a") + submodule,
+			want: map[string]string{"a": "assume-unchanged"}, submodules: []string{"lib"}},
+		{name: "skipped submodule", in: "S" + submodule[1:],
+			want: map[string]string{"lib": "skip-worktree"}},
 		{name: "nothing to overlook", in: entry("H", "a") + entry("M", "b"), want: map[string]string{}},
-		{name: "every tag", in: entry("h", "a\tb") + entry("m", "c\nd") + entry("S", " ") + entry("s", "H "),
-			want: map[string]string{"a\tb": "assume-unchanged", "c\nd": "assume-unchanged", " ": "skip-worktree", "H ": "skip-worktree"}},
-		{name: "SHA-256", in: "S 120000 " + id2 + " 0\ta|", want: map[string]string{"a": "skip-worktree"}},
+		{name: "every tag", in: entry("h", "a\tb") + entry("m", "c\nd") + entry("S", " ") +
+			entry("s", "H "),
+			want: map[string]string{"a\tb": "assume-unchanged", "c\nd": "assume-unchanged",
+				" ": "skip-worktree", "H ": "skip-worktree"}},
+		{name: "SHA-256", in: "S 120000 " + id2 + " 0\ta|",
+			want: map[string]string{"a": "skip-worktree"}},
 		{name: "cut off", in: strings.TrimSuffix(entry("H", "a"), "|"), wantErr: true},
 		{name: "other tag", in: entry("C", "a"), wantErr: true},
 		{name: "no tag", in: entry("", "a"), wantErr: true},
@@ -208,7 +223,7 @@ func TestParseIndex(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, submodules, err := parseIndex(strings.ReplaceAll(tt.in, "|", "\x00"))
-			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, ErrAnswer)) {
+			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, errUnexpected)) {
 				t.Fatalf("error %v", err)
 			}
 			if diff := cmp.Diff(tt.want, got); err == nil && diff != "" {
@@ -222,11 +237,13 @@ func TestParseIndex(t *testing.T) {
 }
 
 func TestParseDate(t *testing.T) {
-	if when, commit, err := parseDate("1700000100 " + id + "\n"); err != nil || commit != id || when.Unix() != 1700000100 {
+	if when, commit, err := parseDate("1700000100 " + id + "\n"); err != nil || commit != id ||
+		when.Unix() != 1700000100 {
 		t.Errorf("got %v %s %v", when, commit, err)
 	}
-	for _, in := range []string{"", "1700000100", "x " + id, "-1 " + id, "253402300800 " + id, "1 " + id + "\n" + id, "1 x"} {
-		if when, _, err := parseDate(in); !errors.Is(err, ErrAnswer) {
+	for _, in := range []string{"", "1700000100", "x " + id, "-1 " + id, "253402300800 " + id,
+		"1 " + id + "\n" + id, "1 x"} {
+		if when, _, err := parseDate(in); !errors.Is(err, errUnexpected) {
 			t.Errorf("%q: got %v, %v", in, when, err)
 		}
 	}

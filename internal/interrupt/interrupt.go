@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// grace is how long an interrupted data source holds its answer back. When a data source fails, Packer
-// gives up its handler of the signal. Where the answer is faster than the signal, the signal then kills
-// Packer, and the process around it takes that for success and exits with 0 (realMain in Packer's main.go, Wrap in
-// mitchellh/panicwrap).
+// grace is how long an interrupted data source delays its return. When a data source fails, Packer
+// removes its signal handler. If the data source returns before Packer sees the signal, the signal
+// kills Packer, and the process around it takes that for success and exits with 0 (realMain in
+// Packer's main.go, Wrap in mitchellh/panicwrap).
 const grace = 250 * time.Millisecond
 
-// Context ends on SIGINT, and after timeout. The caller has to call stop before it answers Packer.
+// Context returns a context that ends on SIGINT and after timeout. The caller must call stop before
+// it returns to Packer.
 func Context(timeout time.Duration) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	signals := make(chan os.Signal, 1)

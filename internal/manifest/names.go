@@ -12,8 +12,8 @@ import (
 // MaxName is the longest name of an image or channel, in characters.
 const MaxName = 128
 
-// Packer starts the plugin many times for one build, and each start compiles these: lengths, which cost most
-// in a pattern, are compared apart.
+// Packer starts the plugin many times for one build, and each start compiles these. Lengths are
+// compared separately, because they are what costs most in a pattern.
 var (
 	namePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
 	regionPattern = regexp.MustCompile(`^[a-z][a-z]+(-[a-z]+)+-[0-9]+$`)
@@ -50,16 +50,16 @@ func CheckGitSHA(s string) error {
 	return nil
 }
 
-// IsGitSHA tells whether s is a whole git object id, SHA-1 or SHA-256, in lower-case hex.
+// IsGitSHA reports whether s is a whole git object id, SHA-1 or SHA-256, in lower-case hex.
 func IsGitSHA(s string) bool { return (len(s) == 40 || len(s) == 64) && isHex(s) }
 
-// IsAMI tells whether s has the form of an AMI id, with the 8 digits of old ones or the 17 of new ones.
+// IsAMI reports whether s has the form of an AMI id: 8 digits in old ones, 17 in new ones.
 func IsAMI(s string) bool {
 	digits, named := strings.CutPrefix(s, "ami-")
 	return named && len(digits) >= 8 && len(digits) <= 17 && isHex(digits)
 }
 
-// IsRegion tells whether s has the form of a region's name; AWS knows which of them exist.
+// IsRegion reports whether s has the form of a region's name. Only AWS knows whether it exists.
 func IsRegion(s string) bool { return regionPattern.MatchString(s) }
 
 // ImagesFromID reads the AMIs from the id of an artifact as the Amazon plugin writes it,

@@ -24,7 +24,7 @@ var oneSlash = regexp.MustCompile(`^[a-z0-9]{2,}:/`)
 // that S3 allows.
 const maxPrefix = 512
 
-// Location says where a registry lies: in a bucket, or in a folder.
+// Location is where a registry lies: in a bucket or in a folder.
 type Location struct {
 	// Bucket and Prefix are set for s3://bucket/prefix. Prefix has no slash at either end.
 	Bucket, Prefix string
@@ -32,7 +32,7 @@ type Location struct {
 	Dir string
 }
 
-// S3 tells whether the registry lies in a bucket.
+// S3 reports whether the registry lies in a bucket.
 func (l Location) S3() bool { return l.Bucket != "" }
 
 // String is the location as a user would write it.

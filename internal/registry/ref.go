@@ -102,15 +102,6 @@ func parseRef(body []byte, image, name string) (*Ref, error) {
 	return &ref, nil
 }
 
-// GitName names the files that an image was built from: the git object id of its folder, and for
-// uncommitted files a hash of them. It is the value of the tag "chain:git-sha".
-func GitName(sha, dirtyHash string) string {
-	if dirtyHash == "" {
-		return sha
-	}
-	return fmt.Sprintf("%s-dirty-%.12s", sha, dirtyHash)
-}
-
 // GitRef returns the name of the ref to the image that was built last from the files that gitName
 // names.
 func GitRef(gitName string) string { return "git-" + gitName }
@@ -120,7 +111,7 @@ func GitRef(gitName string) string { return "git-" + gitName }
 // folder.
 func CommitRef(commit string) string { return "commit-" + commit }
 
-// Rule says when a ref may move.
+// Rule decides when a ref may move.
 type Rule int
 
 const (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package version says which version of the plugin this is.
+// Package version holds the version of the plugin.
 package version
 
 var (
@@ -10,7 +10,7 @@ var (
 	VersionPrerelease = "dev"
 )
 
-// String is the version as it goes into manifests, such as "0.1.0-dev".
+// String returns the version as it goes into manifests, such as "0.1.0-dev".
 func String() string {
 	if VersionPrerelease == "" {
 		return Version

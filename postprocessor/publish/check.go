@@ -30,7 +30,7 @@ const (
 	maxLabelLength = 1024
 )
 
-// prepare sets the defaults and answers everything that is wrong with the options.
+// prepare sets the defaults and returns everything that is wrong with the options.
 func (c *Config) prepare() []error {
 	if c.OnFailure == "" {
 		c.OnFailure = keepImage

@@ -33,7 +33,7 @@ func git(ctx context.Context, l *lab) (findings, error) {
 	inspect := func(repo *workspace.Repo) side {
 		return func() (float64, error) {
 			start := time.Now()
-			_, err := gitrepo.Inspect(ctx, appFolder(repo))
+			_, err := gitrepo.Inspect(ctx, nil, appFolder(repo))
 			return milliseconds(time.Since(start)), err
 		}
 	}

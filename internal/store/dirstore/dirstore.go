@@ -27,7 +27,7 @@ var _ store.Store = (*Store)(nil)
 // Store is a store in a folder. Use [New].
 type Store struct{ dir string }
 
-// New is the store in a folder. The folder is made by the first write.
+// New returns the store in a folder. The first write makes the folder.
 func New(dir string) *Store {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
@@ -35,7 +35,7 @@ func New(dir string) *Store {
 	return &Store{dir: dir}
 }
 
-// Address is the absolute path of the file that holds the key.
+// Address returns the absolute path of the file that holds the key.
 func (s *Store) Address(key string) string { return filepath.Join(s.dir, filepath.FromSlash(key)) }
 
 // Get reads the file of a key. Its ETag is the SHA-256 of the bytes, in hex.
@@ -55,8 +55,8 @@ func (s *Store) Get(ctx context.Context, key string) (store.Object, error) {
 	}
 }
 
-// Put writes the file of a key if it still is the one that tag names; with an empty tag, if there is
-// none. It makes the folders that it needs. Its outcome is always known.
+// Put writes the file of a key if it still is the one that tag names, or with an empty tag if it does
+// not exist. It makes the folders that it needs. Its outcome is always known.
 func (s *Store) Put(ctx context.Context, key string, body []byte, tag string) (string, error) {
 	if err := check(ctx, key); err != nil {
 		return "", fmt.Errorf("write %q in %s: %w", key, s.dir, err)

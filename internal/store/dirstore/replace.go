@@ -57,8 +57,8 @@ func (s *Store) replace(ctx context.Context, path string, body []byte, tag strin
 	return nil
 }
 
-// syncFolder makes a rename outlast a power cut, where the system can do that. What is there is there, so
-// that it fails is no failure of the write.
+// syncFolder makes a rename survive a power cut, if the system can do that. The file is in place
+// already, so an error does not fail the write.
 func syncFolder(path string) {
 	if dir, err := os.Open(path); err == nil {
 		_ = dir.Sync()
@@ -104,7 +104,7 @@ func writeTemporary(dir string, body []byte) (path string, err error) {
 	return path, nil
 }
 
-// busy marks the errors by which Windows says that another process has the file open just now:
+// busy marks the errors that Windows returns while another process has the file open:
 // ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
 func busy(err error) error {
 	var number syscall.Errno

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package memstore is a store in memory, with the semantics of a bucket: for tests of what stands on
+// Package memstore is a store in memory with the semantics of a bucket, for tests of what is built on
 // a store. As in a bucket, equal bytes have equal tags, so that a test finds whoever writes the same
 // bytes twice.
 package memstore
@@ -24,7 +24,7 @@ type Store struct {
 	bodies map[string][]byte
 }
 
-// New is an empty store.
+// New returns an empty store.
 func New() *Store { return &Store{bodies: map[string][]byte{}} }
 
 // Get reads an object.
@@ -41,7 +41,8 @@ func (s *Store) Get(ctx context.Context, key string) (store.Object, error) {
 	return store.Object{Body: bytes.Clone(body), ETag: etag(body)}, nil
 }
 
-// Put writes an object if it still is the one that tag names; with an empty tag, if there is none.
+// Put writes an object if it still is the one that tag names, or with an empty tag if it does not
+// exist.
 func (s *Store) Put(ctx context.Context, key string, body []byte, tag string) (string, error) {
 	err := check(ctx, key)
 	if err == nil && len(body) > store.MaxSize {
@@ -77,7 +78,7 @@ func (s *Store) Delete(key string) {
 	delete(s.bodies, key)
 }
 
-// Address is memory:// and the key.
+// Address returns memory:// and the key.
 func (s *Store) Address(key string) string { return "memory://" + key }
 
 func check(ctx context.Context, key string) error {
