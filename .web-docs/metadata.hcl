@@ -2,7 +2,7 @@
 
 integration {
   name        = "Chain"
-  description = "Builds chains of machine images: finds the parent image, skips what is built already, publishes what was built."
+  description = "Builds chains of machine images: finds the parent image, skips unchanged images, publishes what was built."
   identifier  = "packer/packer-chain/chain"
   docs {
     process_docs    = true

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 #
-# baseline-ubuntu: what every image of the chain stands on. Its own parent is Canonical's AMI.
+# baseline-ubuntu: the image that every other image of the chain is built on. Its own parent is
+# Canonical's AMI.
 
 packer {
   required_plugins {
@@ -25,7 +26,7 @@ data "amazon-ami" "ubuntu" {
   }
 }
 
-# Has baseline-ubuntu been built already, from these files and on this AMI of Canonical's?
+# Does baseline-ubuntu exist already, built from these files and on this AMI of Canonical's?
 data "chain-image" "this" {
   registry = var.registry
   region   = var.region
@@ -46,6 +47,7 @@ source "amazon-ebs" "ubuntu" {
   tags          = merge(data.chain-image.this.tags, local.os_tags)
 }
 
+# Passes the existing image through: no instance, no provisioners, the same artifact.
 source "chain" "unchanged" {
   record = data.chain-image.this.record
 }
@@ -62,7 +64,7 @@ build {
     content {}
   }
 
-  # Without a communicator there is nothing to run scripts on: the emulator has no machines.
+  # The emulator has no machines, so without a communicator no scripts run.
   dynamic "provisioner" {
     for_each = var.communicator == "none" ? [] : [1]
     labels   = ["shell"]
@@ -81,7 +83,7 @@ build {
     record = data.chain-image.this.record
     tags   = local.os_tags
   }
-  # Packer deregisters a new AMI when all of a build's post-processors fail. This one does not.
+  # If every post-processor fails, Packer deregisters the new AMI. This one succeeds, so the AMI is kept.
   post-processor "manifest" {
     except = ["chain.unchanged"]
   }

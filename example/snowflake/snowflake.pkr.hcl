@@ -15,7 +15,7 @@ packer {
   }
 }
 
-# Which image does this one stand on? The one that was built from ../base as it is checked out here.
+# Which image is this one built on? The one that was built from ../base as it is checked out here.
 data "chain" "parent" {
   registry = var.registry
   region   = var.region
@@ -23,7 +23,7 @@ data "chain" "parent" {
   path     = "${path.root}/../base"
 }
 
-# Has snowflake been built already, from these files, these inputs and this parent?
+# Does snowflake exist already, built from these files, these inputs and this parent?
 data "chain-image" "this" {
   registry = var.registry
   region   = var.region
@@ -45,7 +45,7 @@ source "amazon-ebs" "snowflake" {
   tags          = merge(data.chain-image.this.tags, local.os_tags)
 }
 
-# The image as it already is: no instance, no provisioners, the same artifact.
+# Passes the existing image through: no instance, no provisioners, the same artifact.
 source "chain" "unchanged" {
   record = data.chain-image.this.record
 }
@@ -62,7 +62,7 @@ build {
     content {}
   }
 
-  # Without a communicator there is nothing to run scripts on: the emulator has no machines.
+  # The emulator has no machines, so without a communicator no scripts run.
   dynamic "provisioner" {
     for_each = var.communicator == "none" ? [] : [1]
     labels   = ["shell"]
@@ -78,7 +78,7 @@ build {
     record = data.chain-image.this.record
     tags   = local.os_tags
   }
-  # Packer deregisters a new AMI when all of a build's post-processors fail. This one does not.
+  # If every post-processor fails, Packer deregisters the new AMI. This one succeeds, so the AMI is kept.
   post-processor "manifest" {
     except = ["chain.unchanged"]
   }

@@ -2,7 +2,7 @@
 
 variable "registry" {
   type        = string
-  description = "Where builds and refs are kept: s3://bucket/prefix or a local folder."
+  description = "Where manifests and channels are kept: s3://bucket/prefix or a local folder."
   default     = "s3://acme-images/chain"
 }
 
@@ -13,7 +13,7 @@ variable "region" {
 
 variable "copy_to" {
   type        = list(string)
-  description = "More regions that the AMI is copied to."
+  description = "Further regions to copy the AMI to."
   default     = []
 }
 
@@ -24,6 +24,6 @@ variable "instance_type" {
 
 variable "communicator" {
   type        = string
-  description = "How Packer reaches the instance: ssh, or none to run no scripts."
+  description = "How Packer reaches the instance: ssh, or none, which runs no scripts."
   default     = "ssh"
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MPL-2.0
-# cloud-init still installs packages when SSH answers already; apt would find its lock taken.
+# cloud-init may still be installing packages when SSH is up, and then holds the lock of apt.
 set -euo pipefail
 
-# Exit status 2 means: done, with warnings.
+# Exit status 2 means done, with warnings.
 cloud-init status --wait || [ $? -eq 2 ]

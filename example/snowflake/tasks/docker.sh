@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MPL-2.0
-# Docker from Ubuntu's own packages, in the major version that the template names.
+# Installs Docker from Ubuntu's own packages, in the major version that the template names.
 set -euo pipefail
 
 export DEBIAN_FRONTEND=noninteractive
