@@ -98,39 +98,39 @@ func TestRequest_classify(t *testing.T) {
 			"404 HTML", answered(404, "", ""),
 			on{read: errUnexpected, create: errUnexpected, swap: store.ErrVanished, overwrite: errUnexpected},
 		},
-		{"404 bucket", answered(404, "NoSuchBucket", ""), all(ErrNoBucket)},
-		{"403", answered(403, "AccessDenied", ""), all(ErrAccessDenied)},
-		{"403 empty", answered(403, "Forbidden", ""), all(ErrAccessDenied)},
-		{"403 key", answered(403, "InvalidAccessKeyId", ""), all(ErrCredentials)},
-		{"403 signature", answered(403, "SignatureDoesNotMatch", ""), all(ErrCredentials)},
-		{"403 clock", answered(403, "RequestTimeTooSkewed", ""), all(ErrAccessDenied)},
+		{"404 bucket", answered(404, "NoSuchBucket", ""), all(errNoBucket)},
+		{"403", answered(403, "AccessDenied", ""), all(errAccessDenied)},
+		{"403 empty", answered(403, "Forbidden", ""), all(errAccessDenied)},
+		{"403 key", answered(403, "InvalidAccessKeyId", ""), all(errCredentials)},
+		{"403 signature", answered(403, "SignatureDoesNotMatch", ""), all(errCredentials)},
+		{"403 clock", answered(403, "RequestTimeTooSkewed", ""), all(errAccessDenied)},
 		{
 			"403 clock, corrected", operation("S3", skewed{answered(403, "RequestTimeTooSkewed", "")}),
 			all(store.ErrTransient),
 		},
-		{"400 expired", answered(400, "ExpiredToken", ""), all(ErrExpired)},
-		{"301", answered(301, "PermanentRedirect", ""), all(ErrWrongRegion)},
-		{"301 empty", answered(301, "MovedPermanently", ""), all(ErrWrongRegion)},
-		{"307", answered(307, "TemporaryRedirect", ""), all(ErrWrongRegion)},
+		{"400 expired", answered(400, "ExpiredToken", ""), all(errExpired)},
+		{"301", answered(301, "PermanentRedirect", ""), all(errWrongRegion)},
+		{"301 empty", answered(301, "MovedPermanently", ""), all(errWrongRegion)},
+		{"307", answered(307, "TemporaryRedirect", ""), all(errWrongRegion)},
 		{
 			"400 region", answered(400, "AuthorizationHeaderMalformed", "region 'a' is wrong; expecting 'eu-west-1'"),
-			all(ErrWrongRegion),
+			all(errWrongRegion),
 		},
 		{
 			"400 region, no quotes", answered(400, "AuthorizationHeaderMalformed", "the region a is wrong; expecting us-east-1"),
-			all(ErrWrongRegion),
+			all(errWrongRegion),
 		},
 		{
 			"400 header", answered(400, "AuthorizationHeaderMalformed", "a non-empty key must be provided"),
-			all(ErrCredentials),
+			all(errCredentials),
 		},
 		{
 			"501", answered(501, "NotImplemented", ""),
-			on{read: errUnexpected, create: ErrNoConditions, swap: ErrNoConditions, overwrite: errUnexpected},
+			on{read: errUnexpected, create: errNoConditions, swap: errNoConditions, overwrite: errUnexpected},
 		},
 		{
 			"400 not implemented", answered(400, "NotImplemented", ""),
-			on{read: errUnexpected, create: ErrNoConditions, swap: ErrNoConditions, overwrite: errUnexpected},
+			on{read: errUnexpected, create: errNoConditions, swap: errNoConditions, overwrite: errUnexpected},
 		},
 		{"400 other", answered(400, "InvalidRequest", ""), all(errRefused)},
 		// A key that is disabled or gone does not make its objects absent.
@@ -168,9 +168,9 @@ func TestRequest_classify(t *testing.T) {
 			"no time for credentials", operation("S3", fmt.Errorf("get identity: %w", context.DeadlineExceeded)),
 			all(store.ErrTransient),
 		},
-		{"role denied", unassumed(403, "AccessDenied"), all(ErrCredentials)},
+		{"role denied", unassumed(403, "AccessDenied"), all(errCredentials)},
 		{"role throttled", unassumed(400, "Throttling"), all(store.ErrTransient)},
-		{"web identity expired", unassumed(400, "ExpiredTokenException"), all(ErrExpired)},
+		{"web identity expired", unassumed(400, "ExpiredTokenException"), all(errExpired)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestRequest_classify(t *testing.T) {
 
 var sentinels = []error{
 	store.ErrNotFound, store.ErrConflict, store.ErrVanished, store.ErrUnknown, store.ErrTransient,
-	ErrAccessDenied, ErrCredentials, ErrExpired, ErrNoBucket, ErrWrongRegion, ErrNoConditions,
+	errAccessDenied, errCredentials, errExpired, errNoBucket, errWrongRegion, errNoConditions,
 	errRefused, errUnexpected, errUnsent,
 }
 

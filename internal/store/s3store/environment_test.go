@@ -108,9 +108,9 @@ func TestStore_noCredentials(t *testing.T) {
 	})
 	s := in(cfg, Options{Endpoint: server, ConditionalWrites: Off})
 	_, err := s.Get(t.Context(), key)
-	wantErr(t, err, ErrCredentials)
+	wantErr(t, err, errCredentials)
 	_, err = s.Put(t.Context(), key, []byte("{}"), "")
-	wantErr(t, err, ErrCredentials)
+	wantErr(t, err, errCredentials)
 	if got := len(requests.all()); got != 0 {
 		t.Errorf("%d requests, want none", got)
 	}

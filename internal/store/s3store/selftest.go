@@ -73,7 +73,7 @@ func (s *Store) probe(ctx context.Context) error {
 		}
 	}
 	if len(created) > 1 {
-		return s.unfit(ErrConditionsRacy, create)
+		return s.unfit(errConditionsRacy, create)
 	}
 	tag := ""
 	if len(created) == 1 {
@@ -126,12 +126,12 @@ func (s *Store) mustTakeOne(ctx context.Context, tag string) (next string, err e
 	case err != nil:
 		return "", err
 	case len(taken) > 1:
-		return "", s.unfit(ErrConditionsRacy, swap)
+		return "", s.unfit(errConditionsRacy, swap)
 	case len(taken) == 1:
 		return taken[0], nil
 	}
 	if next, err = s.present(ctx); err == nil && next == tag {
-		return "", s.unfit(ErrConditionsRefused, swap)
+		return "", s.unfit(errConditionsRefused, swap)
 	}
 	return next, err
 }
@@ -145,7 +145,7 @@ func (s *Store) mustRefuse(ctx context.Context, kind kind, tag string) error {
 	_, err := s.putOnce(ctx, kind, testKey, testBody(), tag)
 	switch {
 	case err == nil:
-		return s.unfit(ErrConditionsIgnored, kind)
+		return s.unfit(errConditionsIgnored, kind)
 	case refused(err):
 		return nil
 	}

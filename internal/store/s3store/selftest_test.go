@@ -140,17 +140,17 @@ func TestSelfTest_refuses(t *testing.T) {
 		in   http.HandlerFunc
 		want error
 	}{
-		{"ignores both", dropHeaders(fakeS3(t), "If-Match", "If-None-Match"), ErrConditionsIgnored},
-		{"ignores If-Match", dropHeaders(fakeS3(t), "If-Match"), ErrConditionsIgnored},
-		{"ignores If-None-Match", dropHeaders(fakeS3(t), "If-None-Match"), ErrConditionsIgnored},
-		{"501", refuseHeaders(501, fakeS3(t), "If-Match", "If-None-Match"), ErrNoConditions},
-		{"501 to If-Match", refuseHeaders(501, fakeS3(t), "If-Match"), ErrNoConditions},
-		{"400", refuseHeaders(400, fakeS3(t), "If-Match", "If-None-Match"), ErrNoConditions},
+		{"ignores both", dropHeaders(fakeS3(t), "If-Match", "If-None-Match"), errConditionsIgnored},
+		{"ignores If-Match", dropHeaders(fakeS3(t), "If-Match"), errConditionsIgnored},
+		{"ignores If-None-Match", dropHeaders(fakeS3(t), "If-None-Match"), errConditionsIgnored},
+		{"501", refuseHeaders(501, fakeS3(t), "If-Match", "If-None-Match"), errNoConditions},
+		{"501 to If-Match", refuseHeaders(501, fakeS3(t), "If-Match"), errNoConditions},
+		{"400", refuseHeaders(400, fakeS3(t), "If-Match", "If-None-Match"), errNoConditions},
 		// The plugin would have tried to change a ref until its time was over.
-		{"412 to any If-Match", neverMatch(fakeS3(t)), ErrConditionsRefused},
+		{"412 to any If-Match", neverMatch(fakeS3(t)), errConditionsRefused},
 		// A store that looks at the condition first and writes later was found out with "require" only.
-		{"races", s3server.Racy(fakeS3(t), 20*time.Millisecond).ServeHTTP, ErrConditionsRacy},
-		{"races where there is an object", racyWithObject(t), ErrConditionsRacy},
+		{"races", s3server.Racy(fakeS3(t), 20*time.Millisecond).ServeHTTP, errConditionsRacy},
+		{"races where there is an object", racyWithObject(t), errConditionsRacy},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
