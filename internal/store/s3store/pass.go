@@ -25,8 +25,8 @@ const (
 )
 
 // testDocument is the object that the self-test writes. The last write of a test that nothing
-// disturbed adds the pass, so that later processes need not test. It is untrusted: whoever can write
-// the bucket can forge a pass, and can destroy the whole registry as well.
+// disturbed adds the pass, so that later processes need not test. It is untrusted: whoever can
+// write the bucket can forge a pass, and can destroy the whole registry as well.
 type testDocument struct {
 	Purpose string `json:"purpose"`
 	// ID is random, so that a tag never comes back.

@@ -26,7 +26,9 @@ func TestStore_Put_wire(t *testing.T) {
 	}{
 		{
 			name: "create",
-			want: map[string]string{"If-None-Match": "*", "If-Match": "", "Content-Type": "application/json"},
+			want: map[string]string{
+				"If-None-Match": "*", "If-Match": "", "Content-Type": "application/json",
+			},
 		},
 		{
 			name: "swap", in: `"with \ quotes-2"`,
@@ -62,14 +64,15 @@ func TestStore_Put_wire(t *testing.T) {
 				t.Fatalf("%d requests, want 1", len(all))
 			}
 			wantPath := "/acme-images/chain/" + key
-			if got := all[0]; got.method != http.MethodPut || got.path != wantPath || got.body != `{"seq":1}` {
+			got := all[0]
+			if got.method != http.MethodPut || got.path != wantPath || got.body != `{"seq":1}` {
 				t.Errorf("%s %s with %q", got.method, got.path, got.body)
 			}
-			got := map[string]string{}
+			headers := map[string]string{}
 			for name := range tt.want {
-				got[name] = all[0].header.Get(name)
+				headers[name] = got.header.Get(name)
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, headers); diff != "" {
 				t.Errorf("headers (-want +got):\n%s", diff)
 			}
 		})
@@ -163,7 +166,8 @@ func TestStore_Put_off(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, got := range requests.all() {
-		if got.header.Get("If-Match")+got.header.Get("If-None-Match") != "" || strings.Contains(got.path, testKey) {
+		if got.header.Get("If-Match")+got.header.Get("If-None-Match") != "" ||
+			strings.Contains(got.path, testKey) {
 			t.Errorf("%s %s with a condition, or a self-test", got.method, got.path)
 		}
 	}
@@ -190,7 +194,8 @@ func TestStore_Put_off_overwritten(t *testing.T) {
 		}
 	})
 	other = foreign(t, server, Options{})
-	_, err := foreign(t, server, Options{ConditionalWrites: Off}).Put(t.Context(), key, []byte("ours"), "")
+	s := foreign(t, server, Options{ConditionalWrites: Off})
+	_, err := s.Put(t.Context(), key, []byte("ours"), "")
 	wantErr(t, err, store.ErrConflict)
 	if errors.Is(err, store.ErrUnknown) {
 		t.Errorf("the outcome is known: %v", err)

@@ -103,9 +103,9 @@ func forForeignStore(o *s3.Options) {
 }
 
 // isAmazon reports whether an endpoint is one of Amazon's own S3, such as a VPC endpoint: by the
-// suffixes and the form of the names in "S3 endpoints" of the AWS General Reference. A load balancer
-// and an instance have these suffixes too, and any store may be behind them. Empty is the SDK's
-// default.
+// suffixes and the form of the names in "S3 endpoints" of the AWS General Reference. A load
+// balancer and an instance have these suffixes too, and any store may be behind them. Empty is the
+// SDK's default.
 func isAmazon(endpoint string) bool {
 	if endpoint == "" {
 		return true

@@ -23,8 +23,8 @@ const (
 )
 
 // selfTest finds out whether the bucket keeps the conditions that everything here is built on. Many
-// stores do not know them, some ignore them, and some look at them too early. A Store asks once: the
-// bucket remembers a pass, see [testDocument], or else the test runs.
+// stores do not know them, some ignore them, and some look at them too early. A Store asks once:
+// the bucket remembers a pass, see [testDocument], or else the test runs.
 type selfTest struct {
 	// turn is held during the read and the test, so that both happen once.
 	turn chan struct{}
@@ -60,11 +60,11 @@ func (t *selfTest) passed(ctx context.Context, s *Store) error {
 }
 
 // probe writes one object in every way in which the registry writes: as a new one and as a changed
-// one, with a condition that holds and with one that does not, alone and several at once. It may run
-// in many processes at once, and proves no store right. Nobody deletes the object.
+// one, with a condition that holds and with one that does not, alone and several at once. It may
+// run in many processes at once, and proves no store right. Nobody deletes the object.
 //
-// A pass is remembered only if each round replaced what the round before wrote. So nobody else wrote
-// in between, and every round was a race that one writer won.
+// A pass is remembered only if each round replaced what the round before wrote. So nobody else
+// wrote in between, and every round was a race that one writer won.
 func (s *Store) probe(ctx context.Context) error {
 	created, undisturbed, err := s.race(ctx, create, "")
 	if err != nil {
@@ -97,8 +97,8 @@ func (s *Store) probe(ctx context.Context) error {
 	return nil
 }
 
-// race sends several writes under one condition, and returns the tags of those that were taken. It is
-// sure of them if every other write was refused: one that failed may have been taken.
+// race sends several writes under one condition, and returns the tags of those that were taken. It
+// is sure of them if every other write was refused: one that failed may have been taken.
 func (s *Store) race(
 	ctx context.Context, kind kind, tag string,
 ) (taken []string, sure bool, err error) {
@@ -128,9 +128,9 @@ func (s *Store) race(
 	return taken, sure, nil
 }
 
-// mustTakeOne has writers replace the version of the object that tag names, or with an empty tag the
-// present one. It returns the next version. That is empty if the round shows little: a write failed,
-// or was none of ours, as another process may run the same test.
+// mustTakeOne has writers replace the version of the object that tag names, or with an empty tag
+// the present one. It returns the next version. That is empty if the round shows little: a write
+// failed, or was none of ours, as another process may run the same test.
 func (s *Store) mustTakeOne(ctx context.Context, tag string) (next string, err error) {
 	if tag == "" {
 		if tag, err = s.present(ctx); err != nil {

@@ -27,8 +27,8 @@ func methods(requests []recorded) []string {
 	return got
 }
 
-// selfTestWrites are those of one test: a race of writers that create, two writes that must fail, and
-// races of writers that replace. Before them the pass is read, and after them it is written.
+// selfTestWrites are those of one test: a race of writers that create, two writes that must fail,
+// and races of writers that replace. Before them the pass is read, and after them it is written.
 const (
 	selfTestWrites   = raceWriters + 2 + raceRounds*raceWriters
 	selfTestRequests = 1 + selfTestWrites + 1
