@@ -24,9 +24,20 @@ type early struct {
 	err    error
 }
 
-// Read reads objects side by side, and keeps what it learned: that one is there, or certainly is not.
+// preparer is a store that has something to read before its first write.
+type preparer interface {
+	Prepare(ctx context.Context) error
+}
+
+// Read reads objects concurrently, and keeps what it learned: that one exists, or certainly does
+// not. A store that has to prepare its first write does so meanwhile.
 func (a *Ahead) Read(ctx context.Context, keys ...string) {
 	var all sync.WaitGroup
+	if s, ok := a.Store.(preparer); ok {
+		all.Go(func() {
+			_ = crash.Guard("prepare writing", func() error { return s.Prepare(ctx) })()
+		})
+	}
 	for _, key := range keys {
 		// Its error is passed over: whoever needs the object will see it, or a better answer.
 		all.Go(func() { _ = crash.Guard("read "+key, func() error { return a.readOne(ctx, key) })() })

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
 	"github.com/packer-chain/packer-plugin-chain/internal/version"
 )
@@ -322,6 +323,45 @@ func TestPass_twoAtOnce(t *testing.T) {
 				t.Errorf("%d writes of the test, want none", got)
 			}
 		})
+	}
+}
+
+// A publication reads the pass together with what it changes, so that no request waits for it.
+func TestPass_readAhead(t *testing.T) {
+	requests, server := serve(t, fakeS3(t).ServeHTTP)
+	mustPut(t, server, "first.json")
+	before := len(requests.all())
+	ahead := &store.Ahead{Store: foreign(t, server, Options{})}
+	ahead.Read(t.Context(), key)
+	if got := methods(requests.all()[before:]); len(got) != 2 {
+		t.Errorf("requests ahead: %q", got)
+	}
+	before = len(requests.all())
+	_, err := store.Updater{Store: ahead}.Update(t.Context(), key, storetest.Append("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"PUT " + key + " *"}
+	if diff := cmp.Diff(want, methods(requests.all()[before:])); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+// Where no pass is remembered, reading ahead writes nothing: the test is for the first write.
+func TestPass_readAheadOfNone(t *testing.T) {
+	requests, server := serve(t, fakeS3(t).ServeHTTP)
+	s := foreign(t, server, Options{})
+	if err := s.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"GET " + testKey}, methods(requests.all())); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	if _, err := s.Put(t.Context(), key, []byte("{}"), ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := testWrites(requests); got != selfTestWrites {
+		t.Errorf("%d writes of the test, want %d", got, selfTestWrites)
 	}
 }
 
