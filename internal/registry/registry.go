@@ -117,12 +117,22 @@ func unlessTorn[T any](read func() (T, error)) (value T, err error) {
 // Early holds documents that [Registry.ReadEarly] has read, by their key. Nil holds none.
 type Early map[string]store.Object
 
+// preparer is a store that has something to read before its first write.
+type preparer interface {
+	Prepare(ctx context.Context) error
+}
+
 // ReadEarly reads documents concurrently, for writes that follow. It leaves out what it could not
 // read: the write reads it then. A write whose document has changed since is repeated.
 func (r *Registry) ReadEarly(ctx context.Context, keys ...string) Early {
 	var mu sync.Mutex
 	early := Early{}
 	var all sync.WaitGroup
+	if s, ok := r.store.(preparer); ok {
+		all.Go(func() {
+			_ = crash.Guard("prepare writing", func() error { return s.Prepare(ctx) })()
+		})
+	}
 	for _, key := range keys {
 		all.Go(func() {
 			_ = crash.Guard("read "+key, func() error {

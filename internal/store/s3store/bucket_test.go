@@ -35,8 +35,9 @@ func loadConfig(t *testing.T, env ...string) aws.Config {
 	for name, value := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest", "AWS_SESSION_TOKEN": "",
 		"AWS_REGION": "us-east-1", "AWS_PROFILE": "", "AWS_CA_BUNDLE": "", "AWS_ENDPOINT_URL": "",
-		"AWS_ENDPOINT_URL_S3": "", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-		"AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "", "AWS_RETRY_MODE": "",
+		"AWS_ENDPOINT_URL_S3": "", "AWS_CONFIG_FILE": "/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+		"AWS_EC2_METADATA_DISABLED":   "true", "AWS_MAX_ATTEMPTS": "", "AWS_RETRY_MODE": "",
 		"AWS_REQUEST_CHECKSUM_CALCULATION": "", "AWS_RESPONSE_CHECKSUM_VALIDATION": "",
 	} {
 		t.Setenv(name, value)
@@ -80,7 +81,8 @@ func (r *recorder) record(t *testing.T, next http.Handler) http.Handler {
 		}
 		req.Body = io.NopCloser(strings.NewReader(string(body)))
 		r.mu.Lock()
-		r.requests = append(r.requests, recorded{req.Method, req.URL.Path, string(body), req.Header.Clone()})
+		r.requests = append(r.requests,
+			recorded{req.Method, req.URL.Path, string(body), req.Header.Clone()})
 		r.mu.Unlock()
 		next.ServeHTTP(w, req)
 	})

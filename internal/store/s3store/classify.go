@@ -12,38 +12,27 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
-// Permanent conditions of a bucket or of the credentials.
+// What is permanent. Callers compare the errors of package store only; these are for the user.
 var (
-	// ErrAccessDenied means that the credentials do not allow it, or that the object is not there and
-	// the credentials do not allow to know.
-	ErrAccessDenied = errors.New("access denied")
-	// ErrCredentials means that there are no credentials, or none that the store accepts.
-	ErrCredentials = errors.New("no valid AWS credentials")
-	// ErrExpired means that the credentials were valid once.
-	ErrExpired = errors.New("the AWS credentials have expired")
-	// ErrNoBucket means that there is no bucket of that name.
-	ErrNoBucket = errors.New("bucket does not exist")
-	// ErrWrongRegion means that the bucket is in another region than the request went to.
-	ErrWrongRegion = errors.New("wrong region")
-	// ErrNoConditions means that the store refuses conditional writes.
-	ErrNoConditions = errors.New("the store lacks conditional writes")
-	// ErrConditionsIgnored means that the store takes conditional writes and ignores the condition.
-	ErrConditionsIgnored = errors.New("the store ignores the condition of a conditional write")
-	// ErrConditionsRefused means that the store refuses a write although its condition holds.
-	ErrConditionsRefused = errors.New("the store refuses a write whose condition holds")
-	// ErrConditionsRacy means that the store took two writes under a condition that only one can meet.
-	ErrConditionsRacy = errors.New("the store does not keep conditions when several writes come at once")
-)
-
-var (
+	errAccessDenied      = errors.New("access denied")
+	errCredentials       = errors.New("no valid AWS credentials")
+	errExpired           = errors.New("the AWS credentials have expired")
+	errNoBucket          = errors.New("bucket does not exist")
+	errWrongRegion       = errors.New("wrong region")
+	errNoConditions      = errors.New("the store lacks conditional writes")
+	errConditionsIgnored = errors.New("the store ignores the condition of a conditional write")
+	errConditionsRefused = errors.New("the store refuses a write whose condition holds")
+	errConditionsRacy    = errors.New(
+		"the store does not keep conditions when several writes come at once")
 	errRefused    = errors.New("the request was refused")
 	errUnexpected = errors.New("unexpected answer")
 	errUnsent     = errors.New("the request could not be sent")
 	errNoTag      = errors.New("the answer has no ETag")
 )
 
-const conditionAdvice = "Without conditional writes two builds that publish at once may lose a manifest. " +
-	"Use another store, or set conditional_writes = \"off\" where only one build publishes at a time."
+const conditionAdvice = "Without conditional writes two builds that publish at once may lose a " +
+	"manifest. Use another store, or set conditional_writes = \"off\" where only one build " +
+	"publishes at a time."
 
 const credentialAdvice = "Check the profile, the role to assume and the AWS_… environment variables."
 
@@ -87,7 +76,7 @@ type verdict struct {
 
 // classify turns an error of the SDK into one of package store, or a permanent one.
 func (r request) classify(err error) error {
-	v := r.judge(factsOf(err))
+	v := r.judge(failureOf(err))
 	verb := "write"
 	if r.kind == read {
 		verb = "read"
@@ -98,42 +87,45 @@ func (r request) classify(err error) error {
 	return fmt.Errorf("%s %s: %w: %w", verb, r.address, v.means, err)
 }
 
-// judge is the whole table: "Error responses" of the Amazon S3 API reference, "Conditional writes" of
-// its user guide, and what other stores were seen to answer.
-func (r request) judge(f facts) verdict {
+// judge is the whole table: "Error responses" of the Amazon S3 API reference, "Conditional writes"
+// of its user guide, and what other stores were seen to answer.
+func (r request) judge(f failure) verdict {
 	switch {
 	case f.expired:
-		return verdict{ErrExpired, awserror.Expired}
+		return verdict{errExpired, awserror.Expired}
 	case f.credentials && f.passing:
 		return verdict{means: store.ErrTransient}
 	case f.credentials:
-		return verdict{ErrCredentials, cmp.Or(f.advice, credentialAdvice)}
+		return verdict{errCredentials, cmp.Or(f.advice, credentialAdvice)}
 	case f.status == 0:
 		return r.judgeSilence(f)
 	case f.cut && r.wroteNothing(f.status):
 		return verdict{means: store.ErrTransient}
 	case f.code == "NoSuchBucket":
-		return verdict{ErrNoBucket, "Create the bucket, or check its name, the endpoint and use_path_style."}
+		return verdict{errNoBucket,
+			"Create the bucket, or check its name, the endpoint and use_path_style."}
 	case f.misdirected():
-		return verdict{ErrWrongRegion, f.regionAdvice()}
+		return verdict{errWrongRegion, f.regionAdvice()}
 	case f.skewed, f.throttled(), f.resend():
 		return verdict{means: store.ErrTransient}
 	case f.status == http.StatusNotImplemented || f.code == "NotImplemented":
 		if r.kind == create || r.kind == swap {
-			return verdict{ErrNoConditions, conditionAdvice}
+			return verdict{errNoConditions, conditionAdvice}
 		}
 		return verdict{means: errUnexpected}
 	case f.badKey():
-		return verdict{ErrCredentials, "The store does not accept the access key: check the key and its secret."}
+		return verdict{errCredentials,
+			"The store does not accept the access key: check the key and its secret."}
 	case f.status == http.StatusForbidden || f.status == http.StatusUnauthorized:
-		return verdict{ErrAccessDenied, r.accessAdvice()}
+		return verdict{errAccessDenied, r.accessAdvice()}
 	case r.kind == read:
 		return r.judgeRead(f)
 	}
 	return r.judgeWrite(f)
 }
 
-// wroteNothing tells whether a status alone says so. Then the request may be sent again, for the code.
+// wroteNothing reports whether the status alone shows it. Then the request may be sent again, to
+// learn the code.
 func (r request) wroteNothing(status int) bool {
 	switch status {
 	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestTimeout:
@@ -142,7 +134,7 @@ func (r request) wroteNothing(status int) bool {
 	return r.kind == read || (status >= 400 && status < 500)
 }
 
-func (r request) judgeRead(f facts) verdict {
+func (r request) judgeRead(f failure) verdict {
 	switch {
 	case f.status == http.StatusNotFound && (f.code == "NoSuchKey" || f.code == "NotFound"):
 		return verdict{means: store.ErrNotFound}
@@ -155,7 +147,7 @@ func (r request) judgeRead(f facts) verdict {
 	return verdict{means: errRefused}
 }
 
-func (r request) judgeWrite(f facts) verdict {
+func (r request) judgeWrite(f failure) verdict {
 	switch {
 	case f.status == http.StatusPreconditionFailed, f.status == http.StatusConflict:
 		return verdict{means: store.ErrConflict}
@@ -170,7 +162,7 @@ func (r request) judgeWrite(f facts) verdict {
 }
 
 // judgeSilence is for a request that got no answer.
-func (r request) judgeSilence(f facts) verdict {
+func (r request) judgeSilence(f failure) verdict {
 	switch {
 	case f.unreachable:
 		return verdict{errUnsent, "Check the endpoint, the region and the certificate of the store."}
@@ -191,7 +183,8 @@ func (r request) accessAdvice() string {
 		advice = "The credentials need s3:GetObject on the object and s3:ListBucket on the bucket; " +
 			"without s3:ListBucket S3 answers \"access denied\" for an object that does not exist."
 	case swap:
-		advice = "The credentials need s3:PutObject on the object, and s3:GetObject as the write has a condition."
+		advice = "The credentials need s3:PutObject on the object, and s3:GetObject as the write has " +
+			"a condition."
 	case create, overwrite:
 		advice = "The credentials need s3:PutObject on the object."
 	}

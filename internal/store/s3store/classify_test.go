@@ -35,9 +35,11 @@ func answered(status int, code, message string, header ...string) error {
 	if code != "" {
 		err = &smithy.GenericAPIError{Code: code, Message: message}
 	}
-	return operation("S3", &awshttp.ResponseError{RequestID: "REQ123", ResponseError: &smithyhttp.ResponseError{
-		Response: &smithyhttp.Response{Response: response}, Err: err,
-	}})
+	return operation("S3", &awshttp.ResponseError{
+		RequestID: "REQ123", ResponseError: &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: response}, Err: err,
+		},
+	})
 }
 
 // silent is the error that the SDK makes of a request without an answer.
@@ -84,53 +86,73 @@ func TestRequest_classify(t *testing.T) {
 			"409 conditional", answered(409, "ConditionalRequestConflict", ""),
 			writes(store.ErrTransient, store.ErrConflict),
 		},
-		{"409 aborted", answered(409, "OperationAborted", ""), writes(store.ErrTransient, store.ErrConflict)},
+		{
+			"409 aborted", answered(409, "OperationAborted", ""),
+			writes(store.ErrTransient, store.ErrConflict),
+		},
 		{"409 empty", answered(409, "Conflict", ""), writes(store.ErrTransient, store.ErrConflict)},
 		{
 			"404 key", answered(404, "NoSuchKey", ""),
-			on{read: store.ErrNotFound, create: errUnexpected, swap: store.ErrVanished, overwrite: errUnexpected},
+			on{
+				read: store.ErrNotFound, create: errUnexpected, swap: store.ErrVanished,
+				overwrite: errUnexpected,
+			},
 		},
 		{
 			"404 empty", answered(404, "NotFound", ""),
-			on{read: store.ErrNotFound, create: errUnexpected, swap: store.ErrVanished, overwrite: errUnexpected},
+			on{
+				read: store.ErrNotFound, create: errUnexpected, swap: store.ErrVanished,
+				overwrite: errUnexpected,
+			},
 		},
 		{
 			"404 HTML", answered(404, "", ""),
-			on{read: errUnexpected, create: errUnexpected, swap: store.ErrVanished, overwrite: errUnexpected},
+			on{
+				read: errUnexpected, create: errUnexpected, swap: store.ErrVanished,
+				overwrite: errUnexpected,
+			},
 		},
-		{"404 bucket", answered(404, "NoSuchBucket", ""), all(ErrNoBucket)},
-		{"403", answered(403, "AccessDenied", ""), all(ErrAccessDenied)},
-		{"403 empty", answered(403, "Forbidden", ""), all(ErrAccessDenied)},
-		{"403 key", answered(403, "InvalidAccessKeyId", ""), all(ErrCredentials)},
-		{"403 signature", answered(403, "SignatureDoesNotMatch", ""), all(ErrCredentials)},
-		{"403 clock", answered(403, "RequestTimeTooSkewed", ""), all(ErrAccessDenied)},
+		{"404 bucket", answered(404, "NoSuchBucket", ""), all(errNoBucket)},
+		{"403", answered(403, "AccessDenied", ""), all(errAccessDenied)},
+		{"403 empty", answered(403, "Forbidden", ""), all(errAccessDenied)},
+		{"403 key", answered(403, "InvalidAccessKeyId", ""), all(errCredentials)},
+		{"403 signature", answered(403, "SignatureDoesNotMatch", ""), all(errCredentials)},
+		{"403 clock", answered(403, "RequestTimeTooSkewed", ""), all(errAccessDenied)},
 		{
 			"403 clock, corrected", operation("S3", skewed{answered(403, "RequestTimeTooSkewed", "")}),
 			all(store.ErrTransient),
 		},
-		{"400 expired", answered(400, "ExpiredToken", ""), all(ErrExpired)},
-		{"301", answered(301, "PermanentRedirect", ""), all(ErrWrongRegion)},
-		{"301 empty", answered(301, "MovedPermanently", ""), all(ErrWrongRegion)},
-		{"307", answered(307, "TemporaryRedirect", ""), all(ErrWrongRegion)},
+		{"400 expired", answered(400, "ExpiredToken", ""), all(errExpired)},
+		{"301", answered(301, "PermanentRedirect", ""), all(errWrongRegion)},
+		{"301 empty", answered(301, "MovedPermanently", ""), all(errWrongRegion)},
+		{"307", answered(307, "TemporaryRedirect", ""), all(errWrongRegion)},
 		{
-			"400 region", answered(400, "AuthorizationHeaderMalformed", "region 'a' is wrong; expecting 'eu-west-1'"),
-			all(ErrWrongRegion),
+			"400 region", answered(400, "AuthorizationHeaderMalformed",
+				"region 'a' is wrong; expecting 'eu-west-1'"),
+			all(errWrongRegion),
 		},
 		{
-			"400 region, no quotes", answered(400, "AuthorizationHeaderMalformed", "the region a is wrong; expecting us-east-1"),
-			all(ErrWrongRegion),
+			"400 region, no quotes", answered(400, "AuthorizationHeaderMalformed",
+				"the region a is wrong; expecting us-east-1"),
+			all(errWrongRegion),
 		},
 		{
 			"400 header", answered(400, "AuthorizationHeaderMalformed", "a non-empty key must be provided"),
-			all(ErrCredentials),
+			all(errCredentials),
 		},
 		{
 			"501", answered(501, "NotImplemented", ""),
-			on{read: errUnexpected, create: ErrNoConditions, swap: ErrNoConditions, overwrite: errUnexpected},
+			on{
+				read: errUnexpected, create: errNoConditions, swap: errNoConditions,
+				overwrite: errUnexpected,
+			},
 		},
 		{
 			"400 not implemented", answered(400, "NotImplemented", ""),
-			on{read: errUnexpected, create: ErrNoConditions, swap: ErrNoConditions, overwrite: errUnexpected},
+			on{
+				read: errUnexpected, create: errNoConditions, swap: errNoConditions,
+				overwrite: errUnexpected,
+			},
 		},
 		{"400 other", answered(400, "InvalidRequest", ""), all(errRefused)},
 		// A key that is disabled or gone does not make its objects absent.
@@ -141,13 +163,19 @@ func TestRequest_classify(t *testing.T) {
 		{"405", answered(405, "MethodNotAllowed", ""), all(errRefused)},
 		{"429", answered(429, "TooManyRequests", ""), all(store.ErrTransient)},
 		{"503 slow down", answered(503, "SlowDown", ""), all(store.ErrTransient)},
-		{"503 empty", answered(503, "ServiceUnavailable", ""), writes(store.ErrTransient, store.ErrUnknown)},
+		{
+			"503 empty", answered(503, "ServiceUnavailable", ""),
+			writes(store.ErrTransient, store.ErrUnknown),
+		},
 		{"500", answered(500, "InternalError", ""), writes(store.ErrTransient, store.ErrUnknown)},
 		{"502 HTML", answered(502, "", ""), writes(store.ErrTransient, store.ErrUnknown)},
 		{"200 damaged", answered(200, "", ""), writes(store.ErrTransient, store.ErrUnknown)},
 
 		{"reset", silent(send("read", syscall.ECONNRESET)), writes(store.ErrTransient, store.ErrUnknown)},
-		{"EOF", silent(&smithyhttp.RequestSendError{Err: io.EOF}), writes(store.ErrTransient, store.ErrUnknown)},
+		{
+			"EOF", silent(&smithyhttp.RequestSendError{Err: io.EOF}),
+			writes(store.ErrTransient, store.ErrUnknown),
+		},
 		{
 			"timeout", silent(&smithy.CanceledError{Err: context.DeadlineExceeded}),
 			writes(store.ErrTransient, store.ErrUnknown),
@@ -165,12 +193,13 @@ func TestRequest_classify(t *testing.T) {
 		},
 		{"no region", operation("S3", errors.New("resolve endpoint: Missing Region")), all(errUnsent)},
 		{
-			"no time for credentials", operation("S3", fmt.Errorf("get identity: %w", context.DeadlineExceeded)),
+			"no time for credentials",
+			operation("S3", fmt.Errorf("get identity: %w", context.DeadlineExceeded)),
 			all(store.ErrTransient),
 		},
-		{"role denied", unassumed(403, "AccessDenied"), all(ErrCredentials)},
+		{"role denied", unassumed(403, "AccessDenied"), all(errCredentials)},
 		{"role throttled", unassumed(400, "Throttling"), all(store.ErrTransient)},
-		{"web identity expired", unassumed(400, "ExpiredTokenException"), all(ErrExpired)},
+		{"web identity expired", unassumed(400, "ExpiredTokenException"), all(errExpired)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -194,7 +223,7 @@ func TestRequest_classify(t *testing.T) {
 
 var sentinels = []error{
 	store.ErrNotFound, store.ErrConflict, store.ErrVanished, store.ErrUnknown, store.ErrTransient,
-	ErrAccessDenied, ErrCredentials, ErrExpired, ErrNoBucket, ErrWrongRegion, ErrNoConditions,
+	errAccessDenied, errCredentials, errExpired, errNoBucket, errWrongRegion, errNoConditions,
 	errRefused, errUnexpected, errUnsent,
 }
 
@@ -234,15 +263,18 @@ func TestRequest_classify_text(t *testing.T) {
 			},
 		},
 		{
-			name: "no conditions", in: answered(501, "NotImplemented", "Not implemented"), on: request{kind: create},
+			name: "no conditions", in: answered(501, "NotImplemented", "Not implemented"),
+			on: request{kind: create},
 			want: [2]string{
 				"write " + address + ": the store lacks conditional writes: ",
-				"\n\nWithout conditional writes two builds that publish at once may lose a manifest. Use another " +
-					"store, or set conditional_writes = \"off\" where only one build publishes at a time.",
+				"\n\nWithout conditional writes two builds that publish at once may lose a manifest. " +
+					"Use another store, or set conditional_writes = \"off\" where only one build " +
+					"publishes at a time.",
 			},
 		},
 		{
-			name: "conflict", in: answered(412, "PreconditionFailed", "Did not hold"), on: request{kind: swap},
+			name: "conflict", in: answered(412, "PreconditionFailed", "Did not hold"),
+			on:   request{kind: swap},
 			want: [2]string{"write " + address + ": changed by another writer: ", ""},
 		},
 	}

@@ -108,9 +108,9 @@ func TestStore_noCredentials(t *testing.T) {
 	})
 	s := in(cfg, Options{Endpoint: server, ConditionalWrites: Off})
 	_, err := s.Get(t.Context(), key)
-	wantErr(t, err, ErrCredentials)
+	wantErr(t, err, errCredentials)
 	_, err = s.Put(t.Context(), key, []byte("{}"), "")
-	wantErr(t, err, ErrCredentials)
+	wantErr(t, err, errCredentials)
 	if got := len(requests.all()); got != 0 {
 		t.Errorf("%d requests, want none", got)
 	}
@@ -120,13 +120,15 @@ func TestStore_errorsHoldNoSecrets(t *testing.T) {
 	_, server := serve(t, hangUp)
 	cfg := loadConfig(t,
 		"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=s3cr3t", "AWS_SESSION_TOKEN=t0k3n")
-	s := in(cfg, Options{Endpoint: strings.Replace(server, "//", "//user:passw0rd@", 1), ConditionalWrites: Off})
+	endpoint := strings.Replace(server, "//", "//user:passw0rd@", 1)
+	s := in(cfg, Options{Endpoint: endpoint, ConditionalWrites: Off})
 	_, errGet := s.Get(t.Context(), key)
 	_, errPut := s.putOnce(t.Context(), create, key, []byte(`{"label":"inputvalue"}`), "")
 	wantErr(t, errGet, store.ErrTransient)
 	wantErr(t, errPut, store.ErrUnknown)
+	secrets := []string{"AKIAEXAMPLE", "s3cr3t", "t0k3n", "passw0rd", "inputvalue", "Signature"}
 	for _, err := range []error{errGet, errPut} {
-		for _, secret := range []string{"AKIAEXAMPLE", "s3cr3t", "t0k3n", "passw0rd", "inputvalue", "Signature"} {
+		for _, secret := range secrets {
 			if err != nil && strings.Contains(err.Error(), secret) {
 				t.Errorf("the error holds %q: %v", secret, err)
 			}

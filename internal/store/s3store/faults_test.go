@@ -29,8 +29,8 @@ func TestUpdater_lostAnswer(t *testing.T) {
 		return func(w http.ResponseWriter, _ *http.Request) { fail(w, code, "") }
 	}
 	for name, answer := range map[string]http.HandlerFunc{
-		"500": status(500), "502": status(502), "503": status(503), "504": status(504), "409": status(409),
-		"412": status(412), "reset": hangUp,
+		"500": status(500), "502": status(502), "503": status(503), "504": status(504),
+		"409": status(409), "412": status(412), "reset": hangUp,
 		"slow down": func(w http.ResponseWriter, _ *http.Request) { fail(w, 503, "SlowDown") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +77,9 @@ func faulty(bucket http.Handler, seed uint64) http.HandlerFunc {
 		case (fault == 4 || fault == 5) && put:
 			afterCommit(bucket, hangUp)(w, r)
 		case fault == 6 && put:
-			afterCommit(bucket, func(w http.ResponseWriter, _ *http.Request) { fail(w, 500, "InternalError") })(w, r)
+			afterCommit(bucket, func(w http.ResponseWriter, _ *http.Request) {
+				fail(w, 500, "InternalError")
+			})(w, r)
 		default:
 			bucket.ServeHTTP(w, r)
 		}

@@ -50,7 +50,8 @@ func cutError(status int) http.HandlerFunc {
 	}
 }
 
-// A 404 without its code was taken for the answer of a server that is no S3 store, which stopped the build.
+// A 404 without its code was taken for the answer of a server that is no S3 store, which stopped
+// the build.
 func TestStore_cutError(t *testing.T) {
 	for _, status := range []int{400, 403, 404} {
 		_, server := serve(t, inTurn(cutError(status), whole))
@@ -61,7 +62,9 @@ func TestStore_cutError(t *testing.T) {
 		_, err := amazon(t, server, Options{}).Put(t.Context(), key, []byte("{}"), `"now"`)
 		wantErr(t, err, store.ErrTransient)
 	}
-	for status, want := range map[int]error{409: store.ErrConflict, 412: store.ErrConflict, 500: store.ErrUnknown} {
+	for status, want := range map[int]error{
+		409: store.ErrConflict, 412: store.ErrConflict, 500: store.ErrUnknown,
+	} {
 		_, server := serve(t, cutError(status))
 		_, err := amazon(t, server, Options{}).Put(t.Context(), key, []byte("{}"), `"now"`)
 		wantErr(t, err, want)
@@ -70,7 +73,9 @@ func TestStore_cutError(t *testing.T) {
 
 // A page that arrives whole is no fault of the connection.
 func TestStore_htmlError(t *testing.T) {
-	for _, body := range []string{"", "<html><body>no", "<!doctype html><p>not found<br>", "not found", "<Error><Code>"} {
+	for _, body := range []string{
+		"", "<html><body>no", "<!doctype html><p>not found<br>", "not found", "<Error><Code>",
+	} {
 		requests, server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = io.WriteString(w, body)
@@ -105,10 +110,12 @@ func TestStore_Get(t *testing.T) {
 		{"clock", inTurn(skewed, whole), 2, nil},
 		{"404", answer(404, "NoSuchKey"), 1, store.ErrNotFound},
 		{"404 empty", answer(404, ""), 1, store.ErrNotFound},
-		{"404 bucket", answer(404, "NoSuchBucket"), 1, ErrNoBucket},
-		{"403", answer(403, "AccessDenied"), 1, ErrAccessDenied},
+		{"404 bucket", answer(404, "NoSuchBucket"), 1, errNoBucket},
+		{"403", answer(403, "AccessDenied"), 1, errAccessDenied},
 		{"always 500", answer(500, "InternalError"), 10, store.ErrTransient},
-		{"no ETag", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, 1, errNoTag},
+		{"no ETag", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "{}")
+		}, 1, errNoTag},
 		{"too large", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set(tagHeader, `"now"`)
 			_, _ = io.WriteString(w, strings.Repeat("x", store.MaxSize+1))
@@ -117,7 +124,8 @@ func TestStore_Get(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			requests, server := serve(t, tt.in)
-			object, err := amazon(t, server, Options{ExpectedBucketOwner: "111122223333"}).Get(t.Context(), key)
+			s := amazon(t, server, Options{ExpectedBucketOwner: "111122223333"})
+			object, err := s.Get(t.Context(), key)
 			if !errors.Is(err, tt.wantErr) {
 				t.Errorf("error %v, want %v", err, tt.wantErr)
 			}

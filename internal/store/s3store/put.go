@@ -15,9 +15,9 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
-// Put writes an object by one conditional PutObject: If-Match with the tag, or If-None-Match with an
-// empty one ("Conditional writes", Amazon S3 user guide). It never repeats the request. A store that
-// needs it is tested first; see [Options].ConditionalWrites.
+// Put writes an object by one conditional PutObject: If-Match with the tag, or If-None-Match with
+// an empty one ("Conditional writes", Amazon S3 user guide). It never repeats the request. A store
+// that needs it is tested first; see [Options].ConditionalWrites.
 func (s *Store) Put(ctx context.Context, key string, body []byte, tag string) (string, error) {
 	err := store.CheckKey(key)
 	if err == nil && len(body) > store.MaxSize {
@@ -38,7 +38,9 @@ func (s *Store) Put(ctx context.Context, key string, body []byte, tag string) (s
 	return s.putOnce(ctx, swap, key, body, tag)
 }
 
-func (s *Store) putOnce(ctx context.Context, kind kind, key string, body []byte, tag string) (string, error) {
+func (s *Store) putOnce(
+	ctx context.Context, kind kind, key string, body []byte, tag string,
+) (string, error) {
 	call := request{kind: kind, address: s.Address(key), owner: s.options.ExpectedBucketOwner != ""}
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("write %s: %w", call.address, err)
@@ -48,7 +50,8 @@ func (s *Store) putOnce(ctx context.Context, kind kind, key string, body []byte,
 		Body: bytes.NewReader(body), ContentType: aws.String("application/json"),
 	}
 	if s.options.KMSKeyID != "" {
-		input.ServerSideEncryption, input.SSEKMSKeyId = types.ServerSideEncryptionAwsKms, &s.options.KMSKeyID
+		input.ServerSideEncryption = types.ServerSideEncryptionAwsKms
+		input.SSEKMSKeyId = &s.options.KMSKeyID
 	}
 	switch kind {
 	case create:
@@ -70,7 +73,9 @@ func (s *Store) putOnce(ctx context.Context, kind kind, key string, body []byte,
 
 // putUnguarded compares, writes and reads back in three requests. It is not atomic: a write between
 // the first and the second is lost. The read-back only finds a write that came after ours.
-func (s *Store) putUnguarded(ctx context.Context, key string, body []byte, tag string) (string, error) {
+func (s *Store) putUnguarded(
+	ctx context.Context, key string, body []byte, tag string,
+) (string, error) {
 	current, err := s.Get(ctx, key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):

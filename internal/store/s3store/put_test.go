@@ -26,7 +26,9 @@ func TestStore_Put_wire(t *testing.T) {
 	}{
 		{
 			name: "create",
-			want: map[string]string{"If-None-Match": "*", "If-Match": "", "Content-Type": "application/json"},
+			want: map[string]string{
+				"If-None-Match": "*", "If-Match": "", "Content-Type": "application/json",
+			},
 		},
 		{
 			name: "swap", in: `"with \ quotes-2"`,
@@ -62,14 +64,15 @@ func TestStore_Put_wire(t *testing.T) {
 				t.Fatalf("%d requests, want 1", len(all))
 			}
 			wantPath := "/acme-images/chain/" + key
-			if got := all[0]; got.method != http.MethodPut || got.path != wantPath || got.body != `{"seq":1}` {
+			got := all[0]
+			if got.method != http.MethodPut || got.path != wantPath || got.body != `{"seq":1}` {
 				t.Errorf("%s %s with %q", got.method, got.path, got.body)
 			}
-			got := map[string]string{}
+			headers := map[string]string{}
 			for name := range tt.want {
-				got[name] = all[0].header.Get(name)
+				headers[name] = got.header.Get(name)
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, headers); diff != "" {
 				t.Errorf("headers (-want +got):\n%s", diff)
 			}
 		})
@@ -97,11 +100,11 @@ func TestStore_Put_answers(t *testing.T) {
 		{"409 aborted", answer(409, "OperationAborted"), store.ErrConflict},
 		{"409 empty", answer(409, ""), store.ErrConflict},
 		{"404", answer(404, "NoSuchKey"), store.ErrVanished},
-		{"404 bucket", answer(404, "NoSuchBucket"), ErrNoBucket},
-		{"403", answer(403, "AccessDenied"), ErrAccessDenied},
-		{"400 expired", answer(400, "ExpiredToken"), ErrExpired},
-		{"501", answer(501, "NotImplemented"), ErrNoConditions},
-		{"400 not implemented", answer(400, "NotImplemented"), ErrNoConditions},
+		{"404 bucket", answer(404, "NoSuchBucket"), errNoBucket},
+		{"403", answer(403, "AccessDenied"), errAccessDenied},
+		{"400 expired", answer(400, "ExpiredToken"), errExpired},
+		{"501", answer(501, "NotImplemented"), errNoConditions},
+		{"400 not implemented", answer(400, "NotImplemented"), errNoConditions},
 		{"429", answer(429, "TooManyRequests"), store.ErrTransient},
 		{"503 slow down", answer(503, "SlowDown"), store.ErrTransient},
 		{"503", answer(503, ""), store.ErrUnknown},
@@ -163,7 +166,8 @@ func TestStore_Put_off(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, got := range requests.all() {
-		if got.header.Get("If-Match")+got.header.Get("If-None-Match") != "" || strings.Contains(got.path, testKey) {
+		if got.header.Get("If-Match")+got.header.Get("If-None-Match") != "" ||
+			strings.Contains(got.path, testKey) {
 			t.Errorf("%s %s with a condition, or a self-test", got.method, got.path)
 		}
 	}
@@ -190,7 +194,8 @@ func TestStore_Put_off_overwritten(t *testing.T) {
 		}
 	})
 	other = foreign(t, server, Options{})
-	_, err := foreign(t, server, Options{ConditionalWrites: Off}).Put(t.Context(), key, []byte("ours"), "")
+	s := foreign(t, server, Options{ConditionalWrites: Off})
+	_, err := s.Put(t.Context(), key, []byte("ours"), "")
 	wantErr(t, err, store.ErrConflict)
 	if errors.Is(err, store.ErrUnknown) {
 		t.Errorf("the outcome is known: %v", err)

@@ -49,7 +49,7 @@ type Options struct {
 	Endpoint string
 	// UsePathStyle puts the bucket into the path instead of the host name.
 	UsePathStyle bool
-	// ConditionalWrites is [Auto], [Require] or [Off]. Empty: auto. Any other value is as good as require.
+	// ConditionalWrites is [Auto], [Require] or [Off]. Empty: auto. Any other value counts as require.
 	ConditionalWrites string
 	// KMSKeyID encrypts with that key (SSE-KMS). Empty: as the bucket does by default.
 	KMSKeyID string
@@ -88,7 +88,8 @@ func New(cfg aws.Config, options Options) *Store {
 	if foreign {
 		client = s3.New(client.Options(), forForeignStore)
 	}
-	return &Store{client: client, options: options, test: newSelfTest(options.ConditionalWrites, foreign)}
+	test := newSelfTest(options.ConditionalWrites, foreign)
+	return &Store{client: client, options: options, test: test}
 }
 
 // forForeignStore leaves out what many other stores refuse: checksums in trailers. They care little
@@ -101,9 +102,10 @@ func forForeignStore(o *s3.Options) {
 	}
 }
 
-// isAmazon tells whether an endpoint is one of Amazon's own S3, such as a VPC endpoint: by the suffixes and
-// the form of the names in "S3 endpoints" of the AWS General Reference. A load balancer and an instance have
-// these suffixes too, and any store may be behind them. Empty is the SDK's default.
+// isAmazon reports whether an endpoint is one of Amazon's own S3, such as a VPC endpoint: by the
+// suffixes and the form of the names in "S3 endpoints" of the AWS General Reference. A load
+// balancer and an instance have these suffixes too, and any store may be behind them. Empty is the
+// SDK's default.
 func isAmazon(endpoint string) bool {
 	if endpoint == "" {
 		return true
@@ -112,7 +114,8 @@ func isAmazon(endpoint string) bool {
 	if err != nil {
 		return false
 	}
-	for _, suffix := range []string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"} {
+	suffixes := []string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"}
+	for _, suffix := range suffixes {
 		if name, found := strings.CutSuffix(strings.ToLower(u.Hostname()), suffix); found {
 			return isS3(strings.Split(name, "."))
 		}
@@ -120,7 +123,8 @@ func isAmazon(endpoint string) bool {
 	return false
 }
 
-// isS3 tells whether a host name ends in the label of S3, with nothing but its kind and region behind it.
+// isS3 reports whether a host name ends in the label of S3, with nothing but its kind and region
+// behind it.
 func isS3(labels []string) bool {
 	for _, label := range slices.Backward(labels) {
 		isRegion := strings.Count(label, "-") >= 2
@@ -151,7 +155,8 @@ func (s *Store) Get(ctx context.Context, key string) (store.Object, error) {
 	}
 	for attempt := 1; ; attempt++ {
 		object, err := s.getOnce(ctx, key)
-		if !errors.Is(err, store.ErrTransient) || attempt == maxReads || s.backoff.Wait(ctx, attempt, err) != nil {
+		if !errors.Is(err, store.ErrTransient) || attempt == maxReads ||
+			s.backoff.Wait(ctx, attempt, err) != nil {
 			return object, err
 		}
 	}

@@ -4,29 +4,29 @@ package s3store
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
 const (
-	testKey = "conditional-write-test.json"
 	// madeUpTag is the tag of no object: it has the form of an MD5, but is that of no known bytes.
 	madeUpTag = `"00000000000000000000000000000000"`
-	// With 4 rounds of 8 writers a store that lets a second writer through in one round of three is found
-	// out in four cases of five; one that only looks at conditions, nearly always.
-	raceRounds  = 4
+	// A store that lets a second writer through in one round of three passes 4 rounds in one case of
+	// five, and 10 rounds in one of sixty. A pass is remembered, so 10 is worth its requests.
+	raceRounds  = 10
 	raceWriters = 8
 )
 
-// selfTest finds out, once for each Store, whether the bucket keeps the conditions that everything
-// here rests on. Many stores do not know them, some ignore them, and some look at them too early.
+// selfTest finds out whether the bucket keeps the conditions that everything here is built on. Many
+// stores do not know them, some ignore them, and some look at them too early. A Store asks once:
+// the bucket remembers a pass, see [testDocument], or else the test runs.
 type selfTest struct {
-	// turn is held while the test runs, so that it runs once.
+	// turn is held during the read and the test, so that both happen once.
 	turn chan struct{}
 	done bool
 	err  error
@@ -37,9 +37,16 @@ func newSelfTest(mode string, foreign bool) *selfTest {
 	return &selfTest{turn: make(chan struct{}, 1), done: !needed}
 }
 
-// passed answers nil when the test is not needed or has passed. A verdict is kept; a fault that may
-// pass is not.
-func (t *selfTest) passed(ctx context.Context, s *Store) error {
+// Prepare reads whether the store has passed the self-test, concurrently with other reads, so that
+// the first Put need not wait for it. It writes nothing.
+func (s *Store) Prepare(ctx context.Context) error { return s.test.settle(ctx, s, false) }
+
+// passed returns nil if the test is not needed, or has passed now or earlier. The result is kept; a
+// fault that may pass is not.
+func (t *selfTest) passed(ctx context.Context, s *Store) error { return t.settle(ctx, s, true) }
+
+// settle reads the pass. If none counts it runs the test, or leaves that to the first Put.
+func (t *selfTest) settle(ctx context.Context, s *Store, test bool) error {
 	select {
 	case <-ctx.Done():
 		return fmt.Errorf("test %s: %w", s.Address(testKey), ctx.Err())
@@ -49,18 +56,27 @@ func (t *selfTest) passed(ctx context.Context, s *Store) error {
 	if t.done {
 		return t.err
 	}
-	err := s.probe(ctx)
+	known, err := s.hasPassed(ctx)
+	if err == nil && !known {
+		if !test {
+			return nil
+		}
+		err = s.probe(ctx)
+	}
 	if ctx.Err() == nil && !errors.Is(err, store.ErrTransient) {
 		t.done, t.err = true, err
 	}
 	return err
 }
 
-// probe writes one object in every way in which the registry writes: as a new one and as a changed one, with
-// a condition that holds and with one that does not, alone and several at once. It may run in many processes
-// at once, and proves no store right. Nobody deletes the object.
+// probe writes one object in every way in which the registry writes: as a new one and as a changed
+// one, with a condition that holds and with one that does not, alone and several at once. It may
+// run in many processes at once, and proves no store right. Nobody deletes the object.
+//
+// A pass is remembered only if each round replaced what the round before wrote. So nobody else
+// wrote in between, and every round was a race that one writer won.
 func (s *Store) probe(ctx context.Context) error {
-	created, err := s.race(ctx, create, "")
+	created, undisturbed, err := s.race(ctx, create, "")
 	if err != nil {
 		return err
 	}
@@ -73,7 +89,7 @@ func (s *Store) probe(ctx context.Context) error {
 		}
 	}
 	if len(created) > 1 {
-		return s.unfit(ErrConditionsRacy, create)
+		return s.unfit(errConditionsRacy, create)
 	}
 	tag := ""
 	if len(created) == 1 {
@@ -83,18 +99,25 @@ func (s *Store) probe(ctx context.Context) error {
 		if tag, err = s.mustTakeOne(ctx, tag); err != nil {
 			return err
 		}
+		undisturbed = undisturbed && tag != ""
+	}
+	if undisturbed {
+		s.remember(ctx, tag)
 	}
 	return nil
 }
 
-// race sends several writes under one condition, and answers the tags of those that were taken.
-func (s *Store) race(ctx context.Context, kind kind, tag string) (taken []string, err error) {
+// race sends several writes under one condition, and returns the tags of those that were taken. It
+// is sure of them if every other write was refused: one that failed may have been taken.
+func (s *Store) race(
+	ctx context.Context, kind kind, tag string,
+) (taken []string, sure bool, err error) {
 	var mu sync.Mutex
 	var failures []error
 	var all sync.WaitGroup
 	for range raceWriters {
 		all.Go(func() {
-			next, err := s.putOnce(ctx, kind, testKey, testBody(), tag)
+			next, err := s.putOnce(ctx, kind, testKey, testDocument{}.body(), tag)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -106,34 +129,39 @@ func (s *Store) race(ctx context.Context, kind kind, tag string) (taken []string
 		})
 	}
 	all.Wait()
-	// One that failed may have been taken: that is for the next test to find out.
 	if len(taken) == 0 && len(failures) > 0 {
-		return nil, s.undecided(failures[0])
+		return nil, false, s.undecided(failures[0])
 	}
-	return taken, nil
+	sure = !slices.ContainsFunc(failures, func(err error) bool {
+		return !errors.Is(err, store.ErrConflict)
+	})
+	return taken, sure, nil
 }
 
-// mustTakeOne has writers replace the version of the object that tag names, or with an empty tag the present
-// one. It answers the next version, empty where it is none of ours: another process may run the same test.
+// mustTakeOne has writers replace the version of the object that tag names, or with an empty tag
+// the present one. It returns the next version. That is empty if the round shows little: a write
+// failed, or was none of ours, as another process may run the same test.
 func (s *Store) mustTakeOne(ctx context.Context, tag string) (next string, err error) {
 	if tag == "" {
 		if tag, err = s.present(ctx); err != nil {
 			return "", err
 		}
 	}
-	taken, err := s.race(ctx, swap, tag)
+	taken, sure, err := s.race(ctx, swap, tag)
 	switch {
 	case err != nil:
 		return "", err
 	case len(taken) > 1:
-		return "", s.unfit(ErrConditionsRacy, swap)
-	case len(taken) == 1:
+		return "", s.unfit(errConditionsRacy, swap)
+	case len(taken) == 1 && sure:
 		return taken[0], nil
+	case len(taken) == 1:
+		return "", nil
 	}
 	if next, err = s.present(ctx); err == nil && next == tag {
-		return "", s.unfit(ErrConditionsRefused, swap)
+		return "", s.unfit(errConditionsRefused, swap)
 	}
-	return next, err
+	return "", err
 }
 
 func (s *Store) present(ctx context.Context) (tag string, err error) {
@@ -142,25 +170,26 @@ func (s *Store) present(ctx context.Context) (tag string, err error) {
 }
 
 func (s *Store) mustRefuse(ctx context.Context, kind kind, tag string) error {
-	_, err := s.putOnce(ctx, kind, testKey, testBody(), tag)
+	_, err := s.putOnce(ctx, kind, testKey, testDocument{}.body(), tag)
 	switch {
 	case err == nil:
-		return s.unfit(ErrConditionsIgnored, kind)
+		return s.unfit(errConditionsIgnored, kind)
 	case refused(err):
 		return nil
 	}
 	return s.undecided(err)
 }
 
-// refused tells whether a write was not taken because of its condition. A 409 says that it met another
-// write, and nothing of the condition.
+// refused reports whether a write was not taken because of its condition. A 409 means that it met
+// another write, and nothing about the condition.
 func refused(err error) bool {
 	status, _ := answerOf(err)
 	return status == http.StatusPreconditionFailed || errors.Is(err, store.ErrVanished)
 }
 
 func (s *Store) unfit(why error, kind kind) error {
-	return fmt.Errorf("test %s: %w (%s)\n\n%s", s.Address(testKey), why, kind.condition(), conditionAdvice)
+	return fmt.Errorf(
+		"test %s: %w (%s)\n\n%s", s.Address(testKey), why, kind.condition(), conditionAdvice)
 }
 
 // undecided turns what may pass into [store.ErrTransient]: whatever became of the test object, the
@@ -171,10 +200,4 @@ func (s *Store) undecided(err error) error {
 		return fmt.Errorf("test %s: %w: %s", s.Address(testKey), store.ErrTransient, err.Error())
 	}
 	return err
-}
-
-// testBody is another one each time: a tag must never come back.
-func testBody() []byte {
-	return []byte(`{"purpose":"shows whether this store keeps the conditions of conditional writes","id":"` +
-		rand.Text() + "\"}\n")
 }

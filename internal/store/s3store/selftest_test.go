@@ -5,7 +5,6 @@ package s3store
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,9 +27,12 @@ func methods(requests []recorded) []string {
 	return got
 }
 
-// selfTestRequests are those of one test: a race of writers that create, two writes that must fail, and races
-// of writers that replace.
-const selfTestRequests = raceWriters + 2 + raceRounds*raceWriters
+// selfTestWrites are those of one test: a race of writers that create, two writes that must fail,
+// and races of writers that replace. Before them the pass is read, and after them it is written.
+const (
+	selfTestWrites   = raceWriters + 2 + raceRounds*raceWriters
+	selfTestRequests = 1 + selfTestWrites + 1
+)
 
 func TestSelfTest_once(t *testing.T) {
 	requests, server := serve(t, fakeS3(t).ServeHTTP)
@@ -42,17 +44,19 @@ func TestSelfTest_once(t *testing.T) {
 	}
 	got := methods(requests.all())
 	if len(got) != selfTestRequests+2 {
-		t.Fatalf("%d requests, want %d and two writes:\n%s", len(got), selfTestRequests, strings.Join(got, "\n"))
+		t.Fatalf("%d requests, want %d and two writes:\n%s",
+			len(got), selfTestRequests, strings.Join(got, "\n"))
 	}
 	const path = "PUT conditional-write-test.json "
-	for i, line := range got[:selfTestRequests] {
+	for i, line := range got[1:selfTestRequests] {
 		creates := i <= raceWriters
 		if !strings.HasPrefix(line, path) || strings.HasSuffix(line, " *") != creates {
-			t.Errorf("request %d is %s", i, line)
+			t.Errorf("request %d is %s", i+1, line)
 		}
 	}
-	want := []string{path + madeUpTag, "PUT a.json *", "PUT b.json *"}
-	if diff := cmp.Diff(want, append(got[raceWriters+1:raceWriters+2:raceWriters+2], got[selfTestRequests:]...)); diff != "" {
+	want := []string{"GET " + testKey, path + madeUpTag, "PUT a.json *", "PUT b.json *"}
+	picked := append([]string{got[0], got[raceWriters+2]}, got[selfTestRequests:]...)
+	if diff := cmp.Diff(want, picked); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
@@ -127,7 +131,9 @@ func racyWithObject(t *testing.T) http.HandlerFunc {
 	t.Helper()
 	behind := fakeS3(t)
 	_, server := serve(t, behind.ServeHTTP)
-	if _, err := foreign(t, server, Options{}).putOnce(t.Context(), create, testKey, testBody(), ""); err != nil {
+	_, err := foreign(t, server, Options{}).putOnce(
+		t.Context(), create, testKey, testDocument{}.body(), "")
+	if err != nil {
 		t.Fatal(err)
 	}
 	return s3server.Racy(behind, 20*time.Millisecond).ServeHTTP
@@ -140,17 +146,17 @@ func TestSelfTest_refuses(t *testing.T) {
 		in   http.HandlerFunc
 		want error
 	}{
-		{"ignores both", dropHeaders(fakeS3(t), "If-Match", "If-None-Match"), ErrConditionsIgnored},
-		{"ignores If-Match", dropHeaders(fakeS3(t), "If-Match"), ErrConditionsIgnored},
-		{"ignores If-None-Match", dropHeaders(fakeS3(t), "If-None-Match"), ErrConditionsIgnored},
-		{"501", refuseHeaders(501, fakeS3(t), "If-Match", "If-None-Match"), ErrNoConditions},
-		{"501 to If-Match", refuseHeaders(501, fakeS3(t), "If-Match"), ErrNoConditions},
-		{"400", refuseHeaders(400, fakeS3(t), "If-Match", "If-None-Match"), ErrNoConditions},
+		{"ignores both", dropHeaders(fakeS3(t), "If-Match", "If-None-Match"), errConditionsIgnored},
+		{"ignores If-Match", dropHeaders(fakeS3(t), "If-Match"), errConditionsIgnored},
+		{"ignores If-None-Match", dropHeaders(fakeS3(t), "If-None-Match"), errConditionsIgnored},
+		{"501", refuseHeaders(501, fakeS3(t), "If-Match", "If-None-Match"), errNoConditions},
+		{"501 to If-Match", refuseHeaders(501, fakeS3(t), "If-Match"), errNoConditions},
+		{"400", refuseHeaders(400, fakeS3(t), "If-Match", "If-None-Match"), errNoConditions},
 		// The plugin would have tried to change a ref until its time was over.
-		{"412 to any If-Match", neverMatch(fakeS3(t)), ErrConditionsRefused},
+		{"412 to any If-Match", neverMatch(fakeS3(t)), errConditionsRefused},
 		// A store that looks at the condition first and writes later was found out with "require" only.
-		{"races", s3server.Racy(fakeS3(t), 20*time.Millisecond).ServeHTTP, ErrConditionsRacy},
-		{"races where there is an object", racyWithObject(t), ErrConditionsRacy},
+		{"races", s3server.Racy(fakeS3(t), 20*time.Millisecond).ServeHTTP, errConditionsRacy},
+		{"races where there is an object", racyWithObject(t), errConditionsRacy},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -183,7 +189,7 @@ func TestSelfTest_faultPasses(t *testing.T) {
 		var calls atomic.Int32
 		behind := fakeS3(t)
 		_, server := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			if calls.Add(1) == raceWriters+1 {
+			if calls.Add(1) == 1+raceWriters+1 {
 				fault(w, r)
 				return
 			}
@@ -204,9 +210,10 @@ func TestSelfTest_faultPasses(t *testing.T) {
 }
 
 func TestSelfTest_manyAtOnce(t *testing.T) {
-	requests, server := serve(t, fakeS3(t).ServeHTTP)
+	const stores = 8
+	requests, server := serve(t, readTogether(fakeS3(t), stores))
 	var all sync.WaitGroup
-	for range 8 {
+	for range stores {
 		s := foreign(t, server, Options{})
 		for _, name := range []string{"a.json", "b.json"} {
 			all.Go(func() {
@@ -217,8 +224,7 @@ func TestSelfTest_manyAtOnce(t *testing.T) {
 		}
 	}
 	all.Wait()
-	writes := slices.DeleteFunc(methods(requests.all()), func(r string) bool { return strings.HasPrefix(r, "GET ") })
-	if got, want := len(writes), 8*selfTestRequests; got != want {
+	if got, want := testWrites(requests), stores*selfTestWrites; got != want {
 		t.Errorf("%d writes, want %d: one test for each store", got, want)
 	}
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 )
 
-// facts are what an error of the SDK says, without its types.
-type facts struct {
+// failure is what an error of the SDK tells, without its types.
+type failure struct {
 	// status is that of the answer of S3; 0 when there was none.
 	status int
 	// code is the error code of S3, or the words of the status where the answer had no body.
@@ -47,12 +47,12 @@ type facts struct {
 
 var passingFaults = retry.IsErrorRetryables(retry.DefaultRetryables)
 
-// expectedRegion is how S3 names the right region in AuthorizationHeaderMalformed; other stores leave
-// the quotes out.
+// expectedRegion is how S3 names the right region in AuthorizationHeaderMalformed; other stores
+// leave the quotes out.
 var expectedRegion = regexp.MustCompile(`expecting '?([a-z0-9-]+)`)
 
-func factsOf(err error) facts {
-	f := facts{passing: passingFaults.IsErrorRetryable(err) == aws.TrueTernary}
+func failureOf(err error) failure {
+	f := failure{passing: passingFaults.IsErrorRetryable(err) == aws.TrueTernary}
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		f.code = api.ErrorCode()
@@ -80,7 +80,7 @@ func factsOf(err error) facts {
 	return f
 }
 
-// brokeOff tells whether an answer ended too early, or never did.
+// brokeOff reports whether an answer ended too early, or never did.
 func brokeOff(err error) bool {
 	var connection *net.OpError
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) ||
@@ -111,7 +111,7 @@ func sending(err error) (unsent, unreachable bool) {
 	return !errors.As(err, &send) && !errors.As(err, &canceled) && !errors.As(err, &answer), false
 }
 
-// answerOf is the HTTP status and header of the answer that an error stands for; 0 when there was none.
+// answerOf returns the HTTP status and header of the answer behind an error; 0 if there was none.
 func answerOf(err error) (status int, header http.Header) {
 	var answer *smithyhttp.ResponseError
 	if !errors.As(err, &answer) || answer.Response == nil || answer.Response.Response == nil {
@@ -120,29 +120,31 @@ func answerOf(err error) (status int, header http.Header) {
 	return answer.Response.StatusCode, answer.Response.Header
 }
 
-func (f facts) misdirected() bool {
+func (f failure) misdirected() bool {
 	switch f.code {
 	case "PermanentRedirect", "TemporaryRedirect", "Redirect", "IllegalLocationConstraintException":
 		return true
 	}
-	return (f.status >= 300 && f.status < 400) || (f.code == "AuthorizationHeaderMalformed" && f.region != "")
+	return (f.status >= 300 && f.status < 400) ||
+		(f.code == "AuthorizationHeaderMalformed" && f.region != "")
 }
 
-func (f facts) regionAdvice() string {
+func (f failure) regionAdvice() string {
 	if f.region == "" {
 		return "The bucket is in another region: set the region of the registry to that of the bucket."
 	}
-	return fmt.Sprintf("The bucket is in %s: set the region of the registry to %q.", f.region, f.region)
+	return fmt.Sprintf(
+		"The bucket is in %s: set the region of the registry to %q.", f.region, f.region)
 }
 
 // throttled: the store refused the request as there are too many. Nothing was written.
-func (f facts) throttled() bool {
+func (f failure) throttled() bool {
 	_, known := retry.DefaultThrottleErrorCodes[f.code]
 	return known || f.status == http.StatusTooManyRequests || strings.HasPrefix(f.code, "SlowDown")
 }
 
 // resend: the request itself arrived damaged or too slowly. Nothing was written.
-func (f facts) resend() bool {
+func (f failure) resend() bool {
 	switch f.code {
 	case "RequestTimeout", "IncompleteBody", "BadDigest":
 		return f.status == http.StatusBadRequest
@@ -150,7 +152,7 @@ func (f facts) resend() bool {
 	return false
 }
 
-func (f facts) badKey() bool {
+func (f failure) badKey() bool {
 	switch f.code {
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthorizationHeaderMalformed":
 		return true
