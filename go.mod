@@ -23,7 +23,6 @@ require (
 	github.com/natefinch/atomic v1.0.1
 	github.com/zclconf/go-cty v1.16.3
 	go.uber.org/goleak v1.3.0
-	golang.org/x/mod v0.36.0
 	golang.org/x/sync v0.21.0
 )
 
@@ -103,6 +102,7 @@ require (
 	go.shabbyrobe.org/gocovmerge v0.0.0-20230507111327-fa4f82cfbf4d // indirect
 	golang.org/x/crypto v0.53.0 // indirect
 	golang.org/x/exp v0.0.0-20230321023759-10a507213a29 // indirect
+	golang.org/x/mod v0.36.0 // indirect
 	golang.org/x/net v0.56.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.38.0 // indirect

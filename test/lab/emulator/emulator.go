@@ -7,10 +7,13 @@ package emulator
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 )
@@ -30,7 +33,7 @@ type AWS struct {
 }
 
 // Start starts an emulator. What it prints, such as the requests that it gets, goes to log when it is
-// stopped. It needs moto, see [toolbox.MotoPython].
+// stopped. The error is [lab.ErrMissing] if there is no moto.
 func Start(log io.Writer) (*AWS, error) {
 	all, err := launch()
 	if err != nil {
@@ -64,20 +67,40 @@ func (a *AWS) Stop() error {
 	return err
 }
 
-func (a *AWS) post(ctx context.Context, path, body string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Endpoint+path, strings.NewReader(body))
-	if err != nil {
+// Query makes one request of the query protocol, which EC2, IAM and STS have, and decodes the XML of
+// the response into out unless that is nil. It is not signed, so permissions must not be enforced.
+func (a *AWS) Query(ctx context.Context, service, region string, form url.Values, out any) error {
+	// moto reads the service and the region in here.
+	scope := "AWS4-HMAC-SHA256 Credential=test/20260101/" + region + "/" + service +
+		"/aws4_request, SignedHeaders=host, Signature=0"
+	body, err := a.post(ctx, "", form.Encode(), http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"}, "Authorization": {scope}})
+	if err != nil || out == nil {
 		return err
 	}
+	return xml.Unmarshal(body, out)
+}
+
+func (a *AWS) post(ctx context.Context, path, text string, header http.Header) ([]byte, error) {
+	address := a.Endpoint + path
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Header, header)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("post to the AWS emulator: %w", err)
+		return nil, fmt.Errorf("post to the AWS emulator: %w", err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("post to the AWS emulator: %s%s: %s", a.Endpoint, path, res.Status)
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("post to the AWS emulator: %w", err)
 	}
-	return nil
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("post %q to %s: %s: %s", text, address, res.Status, body)
+	}
+	return body, nil
 }
 
 // Env makes a program that reads the environment as the AWS SDKs do use this account, whatever

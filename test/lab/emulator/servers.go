@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
 //go:embed moto_servers.py
@@ -30,7 +30,7 @@ type servers struct {
 
 // launch starts it when the first emulator is asked for.
 var launch = sync.OnceValues(func() (*servers, error) {
-	python, err := toolbox.MotoPython(context.Background())
+	python, err := program.Moto(context.Background())
 	if err != nil {
 		return nil, err
 	}

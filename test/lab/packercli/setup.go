@@ -9,17 +9,17 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
-// Setup builds the plugin of the repository under root and installs it, and the Amazon plugin, in
-// dir, where "packer init" finds them. Both must have been made available by "make tools".
+// Setup builds the plugin of the repository under root and installs it, and the Amazon plugin of
+// PATH, in dir, where "packer init" finds them.
 func Setup(ctx context.Context, root, dir string) (Packer, error) {
-	bin, err := toolbox.Path(ctx, "packer")
+	bin, err := program.Path("packer")
 	if err != nil {
 		return Packer{}, err
 	}
-	amazon, err := toolbox.Path(ctx, "packer-plugin-amazon")
+	amazon, err := program.Path("packer-plugin-amazon")
 	if err != nil {
 		return Packer{}, err
 	}

@@ -6,11 +6,13 @@ package s3server
 
 import (
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -59,14 +61,22 @@ func Fail(w http.ResponseWriter, status int, code string) {
 	}
 }
 
-// Proxy hands requests on to the server at a URL. It leaves the name of the host as it is: that is signed.
-func Proxy(to string) (http.Handler, error) {
-	target, err := url.Parse(to)
+// Proxy passes requests through to the server at an address. It keeps the name of the host, which is
+// signed, and prints nothing: a process that is killed takes its other requests with it. Without
+// keepAlive each request has its own connection, for a server with one thread.
+func Proxy(address string, keepAlive bool) (http.Handler, error) {
+	to, err := url.Parse(address)
 	if err != nil {
 		return nil, err
 	}
-	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host
-	}}, nil
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = to.Scheme, to.Host
+		},
+		ErrorLog: log.New(io.Discard, "", 0),
+		Transport: &http.Transport{
+			DisableCompression: true, DisableKeepAlives: !keepAlive, MaxIdleConnsPerHost: 256,
+			ExpectContinueTimeout: time.Second,
+		},
+	}, nil
 }

@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
 )
 
 const (
@@ -33,7 +31,7 @@ var ErrNoVersitygw = errors.New("no versitygw")
 // Gateway is a versitygw that runs. It keeps objects as files, and its conditional writes hold between
 // processes too.
 type Gateway struct {
-	// URL is where it answers.
+	// URL is its address.
 	URL string
 
 	binary, dir string
@@ -43,12 +41,12 @@ type Gateway struct {
 	ended  chan error
 }
 
-// Versitygw starts a server with one empty bucket in a folder: the program in $VERSITYGW, on PATH or in
-// the cache. The error is [ErrNoVersitygw] where there is none.
+// Versitygw starts the versitygw on PATH with one empty bucket in a folder. The error is
+// [ErrNoVersitygw] if there is none.
 func Versitygw(ctx context.Context, dir, bucket string) (*Gateway, error) {
-	binary, err := find(ctx)
+	binary, err := exec.LookPath("versitygw")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w\n\nmake test installs it and puts it on PATH", ErrNoVersitygw, err)
 	}
 	if err := os.MkdirAll(filepath.Join(dir, bucket), 0o755); err != nil {
 		return nil, err
@@ -108,20 +106,6 @@ func (g *Gateway) await(ctx context.Context) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-func find(ctx context.Context) (string, error) {
-	if path := os.Getenv("VERSITYGW"); path != "" {
-		return path, nil
-	}
-	if path, err := exec.LookPath("versitygw"); err == nil {
-		return path, nil
-	}
-	path, err := toolbox.Path(ctx, "versitygw")
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrNoVersitygw, err)
-	}
-	return path, nil
 }
 
 func freePort() (string, error) {
