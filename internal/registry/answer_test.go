@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
-	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/memstore"
 )
 
 // The second look, after a lost answer, forgot what the ref had pointed at: the move could not be taken back.

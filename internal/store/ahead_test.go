@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
-	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/memstore"
 )
 
 func TestAhead(t *testing.T) {
