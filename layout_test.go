@@ -3,10 +3,12 @@
 package main
 
 import (
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +22,9 @@ type imports struct{ code, tests []string }
 // list returns all packages of this module.
 func list(t *testing.T) map[string]imports {
 	t.Helper()
-	const format = `{{.ImportPath}}|{{join .Imports " "}}|{{join .TestImports " "}} {{join .XTestImports " "}}`
+	watch(t)
+	const format = `{{.ImportPath}}|{{join .Imports " "}}|` +
+		`{{join .TestImports " "}} {{join .XTestImports " "}}`
 	out, err := exec.Command("go", "list", "-f", format, "./...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
@@ -36,6 +40,21 @@ func list(t *testing.T) map[string]imports {
 	return packages
 }
 
+// watch looks at all folders, so that go test repeats a test after a change. It does not see what go
+// list reads, and would take the result from its cache.
+func watch(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && name != "." && strings.HasPrefix(name, ".") {
+			return fs.SkipDir
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // under reports whether a package is in one of these folders.
 func under(name string, folders ...string) bool {
 	return slices.ContainsFunc(folders, func(folder string) bool {
@@ -48,7 +67,7 @@ func isComponent(name string) bool { return under(name, "datasource", "builder",
 // isHarness reports whether a package only tests, measures or generates.
 func isHarness(name string) bool { return under(name, "test", "scripts") }
 
-// isTestSupport reports whether a package is for the tests of what it lies beside, as net/http/httptest.
+// isTestSupport reports whether a package of the plugin is for tests only, as net/http/httptest is.
 func isTestSupport(name string) bool {
 	return !isHarness(name) && slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool {
 		return strings.HasSuffix(part, "test")
@@ -137,7 +156,7 @@ func TestLayout_contributing(t *testing.T) {
 	}
 }
 
-// folders returns what an indented tree names: one or more names with a slash, or a file, in a line.
+// folders returns what an indented tree names: in each line a file, or one or more folders.
 func folders(tree string) []string {
 	var names, above []string
 	for line := range strings.Lines(tree) {

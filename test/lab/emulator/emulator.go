@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package emulator runs an AWS account on this machine: EC2, S3 and STS by moto, on the loopback
-// address, gone when it is stopped. It answers one request at a time and at once, so it shows what
-// a program does, not what happens when AWS is slow, wrong or used by others.
+// address, gone when it is stopped. It serves one request at a time, without delay, so it shows
+// what a program does, not what happens when AWS is slow, wrong or used by others.
 package emulator
 
 import (
@@ -32,8 +32,8 @@ type AWS struct {
 	log     io.Writer
 }
 
-// Start starts an emulator. What it prints, such as the requests that it gets, goes to log when it is
-// stopped. The error is [lab.ErrMissing] if there is no moto.
+// Start starts an emulator. What it prints, such as its requests, is written to log by [AWS.Stop].
+// The error is [program.ErrMissing] if there is no moto.
 func Start(log io.Writer) (*AWS, error) {
 	all, err := launch()
 	if err != nil {
@@ -45,9 +45,9 @@ func Start(log io.Writer) (*AWS, error) {
 	}
 	a := &AWS{servers: all, logFile: file.Name(), log: log}
 	var port uint16
-	answer, err := all.ask("start " + a.logFile)
+	reply, err := all.command("start " + a.logFile)
 	if err == nil {
-		_, err = fmt.Sscan(answer, &port, &a.pid)
+		_, err = fmt.Sscan(reply, &port, &a.pid)
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the AWS emulator: %w", err), os.Remove(a.logFile))
@@ -58,7 +58,7 @@ func Start(log io.Writer) (*AWS, error) {
 
 // Stop ends the emulator and waits until it is gone.
 func (a *AWS) Stop() error {
-	_, err := a.servers.ask(fmt.Sprintf("stop %d", a.pid))
+	_, err := a.servers.command(fmt.Sprintf("stop %d", a.pid))
 	text, readErr := os.ReadFile(a.logFile)
 	if err = errors.Join(err, readErr, os.Remove(a.logFile)); err != nil {
 		return fmt.Errorf("stop the AWS emulator: %w", err)
@@ -67,8 +67,8 @@ func (a *AWS) Stop() error {
 	return err
 }
 
-// Query makes one request of the query protocol, which EC2, IAM and STS have, and decodes the XML of
-// the response into out unless that is nil. It is not signed, so permissions must not be enforced.
+// Query makes one request to EC2, IAM or STS, and decodes the XML of the response into out unless
+// that is nil. It is not signed, so permissions must not be enforced.
 func (a *AWS) Query(ctx context.Context, service, region string, form url.Values, out any) error {
 	// moto reads the service and the region in here.
 	scope := "AWS4-HMAC-SHA256 Credential=test/20260101/" + region + "/" + service +

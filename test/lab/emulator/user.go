@@ -14,7 +14,7 @@ type User struct {
 	SecretKey string `xml:"SecretAccessKey"`
 }
 
-// CreateUser makes a user who may do what the policy says, once [AWS.Enforce] is called.
+// CreateUser makes a user whose permissions are the policy, once [AWS.Enforce] is called.
 func (a *AWS) CreateUser(ctx context.Context, name string, policy Policy) (User, error) {
 	document, err := policy.JSON()
 	if err != nil {
@@ -37,8 +37,8 @@ func (a *AWS) CreateUser(ctx context.Context, name string, policy Policy) (User,
 	return key.User, nil
 }
 
-// Enforce makes the emulator check the permissions of every request from now on, or of none. While it
-// does, the credentials of [AWS.Env] are not valid.
+// Enforce makes the emulator check the permissions of every request from now on, or of none. While
+// it checks them, the credentials of [AWS.Env] are not valid.
 func (a *AWS) Enforce(ctx context.Context, on bool) error {
 	without := "inf"
 	if on {

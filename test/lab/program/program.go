@@ -14,8 +14,8 @@ import (
 // ErrMissing means that a program is missing that make installs.
 var ErrMissing = errors.New("a program is missing")
 
-const remedy = "Run this by make, such as make test: it installs the tools and puts them on PATH. " +
-	"make tools also prints that PATH."
+const remedy = "Use make, such as make test: it installs the tools and puts them on PATH. " +
+	"make tools prints that PATH."
 
 // Path returns the path of a program on PATH. The error is [ErrMissing] if there is none.
 func Path(name string) (string, error) {
@@ -26,8 +26,8 @@ func Path(name string) (string, error) {
 	return path, nil
 }
 
-// Moto returns a Python interpreter that has the AWS emulator: the one that python3 on PATH runs, which
-// may be a wrapper. The error is [ErrMissing] if it has none.
+// Moto returns a Python interpreter that has the AWS emulator: the one that python3 on PATH runs.
+// That python3 may be a wrapper. The error is [ErrMissing] if there is no such interpreter.
 func Moto(ctx context.Context) (string, error) {
 	python, err := Path("python3")
 	if err != nil {

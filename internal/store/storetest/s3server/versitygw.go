@@ -28,8 +28,8 @@ const (
 // ErrNoVersitygw means that versitygw is not installed.
 var ErrNoVersitygw = errors.New("no versitygw")
 
-// Gateway is a versitygw that runs. It keeps objects as files, and its conditional writes hold between
-// processes too.
+// Gateway is a running versitygw. It keeps objects as files, and its conditional writes hold
+// between processes too.
 type Gateway struct {
 	// URL is its address.
 	URL string
@@ -59,10 +59,11 @@ func Versitygw(ctx context.Context, dir, bucket string) (*Gateway, error) {
 	return g, g.Start(ctx)
 }
 
-// Start starts the server again after [Gateway.Stop], where it was and with what it had.
+// Start starts the server again after [Gateway.Stop], at the same address and with its objects.
 func (g *Gateway) Start(ctx context.Context) error {
 	g.ended = make(chan error, 1)
-	g.cmd = exec.Command(g.binary, "--port", strings.TrimPrefix(g.URL, "http://"), "--quiet", "--keep-alive", "posix", g.dir)
+	g.cmd = exec.Command(g.binary, "--port", strings.TrimPrefix(g.URL, "http://"),
+		"--quiet", "--keep-alive", "posix", g.dir)
 	g.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKey, "ROOT_SECRET_KEY="+SecretKey)
 	g.cmd.Stdout, g.cmd.Stderr = &g.output, &g.output
 	if err := g.cmd.Start(); err != nil {
@@ -76,7 +77,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop kills the server, and answers what it printed.
+// Stop kills the server, and returns what it printed.
 func (g *Gateway) Stop() string {
 	_ = g.cmd.Process.Kill()
 	err := <-g.ended
@@ -84,7 +85,7 @@ func (g *Gateway) Stop() string {
 	return g.output.String()
 }
 
-// await returns when the server answers, whatever it says.
+// await returns when the server responds, whatever the status.
 func (g *Gateway) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -93,9 +94,9 @@ func (g *Gateway) await(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		answer, err := http.DefaultClient.Do(request)
+		response, err := http.DefaultClient.Do(request)
 		if err == nil {
-			return answer.Body.Close()
+			return response.Body.Close()
 		}
 		select {
 		case err := <-g.ended:
