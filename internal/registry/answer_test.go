@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
-	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/memstore"
 )
 
 // An image that is built again and again drops its oldest entries, and never outgrows the limit. It did,

@@ -15,7 +15,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
-	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/memstore"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 

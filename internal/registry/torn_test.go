@@ -9,7 +9,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
-	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/memstore"
 )
 
 // tearing is a store whose next reads lose the second half of the body.

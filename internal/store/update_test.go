@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
-	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/memstore"
 )
 
 const key = "base/refs/latest.json"

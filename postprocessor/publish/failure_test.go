@@ -19,7 +19,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
-	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/memstore"
 )
 
 // broken is a registry that cannot be written to: its folder is a file.

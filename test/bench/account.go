@@ -4,39 +4,15 @@ package main
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
-	"strings"
 )
 
-// ask sends one request of the EC2 query protocol past the proxy, and reads the answer into out, if any.
+// ask sends one request to EC2 past the proxy, and reads the response into out, if any.
 func (l *lab) ask(ctx context.Context, region string, form url.Values, out any) error {
 	form.Set("Version", "2016-11-15")
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.aws.Endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	// The emulator reads the region in here, and checks no signature.
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260102/"+region+
-		"/ec2/aws4_request, SignedHeaders=host, Signature=none")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("ask the emulator in %s: %w", region, err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s in %s: %s: %w\n%s", form.Get("Action"), region, res.Status, err, body)
-	}
-	if out == nil {
-		return nil
-	}
-	return xml.Unmarshal(body, out)
+	return l.aws.Query(ctx, "ec2", region, form, out)
 }
 
 // warmRegions touches every region once: the emulator makes one up when it is first asked about it.

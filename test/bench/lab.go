@@ -14,7 +14,6 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
 	"github.com/packer-chain/packer-plugin-chain/test/lab/emulator"
-	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
 	"github.com/packer-chain/packer-plugin-chain/test/lab/workspace"
 )
 
@@ -67,11 +66,7 @@ func newLab(ctx context.Context, o options) (*lab, error) {
 }
 
 func (l *lab) setUp(ctx context.Context) error {
-	// HOME is about to change, and with it the place of the cache.
-	cache, err := toolbox.Dir()
-	if err != nil {
-		return err
-	}
+	var err error
 	// A proxy of this machine may be needed to build, and has no part in what is measured.
 	if err := l.installPlugins(ctx); err != nil {
 		return err
@@ -79,7 +74,7 @@ func (l *lab) setUp(ctx context.Context) error {
 	if l.proxy, err = listenProxy(); err != nil {
 		return err
 	}
-	if err := l.setEnvironment(l.cloud(cache)); err != nil {
+	if err := l.setEnvironment(l.cloud()); err != nil {
 		return err
 	}
 	if l.aws, err = emulator.Start(io.Discard); err != nil {
@@ -100,9 +95,9 @@ func (l *lab) setUp(ctx context.Context) error {
 
 // cloud is the environment in which all programs find AWS. Our own calls of the plugin's packages are
 // programs like any other.
-func (l *lab) cloud(cache string) map[string]string {
+func (l *lab) cloud() map[string]string {
 	return map[string]string{
-		"CHAIN_CACHE": cache, "VGW_VIRTUAL_DOMAIN": s3Host, "VGW_REGION": home,
+		"VGW_VIRTUAL_DOMAIN": s3Host, "VGW_REGION": home,
 		"HTTP_PROXY": l.proxy.url, "http_proxy": l.proxy.url, "NO_PROXY": "", "no_proxy": "",
 		"AWS_ENDPOINT_URL": "http://" + ec2Host, "AWS_ENDPOINT_URL_S3": "http://" + s3Host,
 		"AWS_REGION": home, "AWS_DEFAULT_REGION": home,

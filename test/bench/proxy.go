@@ -7,15 +7,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
 )
 
 // proxy is what all programs get as HTTP_PROXY. They talk to the host names of AWS over plain HTTP and it
@@ -50,34 +50,18 @@ func listenProxy() (*proxy, error) {
 
 // serve begins to answer from the servers at these addresses.
 func (p *proxy) serve(s3, ec2 string) error {
-	toS3, err := backend(s3, true)
+	toS3, err := s3server.Proxy(s3, true)
 	if err != nil {
 		return err
 	}
 	// The emulator has one thread, and a connection that is kept open would hold it up.
-	toEC2, err := backend(ec2, false)
+	toEC2, err := s3server.Proxy(ec2, false)
 	if err != nil {
 		return err
 	}
 	p.server = &http.Server{Handler: p.handler(toS3, toEC2), ReadHeaderTimeout: time.Minute}
 	go func() { _ = p.server.Serve(p.listener) }()
 	return nil
-}
-
-func backend(address string, keepAlive bool) (http.Handler, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, err
-	}
-	return &httputil.ReverseProxy{
-		// The host that was asked for stays: it is signed.
-		Rewrite:  func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = u.Scheme, u.Host },
-		ErrorLog: log.New(io.Discard, "", 0),
-		Transport: &http.Transport{
-			DisableCompression: true, DisableKeepAlives: !keepAlive, MaxIdleConnsPerHost: 256,
-			ExpectContinueTimeout: time.Second,
-		},
-	}, nil
 }
 
 func (p *proxy) handler(toS3, toEC2 http.Handler) http.Handler {

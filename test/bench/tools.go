@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/test/lab/packercli"
-	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
 // errNoTool means that a program is missing that the machine should have.
@@ -62,10 +62,10 @@ func (l *lab) installPlugins(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l.packer, err = toolbox.Path(ctx, "packer"); err != nil {
+	if l.packer, err = program.Path("packer"); err != nil {
 		return err
 	}
-	if l.binaries.amazon, err = toolbox.Path(ctx, "packer-plugin-amazon"); err != nil {
+	if l.binaries.amazon, err = program.Path("packer-plugin-amazon"); err != nil {
 		return err
 	}
 	l.binaries.ours = l.folder("packer-plugin-chain")
@@ -106,11 +106,11 @@ func (l *lab) toolVersions(ctx context.Context) error {
 		line, _, _ = strings.Cut(line, " Linux/")
 		l.versions = append(l.versions, [2]string{tool[0], line})
 	}
-	gateway, err := toolbox.Path(ctx, "versitygw")
+	gateway, err := program.Path("versitygw")
 	if err != nil {
 		return err
 	}
-	python, err := toolbox.MotoPython(ctx)
+	python, err := program.Moto(ctx)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (l *lab) toolVersions(ctx context.Context) error {
 	if err != nil {
 		commit = []byte("unknown")
 	}
-	amazon, err := toolbox.Path(ctx, "packer-plugin-amazon")
+	amazon, err := program.Path("packer-plugin-amazon")
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command demo builds the example chain in an emulated AWS account, so that it can be watched without
-// an account, a bucket or any cost. It runs in the root of the repository; "make demo" calls it.
+// Command demo builds the example chain in an emulated AWS account, so that you can watch it
+// without an account, a bucket or any cost. It runs in the root of the repository; "make demo" calls it.
 package main
 
 import (
@@ -64,7 +64,8 @@ func prepare(ctx context.Context, aws *emulator.AWS, dir string) (*demo, error) 
 	if err != nil {
 		return nil, err
 	}
-	packer = packer.With(aws.Env(region)...).With(packercli.ExampleVariables("s3://" + bucket + "/chain")...)
+	packer = packer.With(aws.Env(region)...).
+		With(packercli.ExampleVariables("s3://" + bucket + "/chain")...)
 	repo, err := workspace.New(ctx, filepath.Join(dir, "images"))
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func prepare(ctx context.Context, aws *emulator.AWS, dir string) (*demo, error) 
 	return &demo{aws: aws, packer: packer, repo: repo}, nil
 }
 
-// heading says what comes next.
+// heading prints what comes next.
 func heading(format string, args ...any) {
 	title := fmt.Sprintf(format, args...)
 	fmt.Printf("\n%s\n%s\n", title, strings.Repeat("-", len(title)))

@@ -23,7 +23,7 @@ type demo struct {
 	repo   *workspace.Repo
 }
 
-// play builds three times, and checks each time that as many images were built as it says.
+// play builds three times, and checks each time that as many images were built as expected.
 func (d *demo) play(ctx context.Context) error {
 	heading("The first run builds base, and snowflake on it")
 	if err := d.buildBoth(ctx, 2); err != nil {
@@ -33,8 +33,9 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.buildBoth(ctx, 0); err != nil {
 		return err
 	}
-	heading("A commit changes base: both are built, because snowflake stands on base")
-	if err := d.repo.Write("base/tasks/motd.sh", "echo 'Authorized use only.' > /etc/motd\n"); err != nil {
+	heading("A commit changes base: both are built, because snowflake is built on base")
+	task := "echo 'Authorized use only.' > /etc/motd\n"
+	if err := d.repo.Write("base/tasks/motd.sh", task); err != nil {
 		return err
 	}
 	if _, err := d.repo.Commit(ctx, "base: add a message of the day"); err != nil {
@@ -88,7 +89,7 @@ func (d *demo) show(ctx context.Context, folder string, args []string) error {
 	return nil
 }
 
-// showRegistry lists the bucket, and shows where latest points and what it points to.
+// showRegistry lists the bucket, and prints the ref latest and the manifest that it points at.
 func (d *demo) showRegistry(ctx context.Context) error {
 	objects, err := d.aws.Objects(ctx, bucket)
 	if err != nil {
@@ -112,7 +113,7 @@ func (d *demo) showRegistry(ctx context.Context) error {
 	return nil
 }
 
-// worthShowing keeps what this plugin says, and what tells whether something was built.
+// worthShowing keeps what this plugin prints, and what shows that something was built.
 func worthShowing(line string) bool {
 	for _, text := range []string{"chain", "Found Image ID", "Instance ID", "AMI: ", "Build '"} {
 		if strings.Contains(line, text) {

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/packer-chain/packer-plugin-chain/test/lab/emulator"
-	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 	"github.com/packer-chain/packer-plugin-chain/test/lab/workspace"
 )
 
@@ -58,7 +58,7 @@ type graveyard struct {
 // promiseDeath kills a process before and after each step of a publication. Each time the registry has to
 // be readable and true, and the same build again has to finish the work. The tests try some of the points.
 func promiseDeath(ctx context.Context, r *Run) (Result, error) {
-	if _, err := toolbox.MotoPython(ctx); err != nil {
+	if _, err := program.Moto(ctx); err != nil {
 		return Result{}, fmt.Errorf("%w: %w", errNoTool, err)
 	}
 	g, stop, err := openGraveyard(ctx, r)

@@ -6,21 +6,20 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
 )
 
 // reaper hands the requests of a process on to the emulator, and has the process killed before or after the
 // one that it was told.
 type reaper struct {
-	proxy *httputil.ReverseProxy
+	proxy http.Handler
 
 	mu sync.Mutex
 	// steps are the changes that were asked for, in order; those that occur again have a number.
@@ -32,15 +31,8 @@ type reaper struct {
 }
 
 func newReaper(target string) (*reaper, error) {
-	to, err := url.Parse(target)
-	if err != nil {
-		return nil, err
-	}
-	return &reaper{proxy: &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
-		// A process that is killed takes its other requests with it.
-		ErrorLog: log.New(io.Discard, "", 0),
-	}}, nil
+	proxy, err := s3server.Proxy(target, false)
+	return &reaper{proxy: proxy}, err
 }
 
 // arm forgets what was, and waits for a step. An empty one kills nobody.

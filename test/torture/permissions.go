@@ -15,7 +15,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/test/lab/emulator"
-	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 // account that enforces it; and then with each action taken away, which must give an error that names it.
 func promisePermissions(ctx context.Context, _ *Run) (Result, error) {
 	result := Result{Note: "s3:ListBucket is not in it: the emulator does not need it, see TestS3_denied"}
-	if _, err := toolbox.MotoPython(ctx); err != nil {
+	if _, err := program.Moto(ctx); err != nil {
 		return result, fmt.Errorf("%w: %w", errNoTool, err)
 	}
 	policy, err := printedPolicy()

@@ -53,7 +53,9 @@ func (a *AWS) Images(ctx context.Context, region string) ([]Image, error) {
 	images := []Image{}
 	for i := range out.Images {
 		found := &out.Images[i]
-		image := Image{ID: *found.ImageId, Name: aws.ToString(found.Name), Region: region, Tags: tagMap(found.Tags)}
+		image := Image{
+			ID: *found.ImageId, Name: aws.ToString(found.Name), Region: region, Tags: tagMap(found.Tags),
+		}
 		if image.Snapshots, err = snapshots(ctx, client, found); err != nil {
 			return nil, fmt.Errorf("list snapshots of %s in %s: %w", image.ID, region, err)
 		}
@@ -65,7 +67,9 @@ func (a *AWS) Images(ctx context.Context, region string) ([]Image, error) {
 	return images, nil
 }
 
-func snapshots(ctx context.Context, client *ec2.Client, image *types.Image) (map[string]map[string]string, error) {
+func snapshots(
+	ctx context.Context, client *ec2.Client, image *types.Image,
+) (map[string]map[string]string, error) {
 	tags := map[string]map[string]string{}
 	for _, device := range image.BlockDeviceMappings {
 		if device.Ebs == nil || device.Ebs.SnapshotId == nil {
@@ -106,13 +110,14 @@ func (a *AWS) Launched(ctx context.Context, region string) (int, error) {
 
 // Deregister deregisters an AMI.
 func (a *AWS) Deregister(ctx context.Context, region, id string) error {
-	if _, err := a.EC2(region).DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: &id}); err != nil {
+	_, err := a.EC2(region).DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: &id})
+	if err != nil {
 		return fmt.Errorf("deregister %s in %s: %w", id, region, err)
 	}
 	return nil
 }
 
-// SourceAMI is an Ubuntu AMI of another account, which every region has from the start.
+// SourceAMI returns an Ubuntu AMI of another account, which every region has from the start.
 func (a *AWS) SourceAMI(ctx context.Context, region string) (string, error) {
 	out, err := a.EC2(region).DescribeImages(ctx, &ec2.DescribeImagesInput{Filters: []types.Filter{
 		{Name: aws.String("name"), Values: []string{"ubuntu/images/*"}},

@@ -40,11 +40,13 @@ func (a *AWS) CreateImage(ctx context.Context, region, name string) (id string, 
 		return "", err
 	}
 	client := a.EC2(region)
-	run, err := client.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: &source, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	run, err := client.RunInstances(ctx, &ec2.RunInstancesInput{
+		ImageId: &source, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
 	if err != nil {
 		return "", fmt.Errorf("create image %s in %s: %w", name, region, err)
 	}
-	out, err := client.CreateImage(ctx, &ec2.CreateImageInput{Name: &name, InstanceId: run.Instances[0].InstanceId})
+	out, err := client.CreateImage(ctx, &ec2.CreateImageInput{
+		Name: &name, InstanceId: run.Instances[0].InstanceId})
 	if err != nil {
 		return "", fmt.Errorf("create image %s in %s: %w", name, region, err)
 	}

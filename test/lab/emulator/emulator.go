@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package emulator runs an AWS account on this machine: EC2, S3 and STS by moto, on the loopback
-// address, gone when it is stopped. It answers one request at a time and at once, so it shows what
-// a program does, not what happens when AWS is slow, wrong or used by others.
+// address, gone when it is stopped. It serves one request at a time, without delay, so it shows
+// what a program does, not what happens when AWS is slow, wrong or used by others.
 package emulator
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 )
@@ -29,8 +32,8 @@ type AWS struct {
 	log     io.Writer
 }
 
-// Start starts an emulator. What it prints, such as the requests that it gets, goes to log when it is
-// stopped. It needs moto, see [toolbox.MotoPython].
+// Start starts an emulator. What it prints, such as its requests, is written to log by [AWS.Stop].
+// The error is [program.ErrMissing] if there is no moto.
 func Start(log io.Writer) (*AWS, error) {
 	all, err := launch()
 	if err != nil {
@@ -42,9 +45,9 @@ func Start(log io.Writer) (*AWS, error) {
 	}
 	a := &AWS{servers: all, logFile: file.Name(), log: log}
 	var port uint16
-	answer, err := all.ask("start " + a.logFile)
+	reply, err := all.command("start " + a.logFile)
 	if err == nil {
-		_, err = fmt.Sscan(answer, &port, &a.pid)
+		_, err = fmt.Sscan(reply, &port, &a.pid)
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the AWS emulator: %w", err), os.Remove(a.logFile))
@@ -55,7 +58,7 @@ func Start(log io.Writer) (*AWS, error) {
 
 // Stop ends the emulator and waits until it is gone.
 func (a *AWS) Stop() error {
-	_, err := a.servers.ask(fmt.Sprintf("stop %d", a.pid))
+	_, err := a.servers.command(fmt.Sprintf("stop %d", a.pid))
 	text, readErr := os.ReadFile(a.logFile)
 	if err = errors.Join(err, readErr, os.Remove(a.logFile)); err != nil {
 		return fmt.Errorf("stop the AWS emulator: %w", err)
@@ -64,20 +67,40 @@ func (a *AWS) Stop() error {
 	return err
 }
 
-func (a *AWS) post(ctx context.Context, path, body string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Endpoint+path, strings.NewReader(body))
-	if err != nil {
+// Query makes one request to EC2, IAM or STS, and decodes the XML of the response into out unless
+// that is nil. It is not signed, so permissions must not be enforced.
+func (a *AWS) Query(ctx context.Context, service, region string, form url.Values, out any) error {
+	// moto reads the service and the region in here.
+	scope := "AWS4-HMAC-SHA256 Credential=test/20260101/" + region + "/" + service +
+		"/aws4_request, SignedHeaders=host, Signature=0"
+	body, err := a.post(ctx, "", form.Encode(), http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"}, "Authorization": {scope}})
+	if err != nil || out == nil {
 		return err
 	}
+	return xml.Unmarshal(body, out)
+}
+
+func (a *AWS) post(ctx context.Context, path, text string, header http.Header) ([]byte, error) {
+	address := a.Endpoint + path
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Header, header)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("post to the AWS emulator: %w", err)
+		return nil, fmt.Errorf("post to the AWS emulator: %w", err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("post to the AWS emulator: %s%s: %s", a.Endpoint, path, res.Status)
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("post to the AWS emulator: %w", err)
 	}
-	return nil
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("post %q to %s: %s: %s", text, address, res.Status, body)
+	}
+	return body, nil
 }
 
 // Env makes a program that reads the environment as the AWS SDKs do use this account, whatever

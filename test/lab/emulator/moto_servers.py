@@ -2,10 +2,10 @@
 """Serves moto, each account on a free port of the loopback address, one request at a time.
 
 moto compares and stores an S3 object without a lock, so that only a single thread makes its
-conditional writes atomic. To import it and to make up its first regions takes seconds, so that is done
-once, and each server is a fork. On the standard input, "start LOG" is answered with the port and the
-process id of a new server, and "stop ID" with "stopped". All end when the input does, or when this
-process is killed: they never outlive the program that started it.
+conditional writes atomic. To import it and to make up its first regions takes seconds, so that is
+done once, and each server is a fork. It reads commands: "start LOG" prints the port and the process
+id of a new server, and "stop ID" prints "stopped". All end when the standard input does, or when
+this process is killed: they never outlive the program that started it.
 """
 import os
 import signal
@@ -44,7 +44,10 @@ def warm(app):
         client.post(
             "/",
             data={"Action": action, "Version": version, "Owner.1": "self"},
-            headers={"Authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/{region}/{service}/aws4_request"},
+            headers={
+                "Authorization": "AWS4-HMAC-SHA256 "
+                f"Credential=test/20260101/{region}/{service}/aws4_request"
+            },
         )
 
 
@@ -61,7 +64,8 @@ def serve(app, listener, parent, log):
     mock_random.seed()
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     address, port = listener.getsockname()
-    make_server(address, port, app, threaded=False, request_handler=Handler, fd=listener.fileno()).serve_forever()
+    fd = listener.fileno()
+    make_server(address, port, app, threaded=False, request_handler=Handler, fd=fd).serve_forever()
 
 
 def start(app, lifeline, path):
@@ -93,7 +97,8 @@ def main():
     lifeline = os.pipe()
     for line in sys.stdin:
         command, argument = line.rstrip("\n").split(" ", 1)
-        print(start(app, lifeline, argument) if command == "start" else stop(int(argument)), flush=True)
+        reply = start(app, lifeline, argument) if command == "start" else stop(int(argument))
+        print(reply, flush=True)
 
 
 main()

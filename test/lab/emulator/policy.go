@@ -40,9 +40,10 @@ func (l *list) UnmarshalJSON(text []byte) error {
 }
 
 // Everything is the policy of an administrator.
-var Everything = Policy{Version: "2012-10-17", Statement: []Statement{{Effect: "Allow", Action: list{"*"}, Resource: list{"*"}}}}
+var Everything = Policy{Version: "2012-10-17", Statement: []Statement{
+	{Effect: "Allow", Action: list{"*"}, Resource: list{"*"}}}}
 
-// ReadPolicy reads the policy that a page in Markdown shows: its only block of JSON with a Statement.
+// ReadPolicy reads the policy in a page of Markdown: its only block of JSON with a Statement.
 func ReadPolicy(page string) (Policy, error) {
 	var policy Policy
 	text, err := os.ReadFile(page)
@@ -51,7 +52,8 @@ func ReadPolicy(page string) (Policy, error) {
 	}
 	var blocks []string
 	for i, part := range strings.Split(string(text), "```") {
-		if block, ok := strings.CutPrefix(part, "json\n"); ok && i%2 == 1 && strings.Contains(block, `"Statement"`) {
+		block, ok := strings.CutPrefix(part, "json\n")
+		if ok && i%2 == 1 && strings.Contains(block, `"Statement"`) {
 			blocks = append(blocks, block)
 		}
 	}
@@ -64,7 +66,7 @@ func ReadPolicy(page string) (Policy, error) {
 	return policy, nil
 }
 
-// Actions are all that the policy allows, sorted.
+// Actions returns all actions that the policy allows, sorted.
 func (p Policy) Actions() []string {
 	var actions []string
 	for _, statement := range p.Statement {
@@ -74,11 +76,12 @@ func (p Policy) Actions() []string {
 	return slices.Compact(actions)
 }
 
-// Without is the policy less one action.
+// Without returns the policy less one action.
 func (p Policy) Without(action string) Policy {
 	less := Policy{Version: p.Version}
 	for _, statement := range p.Statement {
-		statement.Action = slices.DeleteFunc(slices.Clone(statement.Action), func(a string) bool { return a == action })
+		statement.Action = slices.DeleteFunc(slices.Clone(statement.Action),
+			func(a string) bool { return a == action })
 		if len(statement.Action) > 0 {
 			less.Statement = append(less.Statement, statement)
 		}
@@ -86,7 +89,8 @@ func (p Policy) Without(action string) Policy {
 	return less
 }
 
-// JSON is the policy as the emulator can enforce it: it knows the resources of S3 only, and no conditions.
+// JSON returns the policy as the emulator can enforce it. The emulator knows the resources of S3
+// only, and no conditions.
 func (p Policy) JSON() (string, error) {
 	adapted := Policy{Version: p.Version}
 	for _, statement := range p.Statement {

@@ -14,13 +14,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
 //go:embed moto_servers.py
 var launcher string
 
-// servers is the process that the emulators of this one are forked from. It ends when this one does.
+// servers is the process that forks the emulators of this process. It ends when this one does.
 type servers struct {
 	mu     sync.Mutex
 	stdin  io.Writer
@@ -28,9 +28,9 @@ type servers struct {
 	kill   func() error
 }
 
-// launch starts it when the first emulator is asked for.
+// launch starts it with the first emulator.
 var launch = sync.OnceValues(func() (*servers, error) {
-	python, err := toolbox.MotoPython(context.Background())
+	python, err := program.Moto(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -52,19 +52,19 @@ var launch = sync.OnceValues(func() (*servers, error) {
 	return &servers{stdin: stdin, stdout: bufio.NewReader(stdout), kill: cmd.Process.Kill}, nil
 })
 
-// ask sends one command and reads its answer, which takes a minute at most.
-func (s *servers) ask(command string) (string, error) {
+// command sends one command and returns the reply, which takes a minute at most.
+func (s *servers) command(text string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// An answer that came late would be taken for that of the next command.
+	// A late reply would be taken for that of the next command.
 	timer := time.AfterFunc(time.Minute, func() { _ = s.kill() })
 	defer timer.Stop()
-	if _, err := fmt.Fprintln(s.stdin, command); err != nil {
-		return "", fmt.Errorf("ask its servers to %s: %w", command, err)
+	if _, err := fmt.Fprintln(s.stdin, text); err != nil {
+		return "", fmt.Errorf("%s: %w", text, err)
 	}
-	answer, err := s.stdout.ReadString('\n')
+	reply, err := s.stdout.ReadString('\n')
 	if err != nil {
-		return "", fmt.Errorf("ask its servers to %s: %w", command, err)
+		return "", fmt.Errorf("%s: %w", text, err)
 	}
-	return strings.TrimSpace(answer), nil
+	return strings.TrimSpace(reply), nil
 }

@@ -40,14 +40,14 @@ func (r Result) String() string {
 	return fmt.Sprintf("$ packer %s\n%s[exit code %d]", strings.Join(r.Args, " "), r.Output, r.Code)
 }
 
-// With answers a copy that has more environment variables, as KEY=value. Later ones win.
+// With returns a copy that has more environment variables, as KEY=value. Later ones win.
 func (p Packer) With(env ...string) Packer {
 	p.env = append(append([]string{}, p.env...), env...)
 	return p
 }
 
-// InTerminal answers a copy that is interrupted as by Ctrl-C in a terminal when its context ends: SIGINT
-// goes to packer and its plugins alike. Without it packer alone gets SIGTERM, as from a CI agent.
+// InTerminal returns a copy that is interrupted as by Ctrl-C in a terminal when its context ends:
+// packer and its plugins all get SIGINT. Without it packer alone gets SIGTERM, as from a CI agent.
 func (p Packer) InTerminal() Packer {
 	p.terminal = true
 	return p
@@ -73,8 +73,8 @@ func (p Packer) Run(ctx context.Context, dir string, args ...string) (Result, er
 	cmd := exec.CommandContext(ctx, p.bin, args...)
 	cmd.Dir = dir
 	cmd.Env = p.environment()
-	// Packer ends its plugins when it is told to end, but not when it is killed. Its outer process, which
-	// is the one that was started here, ignores SIGINT and hands SIGTERM on.
+	// Packer ends its plugins when it is terminated, but not when it is killed. Its outer process,
+	// which is the one that is started here, ignores SIGINT and passes SIGTERM on.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if p.terminal {
 		inTerminal(cmd)
@@ -101,7 +101,8 @@ func (p Packer) environment() []string {
 		"CHECKPOINT_DISABLE=1",
 		"GIT_CONFIG_NOSYSTEM=1",
 		"AWS_EC2_METADATA_DISABLED=true",
-		// Packer and its plugins end before collecting garbage pays: it takes a fifth of their computing time.
+		// Packer and its plugins end before it pays to collect garbage, which takes a fifth of
+		// their computing time.
 		"GOGC=off", "GOMEMLIMIT=1GiB",
 	}
 	return append(env, p.env...)

@@ -9,17 +9,17 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
-// Setup builds the plugin of the repository under root and installs it, and the Amazon plugin, in
-// dir, where "packer init" finds them. Both must have been made available by "make tools".
+// Setup builds the plugin of the repository under root and installs it, and the Amazon plugin of
+// PATH, in dir, where "packer init" finds them.
 func Setup(ctx context.Context, root, dir string) (Packer, error) {
-	bin, err := toolbox.Path(ctx, "packer")
+	bin, err := program.Path("packer")
 	if err != nil {
 		return Packer{}, err
 	}
-	amazon, err := toolbox.Path(ctx, "packer-plugin-amazon")
+	amazon, err := program.Path("packer-plugin-amazon")
 	if err != nil {
 		return Packer{}, err
 	}
@@ -46,8 +46,8 @@ func Setup(ctx context.Context, root, dir string) (Packer, error) {
 	return p, nil
 }
 
-// ExampleVariables sets the variables of the templates under example/ for an emulated account, which
-// has no machines to connect to and only old AMIs of Canonical's.
+// ExampleVariables returns the variables of the templates under example/ for an emulated account,
+// which has no machines to connect to and only old AMIs of Canonical's.
 func ExampleVariables(registry string) []string {
 	return []string{
 		"PKR_VAR_registry=" + registry,
@@ -56,10 +56,11 @@ func ExampleVariables(registry string) []string {
 	}
 }
 
-// buildPlugin builds a release version, without cgo as releases are. A constraint such as "~> 0.1" does not
-// match 0.1.0-dev.
+// buildPlugin builds a release version, without cgo as releases are. A constraint such as "~> 0.1"
+// does not match 0.1.0-dev.
 func buildPlugin(ctx context.Context, root, dir string) (string, error) {
-	const release = "-s -w -X github.com/packer-chain/packer-plugin-chain/internal/version.VersionPrerelease="
+	const release = "-s -w -X " +
+		"github.com/packer-chain/packer-plugin-chain/internal/version.VersionPrerelease="
 	path := filepath.Join(dir, "packer-plugin-chain")
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", release, "-o", path, ".")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")

@@ -32,7 +32,7 @@ func New(ctx context.Context, dir string) (*Repo, error) {
 	return r, err
 }
 
-// Git runs git in the work tree and answers what it prints, without space around it.
+// Git runs git in the work tree and returns what it prints, without space around it.
 func (r *Repo) Git(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = r.Dir
@@ -62,7 +62,7 @@ func (r *Repo) CopyFrom(dir string) error {
 	return os.CopyFS(r.Dir, os.DirFS(dir))
 }
 
-// Commit commits the whole work tree and answers the id of the commit. The next is a minute later.
+// Commit commits the whole work tree and returns the id of the commit. The next is a minute later.
 func (r *Repo) Commit(ctx context.Context, message string) (string, error) {
 	if _, err := r.Git(ctx, "add", "--all"); err != nil {
 		return "", err
@@ -74,7 +74,7 @@ func (r *Repo) Commit(ctx context.Context, message string) (string, error) {
 	return r.Git(ctx, "rev-parse", "HEAD")
 }
 
-// Revert undoes the last commit with a new one and answers its id.
+// Revert undoes the last commit with a new one and returns its id.
 func (r *Repo) Revert(ctx context.Context) (string, error) {
 	if _, err := r.Git(ctx, "revert", "--no-edit", "HEAD"); err != nil {
 		return "", err

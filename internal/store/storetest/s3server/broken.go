@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// Faults says how many of 1,000 requests go wrong, and how. Its source of chance is guarded, so that one
-// may serve many requests at once.
+// Faults is how many of 1,000 requests go wrong, and how. Its source of chance is guarded, so that
+// it may serve many requests at once.
 type Faults struct {
-	// LostAnswers of the writes land, and the connection breaks before the answer.
+	// LostAnswers of the writes land, and the connection breaks before the response.
 	LostAnswers int
-	// FailedAfter of the writes land, and are answered by 500.
+	// FailedAfter of the writes land, and get a 500.
 	FailedAfter int
-	// Conflicts of the writes are answered by 409, and do not land.
+	// Conflicts of the writes get a 409, and do not land.
 	Conflicts int
-	// Unavailable of all requests are answered by 503, and do nothing.
+	// Unavailable of all requests get a 503, and do nothing.
 	Unavailable int
 	// Cut of the reads lose the second half of their body.
 	Cut int
@@ -75,7 +75,8 @@ func (f *Faults) next(put bool) string {
 	kinds := []fault{{"unavailable", f.Unavailable}}
 	if put {
 		kinds = append(kinds,
-			fault{"lost answer", f.LostAnswers}, fault{"failed after", f.FailedAfter}, fault{"conflict", f.Conflicts})
+			fault{"lost answer", f.LostAnswers}, fault{"failed after", f.FailedAfter},
+			fault{"conflict", f.Conflicts})
 	} else {
 		kinds = append(kinds, fault{"cut", f.Cut})
 	}
@@ -112,8 +113,8 @@ func cut(w http.ResponseWriter, r *http.Request, bucket http.Handler) {
 	panic(http.ErrAbortHandler)
 }
 
-// Slow answers later: each request waits for a random time from shortest to longest. The source of chance
-// is guarded.
+// Slow delays each request by a random time from shortest to longest. The source of chance is
+// guarded.
 func Slow(bucket http.Handler, shortest, longest time.Duration, random *rand.Rand) http.Handler {
 	var mu sync.Mutex
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +153,7 @@ func Racy(bucket http.Handler, gap time.Duration) http.Handler {
 	})
 }
 
-// holds tells whether the object is as the conditions of the request want it at this moment.
+// holds reports whether the conditions of the request are met at this moment.
 func holds(bucket http.Handler, r *http.Request) bool {
 	answer := httptest.NewRecorder()
 	bucket.ServeHTTP(answer, httptest.NewRequest(http.MethodHead, r.URL.String(), nil))

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package s3server is S3 for tests: a bucket in memory, versitygw as a real process, and handlers that
-// break a bucket on purpose, in front of either. It is no part of the plugin.
+// Package s3server is S3 for tests: a bucket in memory, versitygw as a real process, and handlers
+// that break a bucket on purpose, in front of either.
 package s3server
 
 import (
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -25,7 +27,7 @@ func Fake(bucket string) (http.Handler, error) {
 	return &matchAbsent{next: gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0)).Server()}, nil
 }
 
-// matchAbsent answers If-Match on an absent object as Amazon does, by 404; gofakes3 says 412.
+// matchAbsent rejects If-Match on an absent object as Amazon does, with 404; gofakes3 sends 412.
 type matchAbsent struct {
 	mu   sync.Mutex
 	next http.Handler
@@ -50,7 +52,7 @@ func (m *matchAbsent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.next.ServeHTTP(w, r)
 }
 
-// Fail answers with an error as S3 does; an empty code means an empty body.
+// Fail sends an error as S3 does; an empty code means an empty body.
 func Fail(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("X-Amz-Request-Id", "REQ123")
 	w.WriteHeader(status)
@@ -59,14 +61,22 @@ func Fail(w http.ResponseWriter, status int, code string) {
 	}
 }
 
-// Proxy hands requests on to the server at a URL. It leaves the name of the host as it is: that is signed.
-func Proxy(to string) (http.Handler, error) {
-	target, err := url.Parse(to)
+// Proxy passes requests through to the server at an address. It keeps the name of the host, which
+// is signed, and prints nothing: a process that is killed takes its other requests with it. Without
+// keepAlive each request has its own connection, for a server with one thread.
+func Proxy(address string, keepAlive bool) (http.Handler, error) {
+	to, err := url.Parse(address)
 	if err != nil {
 		return nil, err
 	}
-	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host
-	}}, nil
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = to.Scheme, to.Host
+		},
+		ErrorLog: log.New(io.Discard, "", 0),
+		Transport: &http.Transport{
+			DisableCompression: true, DisableKeepAlives: !keepAlive, MaxIdleConnsPerHost: 256,
+			ExpectContinueTimeout: time.Second,
+		},
+	}, nil
 }

@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/packer-chain/packer-plugin-chain/test/lab/toolbox"
 )
 
 const (
@@ -30,10 +28,10 @@ const (
 // ErrNoVersitygw means that versitygw is not installed.
 var ErrNoVersitygw = errors.New("no versitygw")
 
-// Gateway is a versitygw that runs. It keeps objects as files, and its conditional writes hold between
-// processes too.
+// Gateway is a running versitygw. It keeps objects as files, and its conditional writes hold
+// between processes too.
 type Gateway struct {
-	// URL is where it answers.
+	// URL is its address.
 	URL string
 
 	binary, dir string
@@ -43,12 +41,12 @@ type Gateway struct {
 	ended  chan error
 }
 
-// Versitygw starts a server with one empty bucket in a folder: the program in $VERSITYGW, on PATH or in
-// the cache. The error is [ErrNoVersitygw] where there is none.
+// Versitygw starts the versitygw on PATH with one empty bucket in a folder. The error is
+// [ErrNoVersitygw] if there is none.
 func Versitygw(ctx context.Context, dir, bucket string) (*Gateway, error) {
-	binary, err := find(ctx)
+	binary, err := exec.LookPath("versitygw")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w\n\nmake test installs it and puts it on PATH", ErrNoVersitygw, err)
 	}
 	if err := os.MkdirAll(filepath.Join(dir, bucket), 0o755); err != nil {
 		return nil, err
@@ -61,10 +59,11 @@ func Versitygw(ctx context.Context, dir, bucket string) (*Gateway, error) {
 	return g, g.Start(ctx)
 }
 
-// Start starts the server again after [Gateway.Stop], where it was and with what it had.
+// Start starts the server again after [Gateway.Stop], at the same address and with its objects.
 func (g *Gateway) Start(ctx context.Context) error {
 	g.ended = make(chan error, 1)
-	g.cmd = exec.Command(g.binary, "--port", strings.TrimPrefix(g.URL, "http://"), "--quiet", "--keep-alive", "posix", g.dir)
+	g.cmd = exec.Command(g.binary, "--port", strings.TrimPrefix(g.URL, "http://"),
+		"--quiet", "--keep-alive", "posix", g.dir)
 	g.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKey, "ROOT_SECRET_KEY="+SecretKey)
 	g.cmd.Stdout, g.cmd.Stderr = &g.output, &g.output
 	if err := g.cmd.Start(); err != nil {
@@ -78,7 +77,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop kills the server, and answers what it printed.
+// Stop kills the server, and returns what it printed.
 func (g *Gateway) Stop() string {
 	_ = g.cmd.Process.Kill()
 	err := <-g.ended
@@ -86,7 +85,7 @@ func (g *Gateway) Stop() string {
 	return g.output.String()
 }
 
-// await returns when the server answers, whatever it says.
+// await returns when the server responds, whatever the status.
 func (g *Gateway) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -95,9 +94,9 @@ func (g *Gateway) await(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		answer, err := http.DefaultClient.Do(request)
+		response, err := http.DefaultClient.Do(request)
 		if err == nil {
-			return answer.Body.Close()
+			return response.Body.Close()
 		}
 		select {
 		case err := <-g.ended:
@@ -108,20 +107,6 @@ func (g *Gateway) await(ctx context.Context) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-func find(ctx context.Context) (string, error) {
-	if path := os.Getenv("VERSITYGW"); path != "" {
-		return path, nil
-	}
-	if path, err := exec.LookPath("versitygw"); err == nil {
-		return path, nil
-	}
-	path, err := toolbox.Path(ctx, "versitygw")
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrNoVersitygw, err)
-	}
-	return path, nil
 }
 
 func freePort() (string, error) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
-	"github.com/packer-chain/packer-plugin-chain/internal/store/memstore"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/memstore"
 )
 
 func TestStore(t *testing.T) {
