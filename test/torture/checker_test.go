@@ -41,21 +41,21 @@ func TestCheckHistory(t *testing.T) {
 			read(3, 1, 12, 18), read(3, 1, 21, 29), read(3, 2, 26, 35), read(3, 3, 41, 42)}},
 		{name: "good tail", end: chain(4, "c", "d"), in: []op{
 			write(1, "a", 1, 1, 2), write(1, "b", 2, 3, 4), write(1, "c", 3, 5, 6), write(1, "d", 4, 7, 8)}},
-		{name: "failed and there", end: chain(2, "a", "x"),
+		{name: "failed and written", end: chain(2, "a", "x"),
 			in: []op{write(1, "a", 1, 1, 2), failure("x")}},
-		{name: "failed and not there", end: chain(1, "a"),
+		{name: "failed and not written", end: chain(1, "a"),
 			in: []op{write(1, "a", 1, 1, 2), failure("x")}},
 		{
 			name: "lost, and the end too short", end: chain(1, "a"),
 			in:   []op{write(1, "a", 1, 1, 2), write(1, "b", 2, 3, 4)},
-			want: verdict{Lost: 1, Faults: []string{"d: b was acknowledged with seq 2 and is not there"}},
+			want: verdict{Lost: 1, Faults: []string{"d: b was acknowledged with seq 2 and does not exist"}},
 		},
 		{
 			name: "overwritten", end: chain(2, "a", "c"),
 			in: []op{write(1, "a", 1, 1, 2), write(1, "b", 2, 3, 5), write(2, "c", 2, 3, 5)},
 			want: verdict{Lost: 1, Faults: []string{
 				"d: 2 writes were acknowledged with seq 2",
-				"d: b was acknowledged with seq 2 and is not there"}},
+				"d: b was acknowledged with seq 2 and does not exist"}},
 		},
 		{
 			name: "overwritten long ago", end: chain(3, "d"),
@@ -65,18 +65,18 @@ func TestCheckHistory(t *testing.T) {
 		},
 		{
 			name: "no document", end: chain(0), in: []op{write(1, "a", 1, 1, 2)},
-			want: verdict{Lost: 1, Faults: []string{"d: a was acknowledged with seq 1 and is not there"}},
+			want: verdict{Lost: 1, Faults: []string{"d: a was acknowledged with seq 1 and does not exist"}},
 		},
 		{
 			name: "duplicated", end: chain(3, "a", "b", "a"),
 			in:   []op{write(1, "a", 1, 1, 2), write(1, "b", 2, 3, 4), failure("a")},
-			want: verdict{Duplicated: 1, Faults: []string{"d: a is there 2 times"}},
+			want: verdict{Duplicated: 1, Faults: []string{"d: a exists 2 times"}},
 		},
 		{
 			name: "not where it was acknowledged", end: chain(2, "b", "a"),
 			in: []op{write(1, "a", 1, 1, 9), write(2, "b", 2, 1, 9)},
-			want: verdict{Faults: []string{"d: a was acknowledged with seq 1 and is not there",
-				"d: b was acknowledged with seq 2 and is not there"}},
+			want: verdict{Faults: []string{"d: a was acknowledged with seq 1 and does not exist",
+				"d: b was acknowledged with seq 2 and does not exist"}},
 		},
 		{
 			name: "written by nobody", end: chain(2, "a", "x"), in: []op{write(1, "a", 1, 1, 2)},

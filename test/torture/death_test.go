@@ -20,7 +20,7 @@ import (
 
 // point is where a process dies.
 type point struct {
-	// folder has the registry in a folder; else it is in a bucket.
+	// folder has the registry in a folder instead of a bucket.
 	folder bool
 	// step and after are those of [reaper]; life is what the process does itself.
 	step  string
@@ -32,7 +32,7 @@ func (p point) String() string {
 	where := map[bool]string{true: "folder", false: "bucket"}[p.folder]
 	switch {
 	case p.life.DieAfter != "":
-		return fmt.Sprintf("%s, after it said %q", where, p.life.DieAfter)
+		return fmt.Sprintf("%s, after it printed %q", where, p.life.DieAfter)
 	case p.life.ParkAfter != "":
 		return fmt.Sprintf("%s, in the write after %q", where, p.life.ParkAfter)
 	}

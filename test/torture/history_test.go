@@ -12,14 +12,13 @@ import (
 
 // outcomes of an operation.
 const (
-	// acked: the writer was told that its write is there.
+	// acked: the write was reported as done.
 	acked = "acked"
-	// refused: the writer was told that a newer commit keeps the ref where it is. Nothing was
-	// written.
+	// refused: a newer commit keeps the ref where it is. Nothing was written.
 	refused = "refused"
-	// failed: the writer was told that it failed. It may be there or not.
+	// failed: the write was reported as failed. It may have happened or not.
 	failed = "failed"
-	// seen is that of a read, unread of one that failed although the document is there.
+	// seen is the outcome of a read, unread of one that failed although the document exists.
 	seen   = "seen"
 	unread = "unread"
 )
@@ -46,9 +45,9 @@ type document struct {
 
 // verdict is what the checker found.
 type verdict struct {
-	// Lost counts acknowledged writes that are not there; Duplicated writes that are there again.
+	// Lost counts acknowledged writes that do not exist; Duplicated those that exist again.
 	Lost, Duplicated int
-	// Faults say what is wrong, also with what is neither lost nor duplicated.
+	// Faults describe what is wrong, also with what is neither lost nor duplicated.
 	Faults []string
 }
 
@@ -104,7 +103,7 @@ func (h history) countIDs() {
 		count[id]++
 		if count[id] > 1 {
 			h.v.Duplicated++
-			h.v.fault("%s: %s is there %d times", h.name, id, count[id])
+			h.v.fault("%s: %s exists %d times", h.name, id, count[id])
 		}
 		if !tried[id] {
 			h.v.fault("%s: nobody wrote %s", h.name, id)
@@ -116,7 +115,7 @@ func (h history) countIDs() {
 			continue
 		}
 		if at >= int64(len(h.final.IDs)) || h.final.IDs[at] != o.ID {
-			h.v.fault("%s: %s was acknowledged with seq %d and is not there", h.name, o.ID, o.Seq)
+			h.v.fault("%s: %s was acknowledged with seq %d and does not exist", h.name, o.ID, o.Seq)
 			if count[o.ID] == 0 {
 				h.v.Lost++
 			}
@@ -202,7 +201,9 @@ func (h history) commits() {
 		if o.Commit.Before(newest) {
 			h.v.fault("%s: %s took the ref back to an older commit", h.name, o.ID)
 		}
-		newest = later(newest, o.Commit)
+		if o.Commit.After(newest) {
+			newest = o.Commit
+		}
 	}
 	for _, o := range h.ops {
 		if o.Outcome == refused && !h.newerThan(o) {
@@ -228,11 +229,4 @@ func (h history) acked() []op {
 	}
 	slices.SortStableFunc(writes, func(a, b op) int { return cmp.Compare(a.Seq, b.Seq) })
 	return writes
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

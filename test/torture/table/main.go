@@ -123,9 +123,12 @@ func (t *table) test(pkg string, flags []string, args ...string) {
 			t.note(e, &rest)
 		}
 	}
-	if ended := cmd.Wait(); ended != nil || !errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if err = errors.Join(err, cmd.Wait()); err != nil {
 		t.ok = false
-		fmt.Printf("%sgo test %s: %v, %v\n", &rest, pkg, err, ended)
+		fmt.Printf("%sgo test %s: %v\n", &rest, pkg, err)
 	}
 }
 
