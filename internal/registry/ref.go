@@ -124,8 +124,9 @@ const (
 
 // Moved is what became of a move.
 type Moved struct {
-	// Written is true if the ref was written.
+	// Written is true if the ref was written, as its version Seq.
 	Written bool
+	Seq     int64
 	// Kept is true if a newer commit keeps the ref on another build, whose fingerprint is On.
 	Kept bool
 	On   string
@@ -175,7 +176,8 @@ func (r *Registry) move(
 				return nil, err
 			}
 		}
-		if old.made(move.WriteID) {
+		if seq := old.seqOf(move.WriteID); seq > 0 {
+			moved.Seq = seq
 			return nil, store.ErrUnchanged // our write landed, and its response got lost
 		}
 		if old.Fingerprint == to.Fingerprint && old.ManifestSeq > max(to.ManifestSeq, outdated) {
@@ -195,7 +197,10 @@ func (r *Ref) decide(to Target, rule Rule) Moved {
 	if r.Seq > 0 && rule == NotBack && r.isAhead(to) {
 		return Moved{Kept: r.Fingerprint != to.Fingerprint, On: r.Fingerprint}
 	}
-	return Moved{Written: !r.points(to, rule), On: to.Fingerprint}
+	if r.points(to, rule) {
+		return Moved{On: to.Fingerprint}
+	}
+	return Moved{Written: true, Seq: r.Seq + 1, On: to.Fingerprint}
 }
 
 // isAhead reports whether the ref is on a newer commit than that of the target.
@@ -237,9 +242,13 @@ func (r *Ref) pointAt(to Target, move Move) *Ref {
 	return &out
 }
 
-// made reports whether one of the ref's moves is the write with that id.
-func (r *Ref) made(writeID string) bool {
-	return slices.ContainsFunc(r.Moves, func(move Move) bool { return move.WriteID == writeID })
+// seqOf returns the seq of the move with that write id, or 0 if there is none.
+func (r *Ref) seqOf(writeID string) int64 {
+	age := slices.IndexFunc(r.Moves, func(move Move) bool { return move.WriteID == writeID })
+	if age < 0 {
+		return 0
+	}
+	return r.Seq - int64(age)
 }
 
 // encodeRef returns the body of a ref. It refuses one that could not be read again.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,7 @@ build {
 `
 }
 
-// figure is the short figure, or the one that "make torture -long" asks for.
+// figure returns the short figure, or that of "make torture".
 func figure(short, long int) int {
 	if os.Getenv("CHAIN_LONG") != "" {
 		return long
@@ -58,12 +59,14 @@ func figure(short, long int) int {
 	return short
 }
 
-// tally is what a test did; torture reads it from the log.
+// tally is what a test did: attributes of the test, from which "make torture" makes its table.
 type tally struct{ tried, lost, duplicated int }
 
 func (n tally) report(t *testing.T) {
 	t.Helper()
-	t.Logf("torture: tried=%d lost=%d duplicated=%d", n.tried, n.lost, n.duplicated)
+	t.Attr("tried", strconv.Itoa(n.tried))
+	t.Attr("lost", strconv.Itoa(n.lost))
+	t.Attr("duplicated", strconv.Itoa(n.duplicated))
 	if n.lost > 0 || n.duplicated > 0 {
 		t.Errorf("%d lost and %d duplicated of %d", n.lost, n.duplicated, n.tried)
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package main
+package torture
 
 import (
 	"testing"
@@ -41,38 +41,42 @@ func TestCheckHistory(t *testing.T) {
 			read(3, 1, 12, 18), read(3, 1, 21, 29), read(3, 2, 26, 35), read(3, 3, 41, 42)}},
 		{name: "good tail", end: chain(4, "c", "d"), in: []op{
 			write(1, "a", 1, 1, 2), write(1, "b", 2, 3, 4), write(1, "c", 3, 5, 6), write(1, "d", 4, 7, 8)}},
-		{name: "failed and there", end: chain(2, "a", "x"), in: []op{write(1, "a", 1, 1, 2), failure("x")}},
-		{name: "failed and not there", end: chain(1, "a"), in: []op{write(1, "a", 1, 1, 2), failure("x")}},
+		{name: "failed and written", end: chain(2, "a", "x"),
+			in: []op{write(1, "a", 1, 1, 2), failure("x")}},
+		{name: "failed and not written", end: chain(1, "a"),
+			in: []op{write(1, "a", 1, 1, 2), failure("x")}},
 		{
 			name: "lost, and the end too short", end: chain(1, "a"),
 			in:   []op{write(1, "a", 1, 1, 2), write(1, "b", 2, 3, 4)},
-			want: verdict{Lost: 1, Faults: []string{"d: b was acknowledged with seq 2 and is not there"}},
+			want: verdict{Lost: 1, Faults: []string{"d: b was acknowledged with seq 2 and does not exist"}},
 		},
 		{
 			name: "overwritten", end: chain(2, "a", "c"),
 			in: []op{write(1, "a", 1, 1, 2), write(1, "b", 2, 3, 5), write(2, "c", 2, 3, 5)},
 			want: verdict{Lost: 1, Faults: []string{
-				"d: 2 writes were acknowledged with seq 2", "d: b was acknowledged with seq 2 and is not there"}},
+				"d: 2 writes were acknowledged with seq 2",
+				"d: b was acknowledged with seq 2 and does not exist"}},
 		},
 		{
 			name: "overwritten long ago", end: chain(3, "d"),
-			in:   []op{write(1, "a", 1, 1, 2), write(1, "b", 2, 3, 5), write(2, "c", 2, 3, 5), write(2, "d", 3, 6, 7)},
+			in: []op{write(1, "a", 1, 1, 2), write(1, "b", 2, 3, 5), write(2, "c", 2, 3, 5),
+				write(2, "d", 3, 6, 7)},
 			want: verdict{Lost: 1, Faults: []string{"d: 2 writes were acknowledged with seq 2"}},
 		},
 		{
 			name: "no document", end: chain(0), in: []op{write(1, "a", 1, 1, 2)},
-			want: verdict{Lost: 1, Faults: []string{"d: a was acknowledged with seq 1 and is not there"}},
+			want: verdict{Lost: 1, Faults: []string{"d: a was acknowledged with seq 1 and does not exist"}},
 		},
 		{
 			name: "duplicated", end: chain(3, "a", "b", "a"),
 			in:   []op{write(1, "a", 1, 1, 2), write(1, "b", 2, 3, 4), failure("a")},
-			want: verdict{Duplicated: 1, Faults: []string{"d: a is there 2 times"}},
+			want: verdict{Duplicated: 1, Faults: []string{"d: a exists 2 times"}},
 		},
 		{
 			name: "not where it was acknowledged", end: chain(2, "b", "a"),
 			in: []op{write(1, "a", 1, 1, 9), write(2, "b", 2, 1, 9)},
-			want: verdict{Faults: []string{"d: a was acknowledged with seq 1 and is not there",
-				"d: b was acknowledged with seq 2 and is not there"}},
+			want: verdict{Faults: []string{"d: a was acknowledged with seq 1 and does not exist",
+				"d: b was acknowledged with seq 2 and does not exist"}},
 		},
 		{
 			name: "written by nobody", end: chain(2, "a", "x"), in: []op{write(1, "a", 1, 1, 2)},
@@ -80,19 +84,23 @@ func TestCheckHistory(t *testing.T) {
 				"d: 1 seqs were written by nobody, with 0 writes that failed", "d: nobody wrote x"}},
 		},
 		{
-			name: "gap long ago", end: chain(3, "c"), in: []op{write(1, "a", 1, 1, 2), write(1, "c", 3, 3, 4)},
+			name: "gap long ago", end: chain(3, "c"),
+			in:   []op{write(1, "a", 1, 1, 2), write(1, "c", 3, 3, 4)},
 			want: verdict{Faults: []string{"d: 1 seqs were written by nobody, with 0 writes that failed"}},
 		},
 		{
-			name: "seq behind its writes", end: chain(1, "a", "b"), in: []op{write(1, "a", 0, 1, 2), write(1, "b", 1, 3, 4)},
+			name: "seq behind its writes", end: chain(1, "a", "b"),
+			in:   []op{write(1, "a", 0, 1, 2), write(1, "b", 1, 3, 4)},
 			want: verdict{Faults: []string{"d: seq 1 with 2 writes"}},
 		},
 		{
-			name: "against real time", end: chain(2, "a", "b"), in: []op{write(1, "a", 1, 5, 6), write(2, "b", 2, 1, 2)},
+			name: "against real time", end: chain(2, "a", "b"),
+			in:   []op{write(1, "a", 1, 5, 6), write(2, "b", 2, 1, 2)},
 			want: verdict{Faults: []string{"d: b with seq 2 ended before a write with a smaller seq began"}},
 		},
 		{
-			name: "read before written", end: chain(1, "a"), in: []op{write(1, "a", 1, 5, 6), read(2, 1, 1, 2)},
+			name: "read before written", end: chain(1, "a"),
+			in:   []op{write(1, "a", 1, 5, 6), read(2, 1, 1, 2)},
 			want: verdict{Faults: []string{"d: client 2 read seq 1 before it was written"}},
 		},
 		{
@@ -106,16 +114,19 @@ func TestCheckHistory(t *testing.T) {
 			want: verdict{Faults: []string{"d: client 2 read seq 1 after 2"}},
 		},
 		{
-			name: "taken back", end: chain(2, "a", "b"), in: []op{at(2, write(1, "a", 1, 1, 2)), at(1, write(2, "b", 2, 1, 2))},
+			name: "taken back", end: chain(2, "a", "b"),
+			in:   []op{at(2, write(1, "a", 1, 1, 2)), at(1, write(2, "b", 2, 1, 2))},
 			want: verdict{Faults: []string{"d: b took the ref back to an older commit"}},
 		},
 		{
 			name: "refused rightly", end: chain(1, "a"),
-			in: []op{at(2, write(1, "a", 1, 1, 2)), at(1, op{Client: 2, Doc: "d", Start: 2, End: 3, Outcome: refused})},
+			in: []op{at(2, write(1, "a", 1, 1, 2)),
+				at(1, op{Client: 2, Doc: "d", Start: 2, End: 3, Outcome: refused})},
 		},
 		{
 			name: "refused without reason", end: chain(1, "a"),
-			in:   []op{at(2, write(1, "a", 1, 1, 2)), at(2, op{Client: 2, Doc: "d", Start: 2, End: 3, Outcome: refused})},
+			in: []op{at(2, write(1, "a", 1, 1, 2)),
+				at(2, op{Client: 2, Doc: "d", Start: 2, End: 3, Outcome: refused})},
 			want: verdict{Faults: []string{"d: a move of client 2 was refused without a newer commit"}},
 		},
 	}

@@ -1,166 +1,169 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package main
+// Package torture tries to break what the plugin promises: many writers at once, responses that get
+// lost, processes that die, stores and services that misbehave. Each promise is a test. "go test"
+// runs it in short, "go test -long" in full, and "make torture" prints a table of all of them.
+package torture
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
-	"io/fs"
+	"hash/fnv"
+	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
-	"regexp"
-	"slices"
+	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/emulator"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
-// seedVariable repeats a run of the tests that printed this seed.
-const seedVariable = "CHAIN_TORTURE_SEED"
+var (
+	long = flag.Bool("long", false, "run with the full figures")
+	seed = flag.Uint64("seed", rand.Uint64(), "repeat a run that printed this `seed`")
+)
+
+// promiseLimit ends a promise that hangs.
+const promiseLimit = 8 * time.Minute
+
+// childVariable names what a process of this program does instead of running tests.
+const childVariable = "CHAIN_TORTURE_CHILD"
+
+var children = map[string]func(args []string) error{
+	folderChild: writeFolder,
+	mortalChild: liveAndDie,
+}
 
 func TestMain(m *testing.M) {
-	runChild()
-	if err := cleanEnvironment(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
+	if do := children[os.Getenv(childVariable)]; do != nil {
+		if err := do(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
+	cleanEnvironment()
 	os.Exit(m.Run())
 }
 
-// TestPromises runs every promise in its short form.
-func TestPromises(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
+// cleanEnvironment removes this machine's settings for AWS and Packer from the environment.
+func cleanEnvironment() {
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		for _, prefix := range []string{"AWS_", "PACKER_", "PKR_VAR_"} {
+			if strings.HasPrefix(name, prefix) {
+				_ = os.Unsetenv(name)
+			}
 		}
 	}
-	t.Logf("repeat with %s=%d", seedVariable, seed)
-	for _, p := range promises {
-		t.Run(p.Name, func(t *testing.T) {
-			r := &Run{Name: p.Name, Seed: seed, Logf: t.Logf, TempDir: t.TempDir}
-			ctx, cancel := context.WithTimeout(t.Context(), promiseLimit)
-			defer cancel()
-			result, err := p.Run(ctx, r)
-			needed := os.Getenv("CI") != "" || os.Getenv("CHAIN_REQUIRE_TOOLS") != ""
-			if errors.Is(err, errNoTool) && !needed {
-				t.Skip(err)
-			}
-			if o := (outcome{name: p.Name, result: result, err: err}); !o.kept() {
-				t.Errorf("broken: %+v: %v", result, err)
-			}
-			t.Logf("%+v", result)
-		})
-	}
+	_ = os.Setenv("AWS_CONFIG_FILE", os.DevNull)
+	_ = os.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
+	_ = os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 }
 
-func TestTorture_all(t *testing.T) {
-	tests := []struct {
-		name   string
-		result Result
-		err    error
-		want   bool
-		line   string
-	}{
-		{name: "kept", result: Result{Tried: 7, Note: "fine"}, want: true, line: "p  7  0  0 yes fine"},
-		{name: "lost", result: Result{Tried: 7, Lost: 1}, line: "p 7 1 0 NO"},
-		{name: "duplicated", result: Result{Tried: 7, Duplicated: 2}, line: "p 7 0 2 NO"},
-		{name: "error", result: Result{Note: "fine"}, err: errors.New("no luck\nmore"), line: "p 0 0 0 NO no luck"},
+// child returns a process of this program that runs one of [children] instead of the tests.
+func child(ctx context.Context, t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var out strings.Builder
-			p := Promise{"p", func(_ context.Context, r *Run) (Result, error) {
-				first, again, other := r.Random(1).Uint64(), r.Random(1).Uint64(), r.Random(2).Uint64()
-				if r.Seed != 5 || first != again || first == other {
-					t.Error("chance does not come from the seed")
-				}
-				return tt.result, tt.err
-			}}
-			kept := torture{out: &out, seed: 5}.all(t.Context(), []Promise{p})
-			if kept != tt.want {
-				t.Errorf("kept %v, want %v", kept, tt.want)
-			}
-			if got := tableLine(out.String(), "p"); got != strings.Join(strings.Fields(tt.line), " ") {
-				t.Errorf("line %q, want %q in\n%s", got, tt.line, &out)
-			}
-		})
-	}
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Env = append(os.Environ(), childVariable+"="+name)
+	return cmd
 }
 
-// tableLine is the line of a promise without the seconds.
-func tableLine(text, name string) string {
-	for line := range strings.Lines(text) {
-		if fields := strings.Fields(line); len(fields) > 5 && fields[0] == name {
-			return strings.Join(append(fields[:4:4], fields[5:]...), " ")
+// tally counts what a promise tried: publishes, deaths, documents, depending on the promise.
+// The promise is broken if anything was lost or duplicated.
+type tally struct {
+	mu                      sync.Mutex
+	tried, lost, duplicated int
+	// note is one line for the table: figures, and what the promise does not show.
+	note string
+}
+
+// begin starts a promise. When the test and its subtests have ended, the tally becomes attributes
+// of the test, from which "make torture" makes its table. The context ends after [promiseLimit].
+func begin(t *testing.T) (context.Context, *tally) {
+	t.Helper()
+	t.Logf("repeat with -seed %d", *seed)
+	ctx, cancel := context.WithTimeout(t.Context(), promiseLimit)
+	n := &tally{}
+	t.Cleanup(func() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			t.Errorf("still not finished after %s", promiseLimit)
 		}
-	}
-	return ""
-}
-
-func TestTorture_ends(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	var out strings.Builder
-	p := Promise{"p", func(context.Context, *Run) (Result, error) { return Result{Tried: 1}, nil }}
-	if (torture{out: &out, seed: 5}).all(ctx, []Promise{p}) {
-		t.Error("a run that was interrupted counts as kept")
-	}
-}
-
-func TestChoose(t *testing.T) {
-	all := []Promise{{Name: "a"}, {Name: "b"}, {Name: "c"}}
-	got, err := choose(all, "c,a")
-	if err != nil || len(got) != 2 || got[0].Name != "c" || got[1].Name != "a" {
-		t.Errorf("got %+v %v", got, err)
-	}
-	if _, err := choose(all, "a,x"); err == nil || err.Error() != `there is no promise "x"` {
-		t.Errorf("error %v", err)
-	}
-}
-
-// TestFuzz_all wants each fuzz test of the repository in the torture: one that is renamed would drop out unseen.
-func TestFuzz_all(t *testing.T) {
-	declared := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
-	var found []string
-	err := filepath.WalkDir("../..", func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, "_test.go") {
-			return err
+		cancel()
+		t.Attr("tried", strconv.Itoa(n.tried))
+		t.Attr("lost", strconv.Itoa(n.lost))
+		t.Attr("duplicated", strconv.Itoa(n.duplicated))
+		t.Attr("note", n.note)
+		if n.lost > 0 || n.duplicated > 0 {
+			t.Errorf("%d lost and %d duplicated of %d", n.lost, n.duplicated, n.tried)
 		}
-		body, err := os.ReadFile(path)
-		for _, match := range declared.FindAllStringSubmatch(string(body), -1) {
-			found = append(found, match[1])
-		}
-		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := strings.Split(fuzzedDocuments+"|"+fuzzedTexts, "|")
-	slices.Sort(found)
-	slices.Sort(run)
-	if diff := cmp.Diff(found, run); diff != "" {
-		t.Errorf("fuzz tests that are there and those that run (-there +run):\n%s", diff)
-	}
+	return ctx, n
 }
 
-// TestRace publishes under the race detector, in full where CHAIN_LONG is set.
-func TestRace(t *testing.T) {
-	handler, err := fakeBucket()
+func (n *tally) count(tried, lost, duplicated int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tried += tried
+	n.lost += lost
+	n.duplicated += duplicated
+}
+
+// try runs a subtest. One that fails counts as lost.
+func (n *tally) try(t *testing.T, name string, test func(t *testing.T)) {
+	t.Helper()
+	lost := 0
+	if !t.Run(name, test) {
+		lost = 1
+	}
+	n.count(1, lost, 0)
+}
+
+// random returns a source of chance for one goroutine: the same for the same seed and test.
+func random(t *testing.T) *rand.Rand {
+	name := fnv.New64a()
+	_, _ = name.Write([]byte(t.Name()))
+	return rand.New(rand.NewPCG(*seed, name.Sum64()))
+}
+
+// figure returns short, or full in a long run.
+func figure(short, full int) int {
+	if *long {
+		return full
+	}
+	return short
+}
+
+// missing skips a test that needs a tool, or fails it if all tools are required.
+func missing(t *testing.T, err error) {
+	t.Helper()
+	if os.Getenv("CI") != "" || os.Getenv("CHAIN_REQUIRE_TOOLS") != "" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+}
+
+// startAWS starts an emulated account, which is stopped when the test ends.
+func startAWS(ctx context.Context, t *testing.T) *emulator.AWS {
+	t.Helper()
+	if _, err := program.Moto(ctx); err != nil {
+		missing(t, err)
+	}
+	account, err := emulator.Start(io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, stop := serve(handler)
-	defer stop()
-	w := raceWorkload(os.Getenv("CHAIN_LONG") != "")
-	v, err := w.try(t.Context(), bucketOpener(t.Context(), url, bucketOptions{}))
-	if err != nil {
-		t.Error(err)
-	}
-	t.Logf("torture: tried=%d lost=%d duplicated=%d", w.Writers*w.Publishes, v.Lost, v.Duplicated)
+	t.Cleanup(func() { _ = account.Stop() })
+	return account
 }

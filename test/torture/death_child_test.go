@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package main
+package torture
 
 import (
 	"context"
@@ -26,25 +26,26 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/test/lab/emulator"
 )
 
-// mortalChild is the child that does what one "packer build" of an image does, and may die on the way.
+// mortalChild is the child that does what one "packer build" of an image does, and may die on the
+// way.
 const mortalChild = "mortal"
 
 var bakeRegions = []string{"eu-central-1", "eu-west-1"}
 
-// life is what a child is told.
+// life is what a child does.
 type life struct {
 	Registry string
 	// EC2 is where the AMIs are made, which is the builder's part and not the plugin's.
 	EC2 string
 	// LookOnly ends after the data source.
 	LookOnly bool
-	// DieAfter kills the process when it has said a line that begins so. ParkAfter keeps writes to a registry
-	// that is a folder from being finished from such a line on, or with "begin" from the start, and kills the
-	// process in the middle of the next.
+	// DieAfter kills the process after it has printed a line that begins so. ParkAfter keeps writes
+	// to a registry in a folder from being finished after such a line, or with "begin" from the
+	// start, and kills the process in the middle of the next.
 	DieAfter, ParkAfter string
 }
 
-// report is what a child says in the end.
+// report is what a child prints in the end.
 type report struct {
 	Needed      bool
 	Fingerprint string
@@ -75,7 +76,8 @@ func liveAndDie(args []string) error {
 // look runs the data source.
 func (l life) look() (record.Record, error) {
 	var source data.Datasource
-	err := source.Configure(map[string]any{"registry": l.Registry, "image": "base", "path": ".", "regions": bakeRegions})
+	err := source.Configure(map[string]any{
+		"registry": l.Registry, "image": "base", "path": ".", "regions": bakeRegions})
 	if err != nil {
 		return record.Record{}, err
 	}
@@ -97,15 +99,16 @@ func (l life) buildAndPublish(rec record.Record, ui *mortal) error {
 		artifact, err = l.bake(rec)
 	} else {
 		builderType = "chain"
-		artifact, err = handOn(text, ui)
+		artifact, err = passThrough(text, ui)
 	}
 	if err != nil {
 		return err
 	}
 	var post publish.PostProcessor
 	err = post.Configure(map[string]any{
-		"packer_build_name": "image", "packer_builder_type": builderType, "packer_core_version": "1.16.0",
-		"record": text, "channels": []string{"latest", "production"}, "publish_timeout": "2m"})
+		"packer_build_name": "image", "packer_builder_type": builderType,
+		"packer_core_version": "1.16.0", "record": text,
+		"channels": []string{"latest", "production"}, "publish_timeout": "2m"})
 	if err != nil {
 		return err
 	}
@@ -116,7 +119,7 @@ func (l life) buildAndPublish(rec record.Record, ui *mortal) error {
 	return err
 }
 
-func handOn(text string, ui packersdk.Ui) (packersdk.Artifact, error) {
+func passThrough(text string, ui packersdk.Ui) (packersdk.Artifact, error) {
 	var source existing.Builder
 	if _, _, err := source.Prepare(map[string]any{"record": text}); err != nil {
 		return nil, err
@@ -135,7 +138,8 @@ func (l life) bake(rec record.Record) (packersdk.Artifact, error) {
 		}
 		out, err := account.EC2(region).RegisterImage(context.Background(), &ec2.RegisterImageInput{
 			Name: aws.String("base-" + rand.Text()), Architecture: types.ArchitectureValuesX8664,
-			TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeImage, Tags: tags}},
+			TagSpecifications: []types.TagSpecification{
+				{ResourceType: types.ResourceTypeImage, Tags: tags}},
 		})
 		if err != nil {
 			return nil, fmt.Errorf("register an image in %s: %w", region, err)
@@ -179,7 +183,8 @@ func (m *mortal) Error(text string) {
 	m.red = append(m.red, text)
 }
 
-// park holds the lock of the folder, so that the next write gets as far as its temporary file, and dies then.
+// park holds the lock of the folder, so that the next write gets as far as its temporary file, and
+// dies then.
 func (m *mortal) park() {
 	dir := m.life.Registry
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package main
+package torture
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
@@ -20,23 +21,26 @@ const tortureAMI = "ami-0a1b2c3d4e5f60718"
 
 var tortureTags = map[string]string{"chain:image": "base"}
 
-// promiseEC2 tags an AMI in many regions at once. In region k EC2 is wrong k times in a row at each step:
-// it does not know the AMI, throttles, fails, says that the AMI is pending, or hides the tags. In the last
-// region it refuses the tags. Every other region must be tagged, once, and the error must name that one.
-func promiseEC2(ctx context.Context, r *Run) (Result, error) {
+// TestEC2 tags an AMI in many regions at once. In region k EC2 is wrong k times in a row at each
+// step: it does not know the AMI, throttles, fails, reports the AMI as pending, or hides the tags.
+// In the last region it refuses the tags. Every other region must be tagged, once, and the error
+// must name that one.
+func TestEC2(t *testing.T) {
+	ctx, n := begin(t)
 	const refused = "eu-south-1"
-	scripts := map[string][]amitest.Step{refused: {
-		wholeImage(nil), wholeImage(nil), amitest.Refuse(403, "UnauthorizedOperation", "no").On("CreateTags")}}
-	for k := range r.Pick(5, 21) {
-		scripts[fmt.Sprintf("eu-west-%d", k+1)] = lateRegion(r.Random(uint64(k)), k)
+	scripts := map[string][]amitest.Step{refused: {wholeImage(nil), wholeImage(nil),
+		amitest.Refuse(403, "UnauthorizedOperation", "no").On("CreateTags")}}
+	chance := random(t)
+	for k := range figure(5, 21) {
+		scripts[fmt.Sprintf("eu-west-%d", k+1)] = lateRegion(chance, k)
 	}
-	server := amitest.Serve(scripts)
-	err := tagEverywhere(ctx, server.URL, scripts)
-	result := Result{Tried: len(scripts), Note: fmt.Sprintf("up to %d wrong answers in a row at each of 3 steps", len(scripts)-2)}
-	// Two lines are of the region that must be refused: what is wrong, and what to do.
+	n.note = fmt.Sprintf("up to %d wrong answers in a row at each of 3 steps", len(scripts)-2)
+	server := amitest.Start(t, scripts)
+	err := tagEverywhere(ctx, server.URL, slices.Sorted(maps.Keys(scripts)))
 	want := "tag " + tortureAMI + " in " + refused + ": ec2:CreateTags is not allowed"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
-		result.Lost++
+		n.count(0, 1, 0)
+		t.Errorf("error %v, want %s", err, want)
 	}
 	for region, steps := range scripts {
 		wrote := server.Seen(region, "CreateTags")
@@ -46,32 +50,19 @@ func promiseEC2(ctx context.Context, r *Run) (Result, error) {
 				needed++
 			}
 		}
-		result.Lost += max(needed-wrote, 0)
-		result.Duplicated += max(wrote-needed, 0)
+		n.count(1, max(needed-wrote, 0), max(wrote-needed, 0))
 	}
-	if broken := server.Close(); broken != nil {
-		return result, fmt.Errorf("requests that are not needed, or did not come: %w (and the error was: %w)", broken, err)
-	}
-	if result.Lost > 0 {
-		return result, fmt.Errorf("the error of the region that refuses is not the one: %w", errors.Join(err))
-	}
-	return result, nil
 }
 
 // tagEverywhere does what a publication does in each region.
-func tagEverywhere(ctx context.Context, endpoint string, scripts map[string][]amitest.Step) error {
-	images, err := access.Open(ctx, &access.Config{
-		Region: "eu-west-1", AccessKey: "AKIDEXAMPLE", SecretKey: "secret", CustomEndpointEc2: endpoint}, "", nil).EC2()
+func tagEverywhere(ctx context.Context, endpoint string, regions []string) error {
+	images, err := access.Open(ctx, &access.Config{Region: "eu-west-1",
+		AccessKey: "AKIDEXAMPLE", SecretKey: "secret", CustomEndpointEc2: endpoint}, "", nil).EC2()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 7*time.Minute)
 	defer cancel()
-	var regions []string
-	for region := range scripts {
-		regions = append(regions, region)
-	}
-	slices.Sort(regions)
 	return ami.EachRegion(ctx, regions, len(regions), func(ctx context.Context, region string) error {
 		if _, err := images.Await(ctx, region, []string{tortureAMI}); err != nil {
 			return err
@@ -100,7 +91,9 @@ func lateRegion(random *rand.Rand, k int) []amitest.Step {
 	}
 	pending := amitest.Describe(amitest.Image{ID: tortureAMI, State: "pending"})
 	return slices.Concat(
-		wrong("DescribeImages", amitest.Describe(), pending), []amitest.Step{wholeImage(nil), wholeImage(nil)},
+		wrong("DescribeImages", amitest.Describe(), pending),
+		[]amitest.Step{wholeImage(nil), wholeImage(nil)},
 		wrong("CreateTags"), []amitest.Step{amitest.Tag(tortureAMI)},
-		wrong("DescribeImages", amitest.Describe(), wholeImage(nil)), []amitest.Step{wholeImage(tortureTags)})
+		wrong("DescribeImages", amitest.Describe(), wholeImage(nil)),
+		[]amitest.Step{wholeImage(tortureTags)})
 }

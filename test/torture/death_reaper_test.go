@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package main
+package torture
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
 )
 
-// reaper hands the requests of a process on to the emulator, and has the process killed before or after the
-// one that it was told.
+// reaper passes the requests of a process through to the emulator, and has the process killed
+// before or after one of them.
 type reaper struct {
 	proxy http.Handler
 
@@ -44,7 +44,7 @@ func (p *reaper) arm(at string, after bool) (strike <-chan struct{}, gone chan<-
 	return p.strike, p.gone
 }
 
-// seen are the steps since [reaper.arm].
+// seen returns the steps since [reaper.arm].
 func (p *reaper) seen() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,7 +64,7 @@ func (p *reaper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	<-gone
 }
 
-// note notes the step, and tells whether it is the one.
+// note notes the step, and reports whether it is the one.
 func (p *reaper) note(r *http.Request) (due, after bool, strike, gone chan struct{}) {
 	step := stepOf(r)
 	p.mu.Lock()
@@ -88,7 +88,7 @@ func (p *reaper) note(r *http.Request) (due, after bool, strike, gone chan struc
 // scope is the region and the service in the signature of a request (Signature Version 4).
 var scope = regexp.MustCompile(`Credential=[^/]+/\d+/([a-z0-9-]+)/([a-z0-9]+)/`)
 
-// stepOf is what a request changes, and empty for one that reads.
+// stepOf returns what a request changes, or "" for one that reads.
 func stepOf(r *http.Request) string {
 	found := scope.FindStringSubmatch(r.Header.Get("Authorization"))
 	if found == nil {

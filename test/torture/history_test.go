@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package main
+package torture
 
 import (
 	"cmp"
@@ -12,13 +12,13 @@ import (
 
 // outcomes of an operation.
 const (
-	// acked: the writer was told that its write is there.
+	// acked: the write was reported as done.
 	acked = "acked"
-	// refused: the writer was told that a newer commit keeps the ref where it is. Nothing was written.
+	// refused: a newer commit keeps the ref where it is. Nothing was written.
 	refused = "refused"
-	// failed: the writer was told that it failed. It may be there or not.
+	// failed: the write was reported as failed. It may have happened or not.
 	failed = "failed"
-	// seen is that of a read, unread of one that failed although the document is there.
+	// seen is the outcome of a read, unread of one that failed although the document exists.
 	seen   = "seen"
 	unread = "unread"
 )
@@ -36,8 +36,8 @@ type op struct {
 	Error   string    `json:"error,omitempty"`
 }
 
-// document is what is in the store at the end: the ids of its writes, oldest first. A ref keeps only the
-// newest of them.
+// document is what is in the store at the end: the ids of its writes, oldest first. A ref keeps
+// only the newest of them.
 type document struct {
 	Seq int64
 	IDs []string
@@ -45,9 +45,9 @@ type document struct {
 
 // verdict is what the checker found.
 type verdict struct {
-	// Lost counts acknowledged writes that are not there; Duplicated writes that are there again.
+	// Lost counts acknowledged writes that do not exist; Duplicated those that exist again.
 	Lost, Duplicated int
-	// Faults say what is wrong, also with what is neither lost nor duplicated.
+	// Faults describe what is wrong, also with what is neither lost nor duplicated.
 	Faults []string
 }
 
@@ -55,8 +55,9 @@ func (v *verdict) fault(format string, args ...any) {
 	v.Faults = append(v.Faults, fmt.Sprintf(format, args...))
 }
 
-// checkHistory judges the operations of all clients against the documents at the end. A compare-and-swap
-// that succeeds has one successor, so the documents themselves are the total order, and no search is needed.
+// checkHistory judges the operations of all clients against the documents at the end. A
+// compare-and-swap that succeeds has one successor, so the documents themselves are the total
+// order, and no search is needed.
 func checkHistory(ops []op, final map[string]document) verdict {
 	var v verdict
 	byDoc := map[string][]op{}
@@ -89,7 +90,8 @@ type history struct {
 // first is the seq of the oldest write whose id the document still knows.
 func (h history) first() int64 { return h.final.Seq - int64(len(h.final.IDs)) + 1 }
 
-// countIDs wants each id at most once, those of acknowledged writes once and at their seq, and no others.
+// countIDs wants each id at most once, those of acknowledged writes once and at their seq, and no
+// others.
 func (h history) countIDs() {
 	tried, count := map[string]bool{}, map[string]int{}
 	for _, o := range h.ops {
@@ -101,7 +103,7 @@ func (h history) countIDs() {
 		count[id]++
 		if count[id] > 1 {
 			h.v.Duplicated++
-			h.v.fault("%s: %s is there %d times", h.name, id, count[id])
+			h.v.fault("%s: %s exists %d times", h.name, id, count[id])
 		}
 		if !tried[id] {
 			h.v.fault("%s: nobody wrote %s", h.name, id)
@@ -113,7 +115,7 @@ func (h history) countIDs() {
 			continue
 		}
 		if at >= int64(len(h.final.IDs)) || h.final.IDs[at] != o.ID {
-			h.v.fault("%s: %s was acknowledged with seq %d and is not there", h.name, o.ID, o.Seq)
+			h.v.fault("%s: %s was acknowledged with seq %d and does not exist", h.name, o.ID, o.Seq)
 			if count[o.ID] == 0 {
 				h.v.Lost++
 			}
@@ -121,8 +123,8 @@ func (h history) countIDs() {
 	}
 }
 
-// countSeqs wants seqs without gaps. Where the document has forgotten the ids, the seq alone tells: of two
-// writes with one seq the second took the place of the first.
+// countSeqs wants seqs without gaps. Where the document has forgotten the ids, the seq alone tells:
+// of two writes with one seq the second took the place of the first.
 func (h history) countSeqs() {
 	if h.final.Seq < int64(len(h.final.IDs)) {
 		h.v.fault("%s: seq %d with %d writes", h.name, h.final.Seq, len(h.final.IDs))
@@ -158,14 +160,15 @@ func (h history) realTime() {
 	latest := int64(math.MinInt64)
 	for _, o := range h.acked() {
 		if o.End < latest {
-			h.v.fault("%s: %s with seq %d ended before a write with a smaller seq began", h.name, o.ID, o.Seq)
+			h.v.fault("%s: %s with seq %d ended before a write with a smaller seq began",
+				h.name, o.ID, o.Seq)
 		}
 		latest = max(latest, o.Start)
 	}
 }
 
-// reads wants a read to see a write that had begun, and none whose successor had ended before the read
-// began; and no client to see time run backwards.
+// reads wants a read to see a write that had begun, and none whose successor had ended before the
+// read began; and no client to see time run backwards.
 func (h history) reads() {
 	started, ended := map[int64]int64{}, map[int64]int64{}
 	for _, o := range h.acked() {
@@ -198,7 +201,9 @@ func (h history) commits() {
 		if o.Commit.Before(newest) {
 			h.v.fault("%s: %s took the ref back to an older commit", h.name, o.ID)
 		}
-		newest = later(newest, o.Commit)
+		if o.Commit.After(newest) {
+			newest = o.Commit
+		}
 	}
 	for _, o := range h.ops {
 		if o.Outcome == refused && !h.newerThan(o) {
@@ -209,7 +214,8 @@ func (h history) commits() {
 
 func (h history) newerThan(refusal op) bool {
 	return slices.ContainsFunc(h.ops, func(o op) bool {
-		return (o.Outcome == acked || o.Outcome == failed) && o.Start <= refusal.End && o.Commit.After(refusal.Commit)
+		return (o.Outcome == acked || o.Outcome == failed) &&
+			o.Start <= refusal.End && o.Commit.After(refusal.Commit)
 	})
 }
 
@@ -223,11 +229,4 @@ func (h history) acked() []op {
 	}
 	slices.SortStableFunc(writes, func(a, b op) int { return cmp.Compare(a.Seq, b.Seq) })
 	return writes
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

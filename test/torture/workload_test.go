@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package main
+package torture
 
 import (
 	"context"
@@ -22,8 +22,8 @@ import (
 
 const (
 	image = "snowflake"
-	// forward is a channel that commits move, the same number at the same time; sideways one on which all
-	// commits are of the same time, so that each move is written.
+	// forward is a channel that commits move, the same number at the same time; sideways one on
+	// which all commits are of the same time, so that each move is written.
 	forward  = "latest"
 	sideways = "candidate"
 )
@@ -34,19 +34,19 @@ var firstCommit = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 type workload struct {
 	Writers   int `json:"writers"`
 	Publishes int `json:"publishes"`
-	// Shared lets all publish into one fingerprint, and moves no ref. Else each publish has a fingerprint of
-	// its own, and moves both channels.
+	// Shared has all publish into one fingerprint, and moves no ref. Otherwise each publish has its
+	// own fingerprint, and moves both channels.
 	Shared bool `json:"shared"`
 	// RefsEvery is in how many rounds the channels move once. 0: in each.
 	RefsEvery int `json:"refs_every"`
-	// Control is a workload in which faults are wanted: no history of them is kept.
+	// Control marks a workload in which faults are wanted: no history of them is kept.
 	Control bool `json:"-"`
 }
 
 // opener opens the registry for one writer, as its own process would.
-type opener func(client int) (*registry.Registry, error)
+type opener func() *registry.Registry
 
-// run lets all writers loose at once, and answers what each of them saw.
+// run releases all writers at once, and returns what each of them saw.
 func (w workload) run(ctx context.Context, open opener) ([]op, error) {
 	var mu sync.Mutex
 	var all []op
@@ -54,10 +54,7 @@ func (w workload) run(ctx context.Context, open opener) ([]op, error) {
 	start := make(chan struct{})
 	var writers sync.WaitGroup
 	for client := range w.Writers {
-		reg, err := open(client)
-		if err != nil {
-			return nil, err
-		}
+		reg := open()
 		writers.Go(func() {
 			<-start
 			ops := w.writer(ctx, reg, client)
@@ -72,7 +69,7 @@ func (w workload) run(ctx context.Context, open opener) ([]op, error) {
 	return all, broken
 }
 
-// firstError is the first failure of a writer.
+// firstError returns the first failure of a writer.
 func firstError(ops []op) error {
 	for _, o := range ops {
 		if o.Outcome == failed || o.Outcome == unread {
@@ -90,17 +87,20 @@ func (w workload) writer(ctx context.Context, reg *registry.Registry, client int
 			break
 		}
 		fingerprint := w.fingerprint(client, round)
+		var early registry.Early
 		if round%2 == 1 {
-			// As the post-processor does, beside its questions to EC2. What it learns may be old by the time it is used.
-			reg.ReadAhead(ctx, image, fingerprint, forward, sideways)
+			// As the post-processor does. What it reads may be old by the time it is used.
+			early = reg.ReadEarly(ctx, registry.BuildKey(image, fingerprint),
+				registry.RefKey(image, forward), registry.RefKey(image, sideways))
 		}
-		stored, ok := c.publish(ctx, fingerprint, round)
+		stored, ok := c.publish(ctx, fingerprint, round, early)
 		if !ok || w.Shared || (w.RefsEvery > 0 && round%w.RefsEvery != 0) {
 			continue
 		}
 		to := registry.Target{
-			Fingerprint: fingerprint, ManifestSeq: stored.Manifest.Chain.Seq, ManifestSHA256: stored.SHA256,
-			AMIs: stored.Manifest.Chain.AMIs, Commit: text.SHA256(fingerprint)[:40],
+			Fingerprint: fingerprint, ManifestSeq: stored.Manifest.Chain.Seq,
+			ManifestSHA256: stored.SHA256, AMIs: stored.Manifest.Chain.AMIs,
+			Commit: text.SHA256(fingerprint)[:40],
 		}
 		to.CommitTime = firstCommit.Add(time.Duration(round) * time.Minute)
 		c.move(ctx, forward, to)
@@ -111,7 +111,7 @@ func (w workload) writer(ctx context.Context, reg *registry.Registry, client int
 	return c.ops
 }
 
-// fingerprint is where a publish goes.
+// fingerprint returns where a publish goes.
 func (w workload) fingerprint(client, round int) string {
 	if w.Shared {
 		return text.SHA256("shared")
@@ -129,15 +129,19 @@ type clientLog struct {
 // now is a clock that several processes share. They run on one machine.
 func now() int64 { return time.Now().UnixNano() }
 
-func (c *clientLog) publish(ctx context.Context, fingerprint string, round int) (registry.Stored, bool) {
+func (c *clientLog) publish(
+	ctx context.Context, fingerprint string, round int, early registry.Early,
+) (registry.Stored, bool) {
 	id := "ami-" + text.SHA256(fmt.Appendf(nil, "ami %d-%d", c.client, round))[:17]
 	entry := manifest.Entry{
-		Name: fmt.Sprintf("writer%d", c.client), BuilderType: "amazon-ebs", BuilderID: "mitchellh.amazonebs",
+		Name: fmt.Sprintf("writer%d-%d", c.client, round), BuilderType: "amazon-ebs",
+		BuilderID:     "mitchellh.amazonebs",
 		PackerRunUUID: fmt.Sprintf("run-%d-%d", c.client, round), ArtifactID: "eu-west-1:" + id,
 		Images: []manifest.Image{{Provider: manifest.ProviderAWS, Region: "eu-west-1", ID: id}},
 	}
 	o := op{Client: c.client, Doc: "build " + fingerprint, ID: id, Start: now()}
-	stored, err := c.reg.Publish(ctx, []manifest.Entry{entry}, manifest.Chain{Image: image, Fingerprint: fingerprint})
+	facts := manifest.Facts{Image: image, Fingerprint: fingerprint}
+	stored, err := c.reg.Publish(ctx, facts, []manifest.Entry{entry}, early)
 	o.End = now()
 	if err == nil {
 		// Each publish adds one entry, so the place of the entry is the seq of its write.
@@ -148,10 +152,11 @@ func (c *clientLog) publish(ctx context.Context, fingerprint string, round int) 
 }
 
 func (c *clientLog) move(ctx context.Context, name string, to registry.Target) {
-	o := op{Client: c.client, Doc: "ref " + name, ID: to.Fingerprint, Commit: to.CommitTime, Start: now()}
-	moved, err := c.reg.Move(ctx, image, name, to, registry.NotBack, "torture")
+	o := op{Client: c.client, Doc: "ref " + name, ID: to.Fingerprint, Commit: to.CommitTime,
+		Start: now()}
+	moved, err := c.reg.Move(ctx, image, name, to, registry.NotBack, "torture", nil)
 	o.End = now()
-	if o.Outcome = refused; moved.Moved {
+	if o.Outcome = refused; moved.Written {
 		o.Outcome, o.Seq = acked, moved.Seq
 	}
 	c.note(o, err)
@@ -168,7 +173,7 @@ func (c *clientLog) look(ctx context.Context, name string) {
 		// It saw nothing.
 		return
 	default:
-		// The ref is there, and whole: this writer has moved it.
+		// The ref exists, and is whole: this writer has moved it.
 		o.Outcome, o.Error = unread, err.Error()
 	}
 	c.ops = append(c.ops, o)
@@ -181,7 +186,7 @@ func (c *clientLog) note(o op, err error) {
 	c.ops = append(c.ops, o)
 }
 
-// ids are the AMIs of a manifest, oldest first.
+// ids returns the AMIs of a manifest, oldest first.
 func ids(m *manifest.Manifest) []string {
 	var all []string
 	for _, entry := range m.Builds {
@@ -190,8 +195,11 @@ func ids(m *manifest.Manifest) []string {
 	return all
 }
 
-// documents reads what is in the registry at the end, and checks that each ref leads to its build.
-func (w workload) documents(ctx context.Context, reg *registry.Registry) (map[string]document, error) {
+// documents returns what is in the registry at the end, and checks that each ref leads to its
+// build.
+func (w workload) documents(ctx context.Context, reg *registry.Registry) (
+	map[string]document, error,
+) {
 	final := map[string]document{}
 	fingerprints := map[string]bool{}
 	for client := range w.Writers {
@@ -207,7 +215,8 @@ func (w workload) documents(ctx context.Context, reg *registry.Registry) (map[st
 		case err != nil:
 			return nil, err
 		default:
-			final["build "+fingerprint] = document{Seq: stored.Manifest.Chain.Seq, IDs: ids(stored.Manifest)}
+			m := stored.Manifest
+			final["build "+fingerprint] = document{Seq: m.Chain.Seq, IDs: ids(m)}
 		}
 	}
 	if w.Shared {
@@ -234,19 +243,12 @@ func (w workload) documents(ctx context.Context, reg *registry.Registry) (map[st
 	return final, nil
 }
 
-// try runs a workload and judges it. The verdict counts also where a writer failed.
-func (w workload) try(ctx context.Context, open opener) (verdict, error) {
-	ops, failure := w.run(ctx, open)
-	return w.judge(ctx, open, ops, failure)
-}
-
-// judge compares what the writers saw with what is there.
-func (w workload) judge(ctx context.Context, open opener, ops []op, failure error) (verdict, error) {
-	reg, err := open(w.Writers)
-	if err != nil {
-		return verdict{}, err
-	}
-	final, err := w.documents(ctx, reg)
+// judge compares what the writers saw with what the registry holds. The verdict counts even if a
+// writer failed.
+func (w workload) judge(ctx context.Context, open opener, ops []op, failure error) (
+	verdict, error,
+) {
+	final, err := w.documents(ctx, open())
 	if err != nil {
 		return verdict{}, errors.Join(failure, err)
 	}
@@ -254,7 +256,7 @@ func (w workload) judge(ctx context.Context, open opener, ops []op, failure erro
 	if failure == nil && len(v.Faults) > 0 {
 		failure = fmt.Errorf("%d faults, such as %s", len(v.Faults), v.Faults[0])
 		if !w.Control {
-			failure = fmt.Errorf("%w; all that was done is in %s", failure, keepHistory(ops, final))
+			failure = fmt.Errorf("%w; all operations are in %s", failure, keepHistory(ops, final))
 		}
 	}
 	if want := w.Writers * w.Publishes; failure == nil && countAcked(ops) < want {
@@ -263,14 +265,15 @@ func (w workload) judge(ctx context.Context, open opener, ops []op, failure erro
 	return v, failure
 }
 
-// keepHistory leaves the operations and the documents at the end in a file, and answers its name.
+// keepHistory writes the operations and the documents at the end to a file, and returns its name.
 func keepHistory(ops []op, final map[string]document) string {
 	file, err := os.CreateTemp("", "chain-torture-history-*.json")
 	if err != nil {
 		return err.Error()
 	}
 	defer file.Close()
-	if err := json.NewEncoder(file).Encode(map[string]any{"operations": ops, "documents": final}); err != nil {
+	all := map[string]any{"operations": ops, "documents": final}
+	if err := json.NewEncoder(file).Encode(all); err != nil {
 		return err.Error()
 	}
 	return file.Name()
@@ -287,9 +290,7 @@ func countAcked(ops []op) int {
 	return n
 }
 
-// add sums up what a workload showed.
-func (r *Result) add(w workload, v verdict) {
-	r.Tried += w.Writers * w.Publishes
-	r.Lost += v.Lost
-	r.Duplicated += v.Duplicated
+// add counts what a workload showed.
+func (n *tally) add(w workload, v verdict) {
+	n.count(w.Writers*w.Publishes, v.Lost, v.Duplicated)
 }

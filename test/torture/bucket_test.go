@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package main
+package torture
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,7 +22,7 @@ import (
 
 const bucket = "acme-images"
 
-// bucketOptions say how the tests open a bucket.
+// bucketOptions describe how the tests open a bucket.
 type bucketOptions struct {
 	// trusted hides from the store that the server is not Amazon's, so that it does not test it.
 	trusted bool
@@ -30,16 +30,9 @@ type bucketOptions struct {
 	attempt time.Duration
 }
 
-// openBucket is a registry in the bucket of a server, with connections and a self-test of its own.
-func openBucket(ctx context.Context, server string, o bucketOptions) (*registry.Registry, error) {
-	s, err := openStore(ctx, server, o)
-	if err != nil {
-		return nil, err
-	}
-	return registry.New(s), nil
-}
-
-func openStore(ctx context.Context, server string, o bucketOptions) (*s3store.Store, error) {
+// openStore opens the bucket of a server, with its own connections and self-test.
+func openStore(t *testing.T, server string, o bucketOptions) *s3store.Store {
+	t.Helper()
 	cfg := aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider(
 		s3server.AccessKey, s3server.SecretKey, "")}
 	options := s3store.Options{
@@ -54,31 +47,44 @@ func openStore(ctx context.Context, server string, o bucketOptions) (*s3store.St
 			},
 		}}
 	}
-	return s3store.New(cfg, options), nil
+	return s3store.New(cfg, options)
 }
 
 // bucketOpener opens the bucket of a server for many writers.
-func bucketOpener(ctx context.Context, server string, o bucketOptions) opener {
-	return func(int) (*registry.Registry, error) { return openBucket(ctx, server, o) }
+func bucketOpener(t *testing.T, server string, o bucketOptions) opener {
+	return func() *registry.Registry { return registry.New(openStore(t, server, o)) }
 }
 
-// serve begins to serve a handler. The caller calls stop.
-func serve(handler http.Handler) (url string, stop func()) {
+// serve serves a handler until the test ends.
+func serve(t *testing.T, handler http.Handler) (url string) {
 	server := httptest.NewServer(handler)
-	return server.URL, func() {
+	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-	}
+	})
+	return server.URL
 }
 
-// fakeBucket is an empty bucket in memory.
-func fakeBucket() (http.Handler, error) { return s3server.Fake(bucket) }
-
-// startGateway starts versitygw with an empty bucket. The caller stops it.
-func startGateway(ctx context.Context, r *Run) (*s3server.Gateway, error) {
-	gateway, err := s3server.Versitygw(ctx, r.TempDir(), bucket)
-	if errors.Is(err, s3server.ErrNoVersitygw) {
-		return nil, fmt.Errorf("%w: %w", errNoTool, err)
+// fakeBucket returns an empty bucket in memory.
+func fakeBucket(t *testing.T) http.Handler {
+	t.Helper()
+	handler, err := s3server.Fake(bucket)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return gateway, err
+	return handler
+}
+
+// startGateway starts versitygw with an empty bucket, until the test ends.
+func startGateway(ctx context.Context, t *testing.T) *s3server.Gateway {
+	t.Helper()
+	gateway, err := s3server.Versitygw(ctx, t.TempDir(), bucket)
+	if errors.Is(err, s3server.ErrNoVersitygw) {
+		missing(t, err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { gateway.Stop() })
+	return gateway
 }

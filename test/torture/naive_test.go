@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package main
+package torture
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
@@ -17,25 +18,19 @@ import (
 // naiveKey is a document with one id on each line.
 const naiveKey = "naive.txt"
 
-// naiveWriters write as one would without a thought of lost answers: read, add a line, write under the condition
-// that nothing changed, and all of that again when it failed. On a bucket that loses answers the checker has to
-// find lines that are there twice; it answers how many.
-func naiveWriters(ctx context.Context, r *Run) (string, error) {
-	behind, err := fakeBucket()
-	if err != nil {
-		return "", err
-	}
-	faulty, stop := serve((&s3server.Faults{LostAnswers: 200, Random: r.Random(1)}).Before(behind))
-	defer stop()
+// naiveWriters write as one would without a thought of lost responses: read, add a line, write on
+// condition that nothing changed, and all of that again if it failed. On a bucket that loses
+// responses the checker has to find lines that are there twice.
+func naiveWriters(ctx context.Context, t *testing.T) {
+	behind := fakeBucket(t)
+	faults := &s3server.Faults{LostAnswers: 200, Random: random(t)}
+	faulty := serve(t, faults.Before(behind))
 	var mu sync.Mutex
 	var ops []op
 	var failure error
 	var all sync.WaitGroup
 	for client := range 4 {
-		s, err := openStore(ctx, faulty, bucketOptions{trusted: true})
-		if err != nil {
-			return "", err
-		}
+		s := openStore(t, faulty, bucketOptions{trusted: true})
 		all.Go(func() {
 			own, err := naiveWriter(ctx, s, client)
 			mu.Lock()
@@ -45,29 +40,24 @@ func naiveWriters(ctx context.Context, r *Run) (string, error) {
 	}
 	all.Wait()
 	if failure != nil {
-		return "", failure
+		t.Fatal(failure)
 	}
-	sound, stopSound := serve(behind)
-	defer stopSound()
-	s, err := openStore(ctx, sound, bucketOptions{trusted: true})
+	object, err := openStore(t, serve(t, behind), bucketOptions{trusted: true}).Get(ctx, naiveKey)
 	if err != nil {
-		return "", err
-	}
-	object, err := s.Get(ctx, naiveKey)
-	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
 	lines := strings.Fields(string(object.Body))
 	v := checkHistory(ops, map[string]document{"naive": {Seq: int64(len(lines)), IDs: lines}})
 	if v.Duplicated == 0 {
-		return "", errors.New("writers that do not look for their own write: the checker found no duplicate")
+		t.Error("the checker found no duplicate")
 	}
-	return fmt.Sprintf("%d duplicated", v.Duplicated), nil
+	t.Logf("%d duplicated", v.Duplicated)
 }
 
 func naiveWriter(ctx context.Context, s store.Store, client int) (ops []op, err error) {
 	for round := range 8 {
-		o := op{Client: client, Doc: "naive", ID: fmt.Sprintf("%d-%d", client, round), Start: now(), Outcome: acked}
+		id := fmt.Sprintf("%d-%d", client, round)
+		o := op{Client: client, Doc: "naive", ID: id, Start: now(), Outcome: acked}
 		for {
 			object, err := s.Get(ctx, naiveKey)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
