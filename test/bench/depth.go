@@ -4,179 +4,115 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
-// job is one thing that is done with the network far away.
-type job struct {
-	name string
-	// do does it once; sent picks the requests that count.
-	do   side
-	sent func(trace) trace
-	// asks, where set, is a request without which it did something else.
-	asks string
-	// samples
-	requests, depth, span, own []float64
-	last                       trace
+// quiet is how long no request must come until the round is complete.
+const quiet = 300 * time.Millisecond
+
+// rounds counts how many requests wait for one another. While it is on, it holds requests until no
+// other has come for a while, and then lets all through at once: they are one round. The next round
+// begins when all of them have been answered.
+type rounds struct {
+	mu      sync.Mutex
+	on      bool
+	timer   *time.Timer
+	held    []string
+	release chan struct{}
+	// open is how many requests of the last round have no answer yet.
+	open int
+	sent [][]string
 }
 
-// roundTrips counts how many requests each job makes, and how many of them wait for another one.
-func roundTrips(ctx context.Context, l *lab) (findings, error) {
-	if err := l.buildChains(ctx); err != nil {
-		return findings{}, err
+// enter waits until the round of a request begins. Call leave when it has been answered.
+func (r *rounds) enter(what string) (leave func()) {
+	r.mu.Lock()
+	if !r.on {
+		r.mu.Unlock()
+		return func() {}
 	}
-	if err := l.warmRegions(ctx); err != nil {
-		return findings{}, err
+	if r.timer == nil {
+		r.timer = time.AfterFunc(quiet, r.next)
 	}
-	lookups, bakes := l.lookupJobs(ctx), l.bakeJobs(ctx)
-	latency := time.Duration(l.pick(50, 5)) * time.Millisecond
-	err := l.delayed(latency, func() error {
-		return errors.Join(l.count(l.pick(10, 1), lookups), l.count(l.pick(10, 1), bakes))
-	})
+	if len(r.held) == 0 {
+		r.release = make(chan struct{})
+	}
+	r.held = append(r.held, what)
+	r.timer.Reset(quiet)
+	release := r.release
+	r.mu.Unlock()
+	<-release
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.open--
+		r.timer.Reset(quiet)
+	}
+}
+
+func (r *rounds) next() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open > 0 || len(r.held) == 0 {
+		return
+	}
+	r.sent, r.open, r.held = append(r.sent, r.held), len(r.held), nil
+	close(r.release)
+}
+
+// restart forgets the rounds so far: what comes before the builder's last request does not count.
+func (r *rounds) restart() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent = nil
+}
+
+// count runs a command and returns the requests of each round.
+func (r *rounds) count(ctx context.Context, c command) ([][]string, error) {
+	r.restart()
+	r.set(true)
+	_, err := c.once(ctx)
+	r.set(false)
 	if err != nil {
-		return findings{}, err
+		return nil, fmt.Errorf("%s: %w", c.text, err)
 	}
-	by := map[string]*job{}
-	for _, j := range append(lookups, bakes...) {
-		by[j.name] = j
-	}
-	figures := []figure{
-		depthFigure("depth_resolve", by["resolve by registry"], by["glue: parent by tag"], 2),
-		depthFigure("depth_resolve_tag", by["resolve by tag"], by["glue: parent by tag"], 2),
-		depthFigure("depth_needed", by["exists"], by["glue: exists, in one region"], 2),
-		depthFigure("depth_unchanged", by["nothing changed, whole run"], by["glue: nothing changed, whole run"], 0),
-		depthFigure("depth_needed_new", by["needed"], by["glue: exists, in one region"], 2),
-	}
-	for _, n := range slices.Sorted(maps.Keys(l.published())) {
-		name := fmt.Sprintf("depth_publish_%d_regions", n)
-		figures = append(figures, depthFigure(name, by[publishing("ours", n)], by[publishing("glue", n)], 5))
-	}
-	return findings{figures: figures, tables: []table{depthTable(latency, append(lookups, bakes...))}}, nil
+	return r.sent, nil
 }
 
-// published are the numbers of regions, by the one that names the figure. A quick run has one, and that is
-// smaller than its name.
-func (l *lab) published() map[int]int {
-	if l.quick {
-		return map[int]int{10: 2}
-	}
-	return map[int]int{1: 1, 3: 3, 10: 10}
+func (r *rounds) set(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.on = on
 }
 
-func (l *lab) lookupJobs(ctx context.Context) []*job {
-	needed := func(ubuntu string) (float64, error) {
-		args := []string{"-var", "image=baseline-ubuntu", "-var", "path=" + l.repoFolder("base"),
-			"-var", "regions=" + hclList(regions[:wanted]), "-var", `inputs={ubuntu="` + ubuntu + `"}`}
-		return l.template(ctx, "needed", args...)
-	}
-	return []*job{
-		{name: "resolve by registry", do: func() (float64, error) { return l.resolve(ctx, "registry") }},
-		{name: "resolve by tag", do: func() (float64, error) { return l.resolve(ctx, "tag") }},
-		{name: "resolve by local manifest", do: func() (float64, error) {
-			return l.resolve(ctx, "local_manifest", "-var", "manifest="+l.repoFolder("base", "manifest-baseline-ubuntu.json"))
-		}},
-		{name: "exists", do: func() (float64, error) { return needed(l.ubuntu) }, asks: "EC2 DescribeImages"},
-		{name: "needed", do: func() (float64, error) { return needed("another") }},
-		{name: "nothing changed, whole run", do: func() (float64, error) {
-			return l.build(ctx, l.repoFolder("snowflake"), copyTo(wanted)...)
-		}},
-		{name: "glue: nothing changed, whole run", do: func() (float64, error) { return l.gluedSnowflake(ctx, wanted) }},
-		{name: "glue: parent by tag", do: func() (float64, error) { return l.glue(ctx, wanted, "parent", "base") }},
-		{name: "glue: exists, in one region", do: func() (float64, error) { return l.glue(ctx, wanted, "exists", "snowflake") }},
-	}
-}
-
-func publishing(who string, n int) string { return fmt.Sprintf("%s: publish in %d regions", who, n) }
-
-// bakeJobs bake for real, as there is no other way to publish, and count what came after the bake.
-func (l *lab) bakeJobs(ctx context.Context) []*job {
-	var jobs []*job
-	for _, name := range slices.Sorted(maps.Keys(l.published())) {
-		n := l.published()[name]
-		jobs = append(jobs, &job{name: publishing("ours", name), sent: afterBake(isChainPlugin), do: func() (float64, error) {
-			if err := l.change(ctx); err != nil {
-				return 0, err
+// measureDepth counts the rounds of each job for an image in few and in many regions.
+func (l *lab) measureDepth(ctx context.Context) error {
+	for _, n := range []int{1, 3, len(regions)} {
+		d := depth{Regions: n}
+		publish := l.build("base", "-var", "copy_to="+hclList(regions[1:n]))
+		publish.before = func(ctx context.Context) error { return l.change(ctx, "base/tasks/upgrade.sh") }
+		exists := l.template("needed", `inputs={ubuntu="`+l.ubuntu+`"}`, "regions="+hclList(regions[:n]))
+		for _, job := range []struct {
+			command command
+			depth   *int
+		}{
+			{publish, &d.Publish}, {l.template("resolve", "way=registry"), &d.Resolve}, {exists, &d.Decide},
+		} {
+			sent, err := l.proxy.rounds.count(ctx, job.command)
+			if err != nil {
+				return err
 			}
-			return l.build(ctx, l.repoFolder("snowflake"), copyTo(n)...)
-		}}, &job{name: publishing("glue", name), sent: afterBake(isCLI), do: func() (float64, error) {
-			return l.gluedSnowflake(ctx, n)
-		}})
-	}
-	return jobs
-}
-
-// afterBake picks the requests of one program that came after the last one of the builder.
-func afterBake(who func(string) bool) func(trace) trace {
-	return func(t trace) trace {
-		var baked time.Time
-		for _, r := range t.by(isAmazonPlugin) {
-			if r.end.After(baked) {
-				baked = r.end
+			// Without it, the AMIs were not checked: the command did something else.
+			if text := fmt.Sprint(sent); !strings.Contains(text, "EC2") {
+				return fmt.Errorf("%s: EC2 was not asked: %s", job.command.text, text)
 			}
+			*job.depth = len(sent)
 		}
-		return t.by(who).after(baked)
-	}
-}
-
-func (l *lab) count(n int, jobs []*job) error {
-	for range n {
-		for _, j := range jobs {
-			l.proxy.take()
-			if _, err := j.do(); err != nil {
-				return fmt.Errorf("%s: %w", j.name, err)
-			}
-			j.add(l.proxy.take())
-			if len(j.last) == 0 || !strings.Contains(j.last.String(), j.asks) {
-				return fmt.Errorf("%s: %d requests, and no %s:\n%s", j.name, len(j.last), j.asks, j.last)
-			}
-		}
+		l.logf("   %+v", d)
+		l.results.Depth = append(l.results.Depth, d)
 	}
 	return nil
-}
-
-func (j *job) add(t trace) {
-	if j.sent != nil {
-		t = j.sent(t)
-	}
-	j.last = t
-	j.requests = append(j.requests, float64(len(t)))
-	j.depth = append(j.depth, float64(t.depth()))
-	j.span = append(j.span, milliseconds(t.span()))
-	j.own = append(j.own, t.own())
-}
-
-func depthFigure(name string, ours, theirs *job, most float64) figure {
-	f := figure{name: name, unit: "requests one after another", ours: ours.depth, theirs: theirs.depth,
-		us: ours.name, them: theirs.name}
-	if most > 0 {
-		f.goal = goal{text: fmt.Sprintf("at most %g", most), most: most, ours: true}
-	}
-	return f
-}
-
-// depthTable puts the time of the requests beside the least that it can be: their depth times the delay.
-func depthTable(latency time.Duration, jobs []*job) table {
-	t := table{title: fmt.Sprintf("Round trips, with %s added to each request", latency),
-		head: []string{"job", "requests", "one after another", "first request to last answer, ms", "depth × delay, ms",
-			"ratio", "emulator's median answer, ms"},
-		note: "The emulator answers one request at a time. " +
-			"What it takes itself is part of the time, and no part of depth × delay."}
-	for _, j := range jobs {
-		least := median(j.depth) * milliseconds(latency)
-		ratio := "-"
-		if least > 0 {
-			ratio = fmt.Sprintf("%.2f", median(j.span)/least)
-		}
-		t.rows = append(t.rows, []string{j.name, fmt.Sprintf("%g", median(j.requests)), fmt.Sprintf("%g", median(j.depth)),
-			fmt.Sprintf("%.0f", median(j.span)), fmt.Sprintf("%.0f", least), ratio, fmt.Sprintf("%.1f", median(j.own))})
-	}
-	for _, j := range jobs {
-		t.note += "\n\n" + j.name + ":\n\n```text\n" + j.last.String() + "```"
-	}
-	return t
 }

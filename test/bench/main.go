@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Bench measures the plugin beside what a user would use instead: the same machine, the same run, in turn.
-// It writes test/bench/RESULTS.md and test/bench/results.json; "make bench" runs it in full, its test in short. The
-// servers of AWS are emulated on this machine, so no time in here is one of AWS: ratios, and the number of
-// requests one after another, are what carries over.
+// Bench measures the plugin against what a user would use instead, on one machine and in turn. It
+// writes test/bench/RESULTS.md and test/bench/results.json; "make bench" runs it. AWS is emulated
+// on this machine: ratios carry over, and the number of requests that wait for one another; seconds
+// do not.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -19,97 +20,80 @@ import (
 	"time"
 )
 
-// measurement is one of the things that are measured.
 type measurement struct {
 	name string
-	run  func(context.Context, *lab) (findings, error)
+	run  func(*lab, context.Context) error
 }
 
+// measurements are in the order in which they run: depth changes the base of the chain, and history
+// leaves a full registry behind.
 var measurements = []measurement{
-	{"unchanged", unchanged},
-	{"lookup", lookup},
-	{"changed", changed},
-	{"depth", roundTrips},
-	{"history", history},
-	{"publishers", publishers},
-	{"binary", binary},
-	{"git", git},
+	{"unchanged", (*lab).measureUnchanged},
+	{"lookup", (*lab).measureLookup},
+	{"changed", (*lab).measureChanged},
+	{"files", (*lab).measureFiles},
+	{"binary", (*lab).measureBinary},
+	{"publishers", (*lab).measurePublishers},
+	{"depth", (*lab).measureDepth},
+	{"history", (*lab).measureHistory},
 }
 
 func main() {
-	if err := mainWith(); err != nil {
+	o := options{root: ".", log: os.Stderr}
+	flag.BoolVar(&o.quick, "quick", false, "one run each of small sizes: shows that it works, no more")
+	flag.StringVar(&o.only, "only", "", "run the measurements with these `names`, separated by commas")
+	flag.StringVar(&o.out, "out", "test/bench", "the `folder` for RESULTS.md and results.json")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	_, err := run(ctx, o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func mainWith() error {
-	quick := flag.Bool("quick", false, "few runs and small sizes: shows that it works, not how fast it is")
-	only := flag.String("only", "", "run only the measurements with these `names`, separated by commas")
-	out := flag.String("out", "test/bench", "the `folder` for RESULTS.md and results.json")
-	flag.Parse()
-	chosen, err := choose(*only)
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	return run(ctx, options{root: ".", out: *out, quick: *quick, chosen: chosen, log: os.Stderr})
-}
-
 type options struct {
 	root, out string
 	quick     bool
-	chosen    []measurement
-	log       io.Writer
+	// only names measurements, separated by commas. Empty means all.
+	only string
+	log  io.Writer
 }
 
-// choose keeps the order: what history leaves behind in the emulator slows down all that comes after it.
-func choose(only string) ([]measurement, error) {
-	if only == "" {
-		return measurements, nil
+// run measures, and writes the results if all went well.
+func run(ctx context.Context, o options) (got results, err error) {
+	chosen, err := choose(o.only)
+	if err != nil {
+		return got, err
 	}
-	names := strings.Split(only, ",")
-	for _, name := range names {
-		if !slices.ContainsFunc(measurements, func(m measurement) bool { return m.name == name }) {
-			return nil, fmt.Errorf("there is no measurement %q", name)
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(measurements), func(m measurement) bool {
-		return !slices.Contains(names, m.name)
-	}), nil
-}
-
-// run measures, and writes the results when all went well.
-func run(ctx context.Context, o options) (err error) {
 	started := time.Now()
 	l, err := newLab(ctx, o)
 	if err != nil {
-		return err
+		return got, err
 	}
-	defer func() {
-		if closeErr := l.close(); err == nil {
-			err = closeErr
-		}
-	}()
-	var all findings
-	for _, m := range o.chosen {
-		begun := time.Now()
-		got, err := m.run(ctx, l)
-		if err != nil {
-			return fmt.Errorf("measure %s: %w", m.name, err)
-		}
-		all.figures = append(all.figures, got.figures...)
-		all.tables = append(all.tables, got.tables...)
-		l.logf("== %s: %s", m.name, time.Since(begun).Round(100*time.Millisecond))
-		for _, f := range got.figures {
-			row := f.row()
-			l.logf("   %-34s %10.4g %10.4g  ratio %.3g %s", row.Name, row.Ours, row.Theirs, row.Ratio, f.verdict())
+	defer func() { err = errors.Join(err, l.close()) }()
+	for _, m := range chosen {
+		l.logf("== %s", m.name)
+		if err := m.run(l, ctx); err != nil {
+			return got, fmt.Errorf("measure %s: %w", m.name, err)
 		}
 	}
-	if err := l.toolVersions(ctx); err != nil {
-		return err
+	took := time.Since(started).Round(time.Second)
+	l.results.machine = append(l.versions(ctx), "measured in "+took.String())
+	return l.results, l.results.write(o)
+}
+
+// choose returns the measurements with these names, in the order of [measurements], or all.
+func choose(only string) (chosen []measurement, err error) {
+	names := strings.Split(only, ",")
+	for _, m := range measurements {
+		if only == "" || slices.Contains(names, m.name) {
+			chosen = append(chosen, m)
+		}
 	}
-	return write(o.out, report{
-		findings: all, versions: l.versions, date: started, took: time.Since(started), quick: o.quick})
+	if only != "" && len(chosen) != len(names) {
+		return nil, fmt.Errorf("measure %s: not all of them exist", only)
+	}
+	return chosen, nil
 }

@@ -3,13 +3,10 @@
 #
 # The pipeline that a team writes around Packer when it has no plugin for it: git, the aws CLI and jq.
 #
-#   build.sh build IMAGE [PARENT]   builds the image in the folder IMAGE unless it exists
-#   build.sh parent PARENT          prints the AMI that an image stands on
-#   build.sh exists IMAGE           prints the AMI of the image as it is checked out, or None
+#   build.sh build IMAGE [PARENT]   builds the image in the folder IMAGE unless it exists at home
 #
 # BUCKET is where manifests are kept, REGIONS where AMIs are wanted, the first one being home. SOURCE_AMI
-# is what an image without a parent stands on. EVERYWHERE, where set, makes it look in all regions whether
-# the image exists, which such pipelines seldom do.
+# is what an image without a parent is built on.
 set -euo pipefail
 export AWS_PAGER=''
 read -r -a regions <<<"$REGIONS"
@@ -18,26 +15,11 @@ home=${regions[0]}
 # The git object id of the folder names what an image is built from.
 marker() { git ls-tree -d --format='%(objectname)' HEAD -- "$1"; }
 
-# The newest available AMI in a region that was built from the folder as it is checked out, or None.
-ami_in() {
-  aws ec2 describe-images --region "$1" --owners self --output text \
-    --filters "Name=tag:Image,Values=$2" "Name=tag:SHA,Values=$(marker "$2")" Name=state,Values=available \
+# The newest available AMI at home that was built from the folder as it is checked out, or None.
+find_ami() {
+  aws ec2 describe-images --region "$home" --owners self --output text \
+    --filters "Name=tag:Image,Values=$1" "Name=tag:SHA,Values=$(marker "$1")" Name=state,Values=available \
     --query 'sort_by(Images, &CreationDate)[-1].ImageId'
-}
-
-# The AMI at home, or None; with EVERYWHERE set None also when another region lacks it.
-exists() {
-  local region ami jobs=() found
-  [ -n "${EVERYWHERE:-}" ] || { ami_in "$home" "$1"; return; }
-  found=$(mktemp -d)
-  for region in "${regions[@]}"; do
-    ami_in "$region" "$1" >"$found/$region" &
-    jobs+=($!)
-  done
-  for job in "${jobs[@]}"; do wait "$job"; done
-  if grep -qrx None "$found"; then ami=None; else ami=$(<"$found/$home"); fi
-  rm -r "$found"
-  echo "$ami"
 }
 
 # The parent of this very run when its manifest is at hand, else the one that carries the marker.
@@ -47,7 +29,7 @@ parent() {
     amis "$1" | awk -F : -v region="$home" '$1 == region { print $2 }'
     return
   fi
-  ami=$(ami_in "$home" "$1")
+  ami=$(find_ami "$1")
   [ "$ami" != None ] || { echo "no AMI of $1 in $home: build it first" >&2; exit 1; }
   echo "$ami"
 }
@@ -72,10 +54,10 @@ publish() {
 build() {
   local image=$1 source=${SOURCE_AMI:-} copies ami
   [ -z "${2:-}" ] || source=$(parent "$2")
-  ami=$(exists "$image")
+  ami=$(find_ami "$image")
   if [ "$ami" != None ]; then
     echo "$image is $ami already"
-    # The next stage wants to know what it stands on, whether this one was built or not.
+    # The next stage wants to know what it is built on, whether this one was built or not.
     aws s3 cp --only-show-errors "$(object "$image")" "$image/packer-manifest.json"
     return
   fi

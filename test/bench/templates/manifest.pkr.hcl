@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-
-variable "file" {
-  type = string
-}
+#
+# What another post-processor of Packer's own costs.
 
 source "null" "nothing" {
   communicator = "none"
@@ -11,7 +9,5 @@ source "null" "nothing" {
 build {
   sources = ["source.null.nothing"]
 
-  post-processor "manifest" {
-    output = var.file
-  }
+  post-processor "manifest" {}
 }

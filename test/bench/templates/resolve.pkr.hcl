@@ -26,18 +26,12 @@ variable "path" {
   default = ""
 }
 
-variable "manifest" {
-  type    = string
-  default = ""
-}
-
 data "chain" "parent" {
-  registry       = var.registry
-  region         = "eu-west-1"
-  image          = var.image
-  path           = var.path
-  local_manifest = var.manifest
-  resolve_by     = [var.way]
+  registry   = var.registry
+  region     = "eu-west-1"
+  image      = var.image
+  path       = var.path
+  resolve_by = [var.way]
 }
 
 source "null" "nothing" {
