@@ -50,15 +50,16 @@ func listenProxy() (*proxy, error) {
 
 // serve begins to answer from the servers at these addresses.
 func (p *proxy) serve(s3, ec2 string) error {
-	toS3, err := s3server.Proxy(s3, true)
+	toS3, err := s3server.Proxy(s3)
+	if err != nil {
+		return err
+	}
+	toEC2, err := s3server.Proxy(ec2)
 	if err != nil {
 		return err
 	}
 	// The emulator has one thread, and a connection that is kept open would hold it up.
-	toEC2, err := s3server.Proxy(ec2, false)
-	if err != nil {
-		return err
-	}
+	toEC2.Transport = &http.Transport{DisableCompression: true, DisableKeepAlives: true}
 	p.server = &http.Server{Handler: p.handler(toS3, toEC2), ReadHeaderTimeout: time.Minute}
 	go func() { _ = p.server.Serve(p.listener) }()
 	return nil

@@ -61,7 +61,7 @@ func (w workload) withFaults(ctx context.Context, r *Run, seed uint64, onGateway
 			return verdict{}, nil, failure
 		}
 		defer gateway.Stop()
-		behind, err = s3server.Proxy(gateway.URL, true)
+		behind, err = s3server.Proxy(gateway.URL)
 	} else {
 		behind, err = fakeBucket()
 	}
