@@ -31,7 +31,7 @@ type reaper struct {
 }
 
 func newReaper(target string) (*reaper, error) {
-	proxy, err := s3server.Proxy(target, false)
+	proxy, err := s3server.Proxy(target)
 	return &reaper{proxy: proxy}, err
 }
 

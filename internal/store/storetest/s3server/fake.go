@@ -62,9 +62,8 @@ func Fail(w http.ResponseWriter, status int, code string) {
 }
 
 // Proxy passes requests through to the server at an address. It keeps the name of the host, which
-// is signed, and prints nothing: a process that is killed takes its other requests with it. Without
-// keepAlive each request has its own connection, for a server with one thread.
-func Proxy(address string, keepAlive bool) (http.Handler, error) {
+// is signed, and prints nothing: a process that is killed takes its other requests with it.
+func Proxy(address string) (*httputil.ReverseProxy, error) {
 	to, err := url.Parse(address)
 	if err != nil {
 		return nil, err
@@ -75,8 +74,7 @@ func Proxy(address string, keepAlive bool) (http.Handler, error) {
 		},
 		ErrorLog: log.New(io.Discard, "", 0),
 		Transport: &http.Transport{
-			DisableCompression: true, DisableKeepAlives: !keepAlive, MaxIdleConnsPerHost: 256,
-			ExpectContinueTimeout: time.Second,
+			DisableCompression: true, MaxIdleConnsPerHost: 256, ExpectContinueTimeout: time.Second,
 		},
 	}, nil
 }
