@@ -3,8 +3,8 @@
 //go:generate packer-sdc struct-markdown
 //go:generate packer-sdc mapstructure-to-hcl2 -type Config,AssumeRole,RegistryAccess
 
-// Package access holds the options that say how AWS is reached, and opens what they name: the images
-// of the account and the registry. It never queries AWS before that is needed.
+// Package access holds the options that say how AWS is reached, and opens what they name: the
+// images of the account and the registry. It never queries AWS before that is needed.
 package access
 
 // These options say how the plugin reaches AWS. They have the names and the meaning of those of the
@@ -28,9 +28,9 @@ type Config struct {
 	// The URL of a service that is compatible with EC2, such as `https://ec2.example.com`. Default:
 	// `AWS_ENDPOINT_URL_EC2` or `AWS_ENDPOINT_URL`, else that of AWS.
 	CustomEndpointEc2 string `mapstructure:"custom_endpoint_ec2"`
-	// How often a request is repeated when AWS throttles it or does not answer properly. The delay grows
-	// from one to the next. Default: `AWS_MAX_ATTEMPTS` less one, else 10. What has to be published is
-	// tried again until its own time limit, however often that is.
+	// How often a request is repeated when AWS throttles it or does not answer properly. The delay
+	// grows from one to the next. Default: `AWS_MAX_ATTEMPTS` less one, else 10. What has to be
+	// published is tried again until its own time limit, however often that is.
 	MaxRetries int `mapstructure:"max_retries"`
 	// A role to assume with the credentials above. See [Assume role](#assume-role).
 	AssumeRole *AssumeRole `mapstructure:"assume_role"`
@@ -80,13 +80,14 @@ type RegistryAccess struct {
 	UsePathStyle bool `mapstructure:"use_path_style"`
 	// Whether builds that publish at the same time are kept apart by conditional writes. `auto` uses
 	// them, and tests a store that is not from AWS before the first write, because some ignore the
-	// condition without a word, and some keep it only while nobody else writes; `require` tests AWS too;
-	// `off` does without them, and is only safe when a single build publishes at a time. Default: `auto`.
+	// condition without a word, and some keep it only while nobody else writes; `require` tests AWS
+	// too; `off` does without them, and is only safe when a single build publishes at a time. Default:
+	// `auto`.
 	ConditionalWrites string `mapstructure:"conditional_writes"`
 	// The id or ARN of the KMS key that encrypts what is written. Default: what the bucket says.
 	KMSKeyID string `mapstructure:"kms_key_id"`
-	// The 12-digit id of the account that the bucket must belong to. Requests to a bucket of anyone else
-	// are refused by S3. Default: not checked.
+	// The 12-digit id of the account that the bucket must belong to. Requests to a bucket of anyone
+	// else are refused by S3. Default: not checked.
 	ExpectedBucketOwner string `mapstructure:"expected_bucket_owner"`
 }
 

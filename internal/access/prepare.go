@@ -30,9 +30,9 @@ var (
 	externalIDPattern  = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
 )
 
-// Prepare checks the options and returns all that is wrong with them. It does no I/O and may be called
-// twice. Values that are not known yet pass, and are refused when they are used. From here on the
-// secrets among the options are hidden from Packer's log.
+// Prepare checks the options and returns all that is wrong with them. It does no I/O and may be
+// called twice. Values that are not known yet pass, and are refused when they are used. From here
+// on the secrets among the options are hidden from Packer's log.
 func (c *Config) Prepare() []error {
 	for _, secret := range []string{c.AccessKey, c.SecretKey, c.Token} {
 		if secret != "" && secret != option.Unknown {
@@ -98,16 +98,16 @@ func (c *Config) Warnings() []string {
 	var words []string
 	warn := func(name, endpoint string) {
 		if u, err := url.Parse(endpoint); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
-			words = append(words, fmt.Sprintf("%s is %q: http sends what is read and written, and the session "+
-				"token, unprotected over the network; use https", name, endpoint))
+			words = append(words, fmt.Sprintf("%s is %q: http sends what is read and written, and "+
+				"the session token, unprotected over the network; use https", name, endpoint))
 		}
 	}
 	warn("custom_endpoint_ec2", c.CustomEndpointEc2)
 	if r := c.RegistryAccess; r != nil {
 		warn("registry_access.endpoint", r.Endpoint)
 		if r.ConditionalWrites == ConditionalOff {
-			words = append(words, `registry_access.conditional_writes is "off": two builds that publish at the `+
-				"same time can lose one of their records")
+			words = append(words, `registry_access.conditional_writes is "off": two builds that `+
+				"publish at the same time can lose one of their records")
 		}
 	}
 	return words

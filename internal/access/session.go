@@ -28,7 +28,8 @@ import (
 )
 
 const (
-	// headerTimeout is how long a server may take for the head of its answer. The SDK sets no limit.
+	// headerTimeout is how long a server may take for the head of its answer. The SDK sets no
+	// limit.
 	headerTimeout = 30 * time.Second
 	// maxRetries is that of the Amazon plugin. The SDK's own 2 are too few for busy accounts.
 	maxRetries  = 10
@@ -40,8 +41,8 @@ var ErrNoRegion = errors.New("region is required: set region, AWS_REGION or a pr
 
 // sessions returns the configuration of the AWS SDK for EC2, and the one for the registry's bucket:
 // the same with what the registry_access block replaces. Neither does any I/O until it is called;
-// then it resolves the credentials, once, and the SDK renews those that run out. The errors say what
-// to do about a missing region and about missing or expired credentials.
+// then it resolves the credentials, once, and the SDK renews those that run out. The errors say
+// what to do about a missing region and about missing or expired credentials.
 func (c *Config) sessions(ctx context.Context) (main, bucket func() (aws.Config, error)) {
 	main = sync.OnceValues(func() (aws.Config, error) { return c.load(ctx, c.mainSource()) })
 	bucket = sync.OnceValues(func() (aws.Config, error) { return c.bucketSession(ctx, main) })
@@ -114,7 +115,9 @@ func (c *Config) load(ctx context.Context, s source) (aws.Config, error) {
 	})
 	options := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(client),
-		config.WithAPIOptions([]func(*smithymw.Stack) error{middleware.AddUserAgentKey("packer-plugin-chain")}),
+		config.WithAPIOptions([]func(*smithymw.Stack) error{
+			middleware.AddUserAgentKey("packer-plugin-chain"),
+		}),
 	}
 	if s.region != "" {
 		options = append(options, config.WithRegion(s.region))
@@ -148,8 +151,8 @@ func withRole(ctx context.Context, cfg aws.Config, role *AssumeRole) (aws.Config
 	what := "get AWS credentials"
 	if role != nil {
 		what = "assume role " + role.RoleARN
-		client := sts.NewFromConfig(cfg)
-		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(client, role.RoleARN, role.apply))
+		cfg.Credentials = aws.NewCredentialsCache(
+			stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), role.RoleARN, role.apply))
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 		return aws.Config{}, explain(what, err)

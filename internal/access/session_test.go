@@ -34,7 +34,8 @@ func isolate(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 }
 
-// fakeSTS answers AssumeRole with keys that name the caller and the role, and keeps the requests.
+// fakeSTS responds to AssumeRole with keys that name the caller and the role, and keeps the
+// requests.
 type fakeSTS struct {
 	mu       sync.Mutex
 	requests []url.Values
@@ -184,7 +185,8 @@ func TestConfig_sessions_assumeRole(t *testing.T) {
 	}
 }
 
-// TestConfig_sessions_once: a connection keeps what it found, and the next one finds new credentials.
+// TestConfig_sessions_once: a connection keeps what it found, and the next one finds new
+// credentials.
 func TestConfig_sessions_once(t *testing.T) {
 	s := startSTS(t)
 	c := Config{AccessKey: "KEY", SecretKey: "0123456789", Region: "eu-west-1", AssumeRole: role("a")}

@@ -12,11 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// errPending means that an image is still being made, as copies to other regions may be for minutes.
+// errPending means that an image is still being made, as copies to other regions may be for
+// minutes.
 var errPending = errors.New("the image is pending")
 
-// Await returns the images, in any order, once all of them are available: a new or copied AMI may be
-// unknown to EC2 for a while, and then pending. It waits until ctx ends. An image that can never
+// Await returns the images, in any order, once all of them are available: a new or copied AMI may
+// be unknown to EC2 for a while, and then pending. It waits until ctx ends. An image that can never
 // become available, such as one that has failed, is an error at once.
 func (c *Client) Await(ctx context.Context, region string, ids []string) ([]Image, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
@@ -55,9 +56,11 @@ func usable(images []Image) error {
 
 func pending(img Image) bool { return img.State == string(types.ImageStatePending) }
 
-// Settled is [Client.ByID] for images that are to be used: it waits until none of them is pending. An
-// image that is pending when ctx ends is an error, because it neither exists nor is gone.
-func (c *Client) Settled(ctx context.Context, region string, ids, owners []string) ([]Image, error) {
+// Settled is [Client.ByID] for images that are to be used: it waits until none of them is pending.
+// An image that is pending when ctx ends is an error, because it neither exists nor is gone.
+func (c *Client) Settled(
+	ctx context.Context, region string, ids, owners []string,
+) ([]Image, error) {
 	what := fmt.Sprintf("find %s in %s", strings.Join(ids, ", "), region)
 	watch := c.watch(region)
 	defer watch.Stop()

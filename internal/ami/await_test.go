@@ -16,7 +16,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
 )
 
-// TestClient_lag has EC2 not know a new AMI for k requests, in each of the three steps of a publication.
+// TestClient_lag has EC2 not know a new AMI for k requests, in each of the three steps of a
+// publication.
 func TestClient_lag(t *testing.T) {
 	bare, full := amitest.Image{ID: idA}, amitest.Image{ID: idA, Tags: wanted}
 	for k := range 21 {
@@ -45,7 +46,8 @@ func state(state string) amitest.Step {
 	return amitest.Describe(amitest.Image{ID: idA, State: state, Reason: "disk broke"})
 }
 
-// TestClient_Await_pending: an artifact is published when its AMI can be used, and not when it is begun.
+// TestClient_Await_pending: an artifact is published when its AMI can be used, and not when it is
+// begun.
 func TestClient_Await_pending(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -21,19 +21,20 @@ import (
 type Options struct {
 	// Endpoint is the URL of an EC2-compatible service. Empty: that of AWS, or of AWS_ENDPOINT_URL.
 	Endpoint string
-	// MaxRetries is how often a look-up is tried again. 0: what the aws.Config says. Tagging goes by
-	// the deadline of its context instead.
+	// MaxRetries is how often a look-up is tried again. 0: what the aws.Config says. Tagging goes
+	// by the deadline of its context instead.
 	MaxRetries int
-	// AttemptTimeout limits one request with its answer; the SDK itself waits for ever. 0: 30 seconds.
+	// AttemptTimeout limits one request with its answer; the SDK itself waits for ever. 0: 30
+	// seconds.
 	AttemptTimeout time.Duration
 	// Notify, if set, is told in words what is waited for: after 2 seconds, then every 5.
 	// It may be called from several goroutines.
 	Notify func(string)
 }
 
-// ec2API is what this package needs of EC2 in one region. The fields are method values, and pages are
-// read without the SDK's paginator, because an interface would make the linker keep all operations of
-// *ec2.Client.
+// ec2API is what this package needs of EC2 in one region. The fields are method values, and pages
+// are read without the SDK's paginator, because an interface would make the linker keep all
+// operations of *ec2.Client.
 type ec2API struct {
 	describeImages func(context.Context, *ec2.DescribeImagesInput, ...func(*ec2.Options)) (
 		*ec2.DescribeImagesOutput, error)
@@ -138,7 +139,8 @@ func (c *Client) again(
 // one region does not stop the others; the answer joins all errors in the order of regions. Regions
 // that were not begun when ctx ends are not run, and report that.
 func EachRegion(
-	ctx context.Context, regions []string, limit int, fn func(ctx context.Context, region string) error,
+	ctx context.Context, regions []string, limit int,
+	fn func(ctx context.Context, region string) error,
 ) error {
 	errs := make([]error, len(regions))
 	slots := make(chan struct{}, max(limit, 1))

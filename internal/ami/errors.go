@@ -36,7 +36,7 @@ func isGone(code string) bool {
 		code == "InvalidAMIID.Unavailable"
 }
 
-// retryable says whether the same request may succeed later: what is new is not known everywhere
+// retryable reports whether the same request may succeed later: what is new is not known everywhere
 // yet (Amazon EC2 API Reference, "Eventual consistency"), throttling, server and network errors.
 func retryable(err error) bool {
 	switch code := awserror.Code(err); code {
@@ -53,7 +53,8 @@ func retryable(err error) bool {
 		return true
 	}
 	known := retry.IsErrorRetryables(retry.DefaultRetryables)
-	return errors.Is(err, errNotYet) || errors.Is(err, errPending) || known.IsErrorRetryable(err) == aws.TrueTernary
+	return errors.Is(err, errNotYet) || errors.Is(err, errPending) ||
+		known.IsErrorRetryable(err) == aws.TrueTernary
 }
 
 // explain adds what the user can do to an error of EC2. The error stays the cause.

@@ -35,7 +35,7 @@ type Query struct {
 	Architecture string
 }
 
-// ByID answers those of the images that are there and belong to one of owners, in any state, newest
+// ByID returns those of the images that exist and belong to one of owners, in any state, newest
 // first. Images that are gone are simply absent: [Client.Explain] says why. No owners means "self".
 func (c *Client) ByID(ctx context.Context, region string, ids, owners []string) ([]Image, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
@@ -56,7 +56,7 @@ func (c *Client) ByID(ctx context.Context, region string, ids, owners []string) 
 	return newestFirst(found), nil
 }
 
-// ByTags answers all images of a region that are available and match the query, newest first. EC2
+// ByTags returns all images of a region that are available and match the query, newest first. EC2
 // shows tags to the owner's account only, so images shared by another account are never found.
 func (c *Client) ByTags(ctx context.Context, region string, q Query) ([]Image, error) {
 	if len(q.Tags) == 0 {
@@ -93,8 +93,8 @@ func (q Query) matches(img Image) bool {
 		(q.Architecture == "" || q.Architecture == img.Architecture)
 }
 
-// Explain says why [Client.ByID] does not answer an image, or why it cannot be used: "is gone …",
-// "belongs to 123456789012, not to self", "is pending". It asks once, by id alone.
+// Explain returns why [Client.ByID] does not return an image, or why it cannot be used, such as
+// "is pending" or "belongs to 123456789012, not to self". It asks once, by id alone.
 func (c *Client) Explain(ctx context.Context, region, id string, owners []string) string {
 	images, err := c.byIDAlone(ctx, region, []string{id})
 	var gone *goneError
@@ -118,7 +118,7 @@ func (c *Client) Explain(ctx context.Context, region, id string, owners []string
 	return fmt.Sprintf("belongs to %s, not to %s", img.Owner, strings.Join(owners, " or "))
 }
 
-// byIDAlone asks for images of any owner. Its error is a *goneError when EC2 knows none of them.
+// byIDAlone looks up images of any owner. Its error is a *goneError when EC2 knows none of them.
 func (c *Client) byIDAlone(
 	ctx context.Context, region string, ids []string, opts ...func(*ec2.Options),
 ) ([]Image, error) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package ami finds, checks and tags Amazon machine images in their regions. It asks EC2 and says
-// what is there; which image to take, and what to do about one that is gone, is the caller's
+// Package ami finds, checks and tags Amazon machine images in their regions. It asks EC2 and
+// reports what exists; which image to take, and what to do about one that is gone, is the caller's
 // decision. It creates no image and deletes none.
 package ami
 
@@ -77,7 +77,7 @@ func parseTime(s *string) time.Time {
 	return t.UTC()
 }
 
-// Deprecated says whether the image is deprecated at that time.
+// Deprecated reports whether the image is deprecated at that time.
 func (i Image) Deprecated(now time.Time) bool {
 	return !i.DeprecatedAt.IsZero() && !now.Before(i.DeprecatedAt)
 }
@@ -88,8 +88,8 @@ func (i Image) Address() Address { return Address{Region: i.Region, ID: i.ID} }
 // String is the full address of the image, for messages: "ami-0a1b2c3d in eu-west-1".
 func (i Image) String() string { return i.Address().String() }
 
-// Address says which image is meant. An id alone does not: a document may name one in a region where EC2 does not
-// know it.
+// Address identifies an image. An id alone does not: a document may name one in a region in which
+// EC2 does not know it.
 type Address struct{ Region, ID string }
 
 func (a Address) String() string { return a.ID + " in " + a.Region }
@@ -100,7 +100,7 @@ func compare(a, b Image) int {
 }
 
 // Newest is the image that was created last; of several created at once, the one with the greatest
-// id. It answers false for no images.
+// id. It returns false for no images.
 func Newest(images []Image) (Image, bool) {
 	if len(images) == 0 {
 		return Image{}, false
@@ -108,8 +108,8 @@ func Newest(images []Image) (Image, bool) {
 	return slices.MaxFunc(images, compare), true
 }
 
-// Problem says in a few words why nothing can be started from the image, such as "is pending". It
-// is empty for an image that is available. Deprecated and revoked images are usable to EC2.
+// Problem returns in a few words why nothing can be started from the image, such as "is pending".
+// It is empty for an image that is available. Deprecated and revoked images are usable to EC2.
 func Problem(img Image) string {
 	switch types.ImageState(img.State) {
 	case types.ImageStateAvailable:
@@ -133,8 +133,8 @@ func Problem(img Image) string {
 	}
 }
 
-// RevokedReason answers the value of the tag [tags.Revoked], and whether the image has that tag. Any
-// value revokes, also an empty one.
+// RevokedReason returns the value of the tag [tags.Revoked], and whether the image has that tag.
+// Any value revokes, even an empty one.
 func RevokedReason(img Image) (string, bool) {
 	reason, ok := img.Tags[tags.Revoked]
 	return reason, ok

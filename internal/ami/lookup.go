@@ -9,12 +9,14 @@ import (
 	"sync"
 )
 
-// MaxRegions is in how many regions EC2 is asked at once.
+// MaxRegions is in how many regions EC2 is queried at once.
 const MaxRegions = 16
 
-// Lookup asks for images in several regions side by side. ids maps region to ids; the answer has
+// Lookup looks up images in several regions concurrently. ids maps region to ids; the result has
 // those of them that [Client.Settled] finds. An error in one region does not stop the others.
-func (c *Client) Lookup(ctx context.Context, ids map[string][]string, owners []string) (map[Address]Image, error) {
+func (c *Client) Lookup(
+	ctx context.Context, ids map[string][]string, owners []string,
+) (map[Address]Image, error) {
 	var mu sync.Mutex
 	seen := map[Address]Image{}
 	regions := slices.Sorted(maps.Keys(ids))

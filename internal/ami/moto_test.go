@@ -21,7 +21,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
 
-// startMoto starts the AWS emulator and answers its URL. Without it the test is skipped, but not
+// startMoto starts the AWS emulator and returns its URL. Without it the test is skipped, but not
 // where the tools have to be there.
 func startMoto(t *testing.T) string {
 	t.Helper()

@@ -34,10 +34,11 @@ const (
 )
 
 // Tag puts the tags on AMIs and snapshots of a region, and returns when they are visible on the
-// AMIs. Images that have them already are left alone; snapshots are neither looked at nor read back.
-// A new AMI may be unknown to EC2 for minutes and requests may be throttled, so it tries again
-// until ctx ends (or 5 minutes when ctx has no deadline), not a number of times. known are images that
-// were looked up just now, as by [Client.Await]: if these are all, they are not looked up again.
+// AMIs. Images that have them already are left alone; snapshots are neither looked at nor read
+// back. A new AMI may be unknown to EC2 for minutes and requests may be throttled, so it tries
+// again until ctx ends (or 5 minutes when ctx has no deadline), not a number of times. known are
+// images that were looked up just now, as by [Client.Await]: if these are all, they are not looked
+// up again.
 func (c *Client) Tag(
 	ctx context.Context, region string, ids []string, tags map[string]string, known ...Image,
 ) error {

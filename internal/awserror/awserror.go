@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package awserror is what a user can do about the errors of AWS: a sentence for each error code. The
-// answers of S3 to a conditional write are not in it, since other stores give them too.
+// Package awserror is what a user can do about the errors of AWS: a sentence for each error code.
+// The answers of S3 to a conditional write are not in it, since other stores give them too.
 package awserror
 
 import (
@@ -15,30 +15,32 @@ import (
 )
 
 // Expired is the advice for credentials that were valid once.
-const Expired = "The credentials have expired (or the clock of this machine is wrong). Get new ones " +
-	"and run the build again."
+const Expired = "The credentials have expired (or the clock of this machine is wrong). Get new " +
+	"ones and run the build again."
 
 const (
 	roleDenied = "The role does not exist, or does not trust these credentials, or they lack " +
 		"sts:AssumeRole on it. A role that demands an external id gives the same error when " +
 		"external_id is missing or wrong."
-	notKnown = "AWS does not know these credentials. Check the access key, the secret key and the token."
-	sso      = "The SSO session has expired, or the role is not assigned to this user. Run aws sso login " +
-		"and the build again."
-	noCredentials = "There are no AWS credentials: not in the template, the environment or the shared " +
-		"files, and this machine has no instance role. Set profile, AWS_PROFILE or AWS_ACCESS_KEY_ID."
+	notKnown = "AWS does not know these credentials. Check the access key, the secret key and " +
+		"the token."
+	noSSO = "The SSO session has expired, or the role is not assigned to this user. Run aws sso " +
+		"login, and then the build again."
+	noCredentials = "There are no AWS credentials: not in the template, the environment or the " +
+		"shared files, and this machine has no instance role. Set profile, AWS_PROFILE or " +
+		"AWS_ACCESS_KEY_ID."
 	noProfile = "There is no profile %q. Check profile and AWS_PROFILE, and the files that " +
 		"AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name."
 
 	denied = "The credentials need ACTION in REGION. A policy of the organization can refuse it too."
-	noKey  = "The region REGION is not enabled for this account or does not exist, or the credentials " +
-		"are not valid there."
+	noKey  = "The region REGION is not enabled for this account or does not exist, or the " +
+		"credentials are not valid there."
 	noRegion  = "The region REGION is not enabled for this account or does not exist."
 	tagPolicy = "A tag policy of the organization refuses the tags. Change the tags, or the policy."
 )
 
-// byCode is the advice for a code: of a service that gives credentials, and of one that is used with
-// them. ACTION and REGION are those of the request.
+// byCode is the advice for a code: of a service that gives credentials, and of one that is used
+// with them. ACTION and REGION are those of the request.
 var byCode = map[string]struct{ credentials, request string }{
 	"AccessDenied":                {roleDenied, denied},
 	"AccessDeniedException":       {roleDenied, denied},
@@ -51,9 +53,9 @@ var byCode = map[string]struct{ credentials, request string }{
 	"SignatureDoesNotMatch":       {notKnown, ""},
 	"AuthFailure":                 {"", noKey},
 	"OptInRequired":               {"", noRegion},
-	"UnauthorizedException":       {sso, ""},
-	"ForbiddenException":          {sso, ""},
-	"InvalidGrantException":       {sso, ""},
+	"UnauthorizedException":       {noSSO, ""},
+	"ForbiddenException":          {noSSO, ""},
+	"InvalidGrantException":       {noSSO, ""},
 	"TagPolicyViolation":          {"", tagPolicy},
 }
 
@@ -69,8 +71,8 @@ func Code(err error) string {
 // Denied reports whether AWS refused a request for lack of permission.
 func Denied(err error) bool { return byCode[Code(err)].request == denied }
 
-// OfRequest returns the advice for an error of a request, or "". The action is its name in a policy,
-// such as "ec2:DescribeImages".
+// OfRequest returns the advice for an error of a request, or "". The action is its name in a
+// policy, such as "ec2:DescribeImages".
 func OfRequest(err error, action, region string) string {
 	words := strings.NewReplacer("ACTION", action, "REGION", region)
 	return words.Replace(byCode[Code(err)].request)
@@ -86,7 +88,7 @@ func OfCredentials(err error) string {
 		return fmt.Sprintf(noProfile, profile.Profile)
 	case errors.As(err, &token), strings.Contains(err.Error(), "SSO token"):
 		// Only a token of the old form has an error type; see the SDK's package ssocreds.
-		return sso
+		return noSSO
 	case Code(err) != "":
 		return byCode[Code(err)].credentials
 	case errors.As(err, &operation) && operation.Service() == "ec2imds":

@@ -12,8 +12,8 @@ import (
 	"github.com/mitchellh/mapstructure"
 )
 
-// unknownDuration stands for a duration that Packer does not know yet, and invalidDuration for a text
-// that is not a duration. [Checker.Duration] reports it, together with all other errors.
+// unknownDuration stands for a duration that Packer does not know yet, and invalidDuration for a
+// text that is not a duration. [Checker.Duration] reports it, together with all other errors.
 const (
 	unknownDuration = time.Duration(math.MinInt64)
 	invalidDuration = unknownDuration + 1
@@ -22,7 +22,8 @@ const (
 // Decode reads the options of a component as they are: nothing in them is a template itself.
 func Decode(target any, raws ...any) error {
 	err := config.Decode(target, &config.DecodeOpts{
-		DecodeHooks: append([]mapstructure.DecodeHookFunc{decodeDuration}, config.DefaultDecodeHookFuncs...),
+		DecodeHooks: append(
+			[]mapstructure.DecodeHookFunc{decodeDuration}, config.DefaultDecodeHookFuncs...),
 	}, raws...)
 	if err != nil {
 		return fmt.Errorf("decode options: %w", err)
@@ -30,8 +31,9 @@ func Decode(target any, raws ...any) error {
 	return nil
 }
 
-// decodeDuration lets a duration pass that is not known yet or invalid. Without it, "packer validate"
-// would refuse one that comes from a data source, and a bad one would hide all other errors.
+// decodeDuration lets a duration pass that is not known yet or invalid. Without it, "packer
+// validate" would refuse one that comes from a data source, and a bad one would hide all other
+// errors.
 func decodeDuration(_, to reflect.Type, value any) (any, error) {
 	text, isText := value.(string)
 	if !isText || to != reflect.TypeFor[time.Duration]() {

@@ -19,9 +19,9 @@ const Unknown = "<unknown>"
 // IsUnknown reports whether a value, or a part of it, is not known yet.
 func IsUnknown(value string) bool { return strings.Contains(value, Unknown) }
 
-// Known refuses a struct of options if one of them is about to be used and still not known. It finds
-// the options by reflection, so that a new one cannot be forgotten. Those named in except may hold
-// anything.
+// Known refuses a struct of options if one of them is about to be used and still not known. It
+// finds the options by reflection, so that a new one cannot be forgotten. Those named in except may
+// hold anything.
 func Known(config any, except ...string) error {
 	if name := firstUnknown("", reflect.ValueOf(config), except); name != "" {
 		return fmt.Errorf("%s is %q: it refers to a value that is never set", name, Unknown)
@@ -29,8 +29,8 @@ func Known(config any, except ...string) error {
 	return nil
 }
 
-// firstUnknown returns the name in HCL of the first option in v that is not known, or "". The name is
-// that of v itself, or the option's in a block, as in "registry_access.assume_role.role_arn".
+// firstUnknown returns the name in HCL of the first option in v that is not known, or "". The name
+// is that of v itself, or the option's in a block, as in "registry_access.assume_role.role_arn".
 func firstUnknown(name string, v reflect.Value, except []string) (found string) {
 	switch v.Kind() {
 	case reflect.String:

@@ -29,7 +29,8 @@ func TestChecker(t *testing.T) {
 	for _, value := range []time.Duration{0, minDuration, time.Hour, maxDuration, unknownDuration} {
 		check.Duration("good", value)
 	}
-	// A nanosecond is a unit that was forgotten: nothing can be published in it, and every image is older.
+	// A nanosecond is a unit that was forgotten: nothing can be published in it, and every image is
+	// older.
 	for _, value := range []time.Duration{-time.Second, 1, minDuration - 1, maxDuration + 1} {
 		check.Duration("g", value)
 	}

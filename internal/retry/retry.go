@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package retry repeats what may succeed later. It waits for random and growing times, until a context
-// ends and not a number of times, and reports what it waits for. Which errors may pass is the
-// caller's knowledge.
+// Package retry repeats what may succeed later. It waits for random and growing times, until a
+// context ends and not a number of times, and reports what it waits for. Which errors may pass is
+// the caller's knowledge.
 package retry
 
 import (
@@ -73,8 +73,8 @@ func (p Pace) Until(
 	}
 }
 
-// timeoutError is the end of the time. Its last error is the last one that ctx did not cause, if there
-// is one: a request that ctx cut off says less.
+// timeoutError is the end of the time. Its last error is the last one that ctx did not cause, if
+// there is one: a request that ctx cut off says less.
 type timeoutError struct {
 	took  time.Duration
 	last  error

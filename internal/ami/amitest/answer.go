@@ -15,8 +15,8 @@ import (
 
 const namespace = `xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"`
 
-// Image is an AMI as the server describes it. Empty: available, x86_64, of 2026-05-01T10:00:00.000Z,
-// and of account 123456789012.
+// Image is an AMI as the server describes it. Empty: available, x86_64, of
+// 2026-05-01T10:00:00.000Z, and of account 123456789012.
 type Image struct {
 	ID, Name, State, Owner, Alias, Arch, Created, Deprecated string
 	// Reason is the message of its state.
@@ -42,10 +42,11 @@ func (i Image) xml() string {
 	element("creationDate", cmp.Or(i.Created, "2026-05-01T10:00:00.000Z"))
 	element("deprecationTime", i.Deprecated)
 	if i.Reason != "" {
-		fmt.Fprintf(&b, "<stateReason><code>C</code><message>%s</message></stateReason>", html.EscapeString(i.Reason))
+		fmt.Fprintf(&b, "<stateReason><code>C</code><message>%s</message></stateReason>",
+			html.EscapeString(i.Reason))
 	}
-	b.WriteString("<blockDeviceMapping><item><deviceName>/dev/sdb</deviceName><virtualName>ephemeral0" +
-		"</virtualName></item>")
+	b.WriteString("<blockDeviceMapping><item><deviceName>/dev/sdb</deviceName>" +
+		"<virtualName>ephemeral0</virtualName></item>")
 	for _, s := range i.Snapshots {
 		fmt.Fprintf(&b, "<item><ebs><snapshotId>%s</snapshotId></ebs></item>", s)
 	}
@@ -76,7 +77,7 @@ func Page(token string, images ...Image) string {
 // Tagged is the body of an answer to CreateTags.
 const Tagged = "<CreateTagsResponse " + namespace + "><return>true</return></CreateTagsResponse>"
 
-// Describe expects a DescribeImages, and answers the images in one page.
+// Describe expects a DescribeImages, and returns the images in one page.
 func Describe(images ...Image) Step {
 	return Step{Body: Page("", images...)}.On("DescribeImages")
 }
@@ -91,7 +92,7 @@ func Tag(ids ...string) Step {
 	return step
 }
 
-// Refuse answers with an error of EC2.
+// Refuse responds with an error of EC2.
 func Refuse(status int, code, message string) Step {
 	return Step{Status: status, Body: fmt.Sprintf(`<Response><Errors><Error><Code>%s</Code><Message>%s</Message>`+
 		`</Error></Errors><RequestID>r-1</RequestID></Response>`, url.PathEscape(code), html.EscapeString(message))}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package amitest is an EC2 for tests that answers what a script says: for each region a list of
-// requests in their order, and nothing else. It can do what emulators cannot: forget images, throttle,
-// answer in pages, refuse, and not answer at all. Nothing of it is in the plugin.
+// Package amitest is an EC2 for tests that responds as a script says: for each region a list of
+// requests in their order, and nothing else. It can do what emulators cannot: forget images,
+// throttle, answer in pages, refuse, and not answer at all. Nothing of it is in the plugin.
 package amitest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"testing"
 )
 
-// Anywhere is the region of steps for requests to any region that has no script of its own.
+// Anywhere is the region of steps for requests to any region without its own script.
 const Anywhere = ""
 
 // Step is one request that is expected, and what it is answered.
@@ -35,7 +35,7 @@ type Step struct {
 	Hang bool
 }
 
-// On says which action the step answers, and nothing else of the request.
+// On sets the action of the request that the step expects, and nothing else.
 func (s Step) On(action string) Step {
 	s.Want = map[string]string{"Action": action}
 	return s
@@ -89,7 +89,7 @@ func Start(t testing.TB, steps map[string][]Step) *Server {
 	return s
 }
 
-// Close stops the server and answers how the requests differed from the script: those that were not
+// Close stops the server and returns how the requests differed from the script: those that were not
 // expected, had other parameters, or did not come.
 func (s *Server) Close() error {
 	if s.http != nil {
@@ -120,7 +120,7 @@ func (s *Server) Seen(region, action string) int {
 	return n
 }
 
-// ServeHTTP answers the next step of the region that the request is signed for.
+// ServeHTTP responds with the next step of the region that the request is signed for.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	step, ok := s.take(r)
@@ -150,7 +150,8 @@ func (s *Server) take(r *http.Request) (Step, bool) {
 	n := s.next[region]
 	s.next[region]++
 	if n >= len(s.steps[region]) {
-		s.strange = append(s.strange, fmt.Errorf("%s: request %d was not expected: %v", named(signed), n+1, r.PostForm))
+		s.strange = append(s.strange, fmt.Errorf("%s: request %d was not expected: %v",
+			named(signed), n+1, r.PostForm))
 		return Step{}, false
 	}
 	step := s.steps[region][n]
@@ -162,7 +163,8 @@ func (s *Server) take(r *http.Request) (Step, bool) {
 	}
 	for _, key := range step.Absent {
 		if r.PostForm.Has(key) {
-			s.strange = append(s.strange, fmt.Errorf("%s: request %d has %s=%q", named(signed), n+1, key, r.PostForm.Get(key)))
+			s.strange = append(s.strange, fmt.Errorf("%s: request %d has %s=%q",
+				named(signed), n+1, key, r.PostForm.Get(key)))
 		}
 	}
 	return step, true
@@ -170,7 +172,8 @@ func (s *Server) take(r *http.Request) (Step, bool) {
 
 var scope = regexp.MustCompile(`Credential=[^/]+/[0-9]+/([^/]+)/ec2/`)
 
-// signedRegion is the region in the signature of a request (AWS Signature Version 4, credential scope).
+// signedRegion is the region in the signature of a request (AWS Signature Version 4, credential
+// scope).
 func signedRegion(r *http.Request) string {
 	if match := scope.FindStringSubmatch(r.Header.Get("Authorization")); match != nil {
 		return match[1]

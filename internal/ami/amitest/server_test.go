@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// ask sends a request that is signed for a region, as far as the server looks, and answers the status.
+// ask sends a request that is signed for a region, as far as the server looks, and returns the
+// status.
 func ask(t *testing.T, s *Server, region string, form url.Values) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, strings.NewReader(form.Encode()))
@@ -26,8 +27,8 @@ func ask(t *testing.T, s *Server, region string, form url.Values) int {
 	return res.StatusCode
 }
 
-// TestServer_Close reports every way in which requests differ from the script: a test that uses it must
-// not pass by chance.
+// TestServer_Close reports every way in which requests differ from the script: a test that uses it
+// must not pass by chance.
 func TestServer_Close(t *testing.T) {
 	tag := url.Values{"Action": {"CreateTags"}, "ResourceId.1": {"ami-0a1b2c3d"}}
 	for name, tt := range map[string]struct {
