@@ -3,15 +3,13 @@
 package main
 
 import (
-	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
 )
 
 // The addresses that all programs are told. In front of an address of this machine, the plugin
@@ -31,16 +29,16 @@ type proxy struct {
 }
 
 func startProxy(s3, ec2 string) (*proxy, error) {
-	toS3, err := backend(s3)
+	toS3, err := s3server.Proxy(s3)
 	if err != nil {
 		return nil, err
 	}
-	toEC2, err := backend(ec2)
+	toEC2, err := s3server.Proxy(ec2)
 	if err != nil {
 		return nil, err
 	}
 	// The emulator has one thread, and a connection that is kept open would hold it up.
-	toEC2.Transport.(*http.Transport).DisableKeepAlives = true
+	toEC2.Transport = &http.Transport{DisableCompression: true, DisableKeepAlives: true}
 	p := &proxy{}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next, what := toEC2, "EC2"
@@ -57,19 +55,4 @@ func startProxy(s3, ec2 string) (*proxy, error) {
 		next.ServeHTTP(w, r)
 	}))
 	return p, nil
-}
-
-// backend leaves the host that was asked for as it is: it is signed.
-func backend(address string) (*httputil.ReverseProxy, error) {
-	to, err := url.Parse(address)
-	if err != nil {
-		return nil, err
-	}
-	return &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host = to.Scheme, to.Host
-		},
-		ErrorLog:  log.New(io.Discard, "", 0),
-		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256},
-	}, nil
 }

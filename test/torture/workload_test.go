@@ -235,7 +235,7 @@ func (w workload) documents(ctx context.Context, reg *registry.Registry) (
 			return nil, err
 		}
 		d := document{Seq: ref.Seq}
-		for _, move := range slices.Backward(ref.History()) {
+		for _, move := range slices.Backward(ref.Moves) {
 			d.IDs = append(d.IDs, move.Fingerprint)
 		}
 		final["ref "+name] = d
