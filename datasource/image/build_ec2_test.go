@@ -132,7 +132,7 @@ func TestEC2_regions(t *testing.T) {
 	}
 }
 
-// TestS3_denied: without s3:ListBucket S3 answers 403 for an object that is not there. That must not be
+// TestS3_denied: without s3:ListBucket S3 answers 403 for an object that does not exist. That must not be
 // taken for a first build.
 func TestS3_denied(t *testing.T) {
 	offline(t)

@@ -62,7 +62,7 @@ func texts(err error) []string {
 	return all
 }
 
-// ref is what data "chain" hands on, as HCL.
+// ref is what data "chain" returns, as HCL.
 func ref(t *testing.T, image string) string {
 	t.Helper()
 	text, err := record.EncodeParent(manifest.Parent{Image: image, Identity: ami1, AMI: ami1})

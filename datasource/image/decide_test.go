@@ -198,7 +198,7 @@ func TestDecide_earlierRuns(t *testing.T) {
 }
 
 // TestDecide_builds has a list of sources that changed, which changes no fingerprint. The image counted as unchanged, was
-// handed on with sources that nobody wants, and the post-processor waited for others that nobody builds.
+// passed through with sources that nobody wants, and the post-processor waited for others that nobody builds.
 func TestDecide_builds(t *testing.T) {
 	const a, b = "amazon-ebs.a", "amazon-ebs.b"
 	entryA, entryB := built("a", "eu-west-1", ami1), built("b", "eu-west-1", ami1)

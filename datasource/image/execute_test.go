@@ -290,7 +290,7 @@ func TestExecute_localAndRegistry(t *testing.T) {
 }
 
 // TestExecute_localIsNotIt has a local manifest of what a run built and could not publish, and which is not what is wanted
-// now. It was published all the same: that took a later revocation off, or handed on sources that nobody wants.
+// now. It was published all the same: that took a later revocation off, or passed through sources that nobody wants.
 func TestExecute_localIsNotIt(t *testing.T) {
 	offline(t)
 	no := false

@@ -90,7 +90,7 @@ func TestAcceptable(t *testing.T) {
 // builtAt is an image that is not an AMI.
 func builtAt(at time.Time) []manifest.Entry { return []manifest.Entry{{BuildTime: at.Unix()}} }
 
-// TestFromManifest_age has a parent of two sources that are no AMIs. The age of the newest counted, and an old part of
+// TestFromManifest_age has a parent of two sources that are not AMIs. The age of the newest counted, and an old part of
 // the parent passed max_age.
 func TestFromManifest_age(t *testing.T) {
 	oldest := now.AddDate(0, -6, 0)
@@ -236,10 +236,10 @@ func TestOutput(t *testing.T) {
 
 func TestNotFound(t *testing.T) {
 	r := search{config: Config{Image: "base", Registry: "r", GitSHA: sha1}}
-	want := "not found (git_sha " + sha1 + ")\n\n  registry  r is not there\n  tag       none\n\nBuild and publish base first. " +
+	want := "not found (git_sha " + sha1 + ")\n\n  registry  r does not exist\n  tag       none\n\nBuild and publish base first. " +
 		"Only the account that owns an AMI sees its tags: across accounts use registry or local_manifest. " +
 		`For the first build of a chain set on_missing = "empty" or fallback_ami.`
-	if diff := cmp.Diff(want, r.notFound([]string{"  registry  r is not there", "  tag       none"}).Error()); diff != "" {
+	if diff := cmp.Diff(want, r.notFound([]string{"  registry  r does not exist", "  tag       none"}).Error()); diff != "" {
 		t.Error(diff)
 	}
 	for _, c := range []struct {
@@ -258,7 +258,7 @@ func TestNotFound(t *testing.T) {
 // TestMissing keeps apart what is certainly not there from everything else.
 func TestMissing(t *testing.T) {
 	var none *missing
-	if !errors.As(missingf("%s is not there", "x"), &none) || errors.As(errors.New("access denied"), &none) {
+	if !errors.As(missingf("%s does not exist", "x"), &none) || errors.As(errors.New("access denied"), &none) {
 		t.Error("missing is not told from other errors")
 	}
 	if got := joinOwners(strings.Split("self amazon", " ")); got != "self or amazon" {

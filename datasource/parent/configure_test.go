@@ -54,7 +54,7 @@ func fromHCL(t *testing.T, body string) cty.Value {
 	return value
 }
 
-// configure answers the errors of Configure, one text for each.
+// configure returns the errors of Configure, one text for each.
 func configure(t *testing.T, d *Datasource, body string) []string {
 	t.Helper()
 	return texts(d.Configure(fromHCL(t, body)))

@@ -70,7 +70,7 @@ func TestHostile_foreignAMI(t *testing.T) {
 	}})
 	wantParent(t, id, err, nil)
 
-	t.Log("EC2 itself answers the foreign AMI: it is not in the manifest")
+	t.Log("EC2 itself returns the foreign AMI: it is not in the manifest")
 	id, err = fromEC2(t, fmt.Sprintf("registry = %q", dir), map[string][]amitest.Step{here: {
 		lookedFor(manifesttest.ForeignAMI, "self", amitest.Describe(amitest.Image{ID: manifesttest.ForeignAMI})),
 		lookedFor(amiHere, "self", amitest.Describe(amitest.Image{ID: amiHere})),

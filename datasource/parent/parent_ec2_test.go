@@ -58,7 +58,7 @@ func baked(run string, amis map[string]string) manifest.Entry {
 	return entry
 }
 
-// fromEC2 resolves the parent with a scripted EC2. It answers the id of the AMI.
+// fromEC2 resolves the parent with a scripted EC2. It returns the id of the AMI.
 func fromEC2(t *testing.T, options string, steps map[string][]amitest.Step) (string, error) {
 	t.Helper()
 	server := amitest.Start(t, steps)
@@ -251,7 +251,7 @@ func TestEC2_pendingIsNotMissing(t *testing.T) {
 	}
 }
 
-// TestS3_denied: without s3:ListBucket S3 answers 403 for an object that is not there. That must not be
+// TestS3_denied: without s3:ListBucket S3 answers 403 for an object that does not exist. That must not be
 // taken for a parent that is missing.
 func TestS3_denied(t *testing.T) {
 	offline(t)

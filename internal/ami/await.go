@@ -90,7 +90,7 @@ func (c *Client) Get(ctx context.Context, region, id string) (Image, error) {
 		return Image{}, fmt.Errorf("find %s in %s: %w", id, region, err)
 	}
 	if len(images) == 0 {
-		return Image{}, fmt.Errorf("find %s in %s: it is not there", id, region)
+		return Image{}, fmt.Errorf("find %s in %s: it does not exist", id, region)
 	}
 	return images[0], nil
 }

@@ -123,7 +123,7 @@ func (e *attemptError) RetryableError() bool { return true }
 
 // watch begins to report what is waited for in a region.
 func (c *Client) watch(region string) *retry.Watch {
-	return retry.NewWatch(c.notify, "no answer yet from EC2 in "+region)
+	return retry.NewWatch(c.notify, "no response yet from EC2 in "+region)
 }
 
 // again runs fn until it succeeds, fails for good, or ctx ends. what is what fn does, in words.

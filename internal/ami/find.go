@@ -168,7 +168,7 @@ func (c *Client) pages(
 			return found, nil
 		}
 		if next == aws.ToString(in.NextToken) {
-			return nil, errors.New("EC2 answers the same page again and again")
+			return nil, errors.New("EC2 returns the same page again and again")
 		}
 		in.NextToken = &next
 	}

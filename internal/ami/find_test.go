@@ -241,7 +241,7 @@ func TestClient_Get(t *testing.T) {
 		want   string
 	}{
 		{name: "there, in any state, of anyone", answer: amitest.Step{Body: amitest.Page("", amitest.Image{ID: idA, State: "disabled"})}},
-		{name: "empty list", answer: amitest.Step{Body: amitest.Page("")}, want: "find " + idA + " in eu-west-1: it is not there"},
+		{name: "empty list", answer: amitest.Step{Body: amitest.Page("")}, want: "find " + idA + " in eu-west-1: it does not exist"},
 		{name: "not found", answer: amitest.Refuse(400, "InvalidAMIID.NotFound", "no"), want: "find " + idA + " in eu-west-1: "},
 		{name: "denied", answer: amitest.Refuse(403, "UnauthorizedOperation", "no"),
 			want: "find " + idA + " in eu-west-1: ec2:DescribeImages is not allowed"},

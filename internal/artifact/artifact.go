@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package artifact reads which machine images are in the artifact of a builder, any builder: from its id,
-// and from the state that it hands over. All of that is untrusted; what is no image is left out.
+// and from its state. All of that is untrusted; anything that is not an image is left out.
 package artifact
 
 import (
@@ -27,7 +27,7 @@ func FromState(state any) []manifest.Image {
 	if err != nil || state == nil {
 		return nil
 	}
-	// An element that is no image fails, and leaves the others as they are.
+	// An element that is not an image fails, and leaves the others as they are.
 	_ = decoder.Decode(state)
 	var found []manifest.Image
 	for _, image := range decoded {

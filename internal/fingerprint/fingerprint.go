@@ -28,7 +28,7 @@ import (
 // builds every image once more.
 const Version = 1
 
-// Names of components. Those with a name of their own behind them end in a space.
+// Names of components. Those that are followed by a name end in a space.
 const (
 	nameSchema   = "schema"
 	nameImage    = "image"

@@ -36,7 +36,7 @@ func tempDir(t *testing.T) string {
 	return dir
 }
 
-// git runs a git command that must work, and answers what it printed.
+// git runs a git command that must work, and returns what it printed.
 func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", append([]string{"-c", "protocol.file.allow=always"}, args...)...)

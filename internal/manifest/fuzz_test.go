@@ -57,7 +57,7 @@ func FuzzRewrite(f *testing.F) {
 	})
 }
 
-// reread writes the manifest and reads it again. It answers what was read.
+// reread writes the manifest and reads it again. It returns what was read.
 func reread(t *testing.T, m *Manifest) *Manifest {
 	t.Helper()
 	once, err := Encode(m)

@@ -51,7 +51,7 @@ func TestManifest_Current(t *testing.T) {
 			builds: []Entry{entry("run-1", "arm64", "ami-1"), entry("run-1", "amd64", "ami-2")},
 			want:   []string{"eu-west-1:ami-2", "eu-west-1:ami-1"},
 		},
-		"two sources, each by a job of its own": {
+		"two sources, each by its own job": {
 			builds:  []Entry{entry("run-1", "arm64", "ami-1"), entry("run-2", "amd64", "ami-2")},
 			sources: []string{"amazon-ebs.amd64", "amazon-ebs.arm64"},
 			want:    []string{"eu-west-1:ami-2", "eu-west-1:ami-1"},
@@ -95,7 +95,7 @@ func TestAMIMap(t *testing.T) {
 	}
 	file := Entry{Name: "f", BuilderType: "file", Images: []Image{{Provider: "file", ID: "x"}}}
 	if got := AMIMap([]Entry{file}); len(got) != 0 {
-		t.Errorf("a file is no AMI: %v", got)
+		t.Errorf("a file is not an AMI: %v", got)
 	}
 }
 

@@ -16,9 +16,9 @@ const maxKey = 1024
 // ErrBadKey means that a key is not legal in every store.
 var ErrBadKey = errors.New("bad key")
 
-// CheckKey tells whether a key is legal in every store, and answers [ErrBadKey] if not. A key has 1 to
-// 1,024 bytes of UTF-8: parts between single slashes, without control characters, without the "\" and ":"
-// that mean something else in a path of Windows, and without a "." at the end, which Windows drops.
+// CheckKey returns [ErrBadKey] unless a key is legal in every store. A key has 1 to 1,024 bytes of
+// UTF-8: parts between single slashes, without control characters, without the "\" and ":" that mean
+// something else in a path of Windows, and without a "." at the end, which Windows drops.
 func CheckKey(key string) error {
 	switch {
 	case key == "":

@@ -33,8 +33,8 @@ func TestUpdater_Notify(t *testing.T) {
 			name: "stuck in one call",
 			in:   func(context.Context, int) error { time.Sleep(8 * time.Second); return nil },
 			want: []string{
-				"still trying after 2s: no answer yet from memory://base/refs/latest.json",
-				"still trying after 7s: no answer yet from memory://base/refs/latest.json",
+				"still trying after 2s: no response yet from memory://base/refs/latest.json",
+				"still trying after 7s: no response yet from memory://base/refs/latest.json",
 			},
 		},
 		{

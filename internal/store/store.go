@@ -13,13 +13,13 @@ import (
 const MaxSize = 1 << 20
 
 var (
-	// ErrNotFound means that there is no object with that key.
+	// ErrNotFound means that no object with that key exists.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict means that another writer came first: nothing was written.
 	ErrConflict = errors.New("changed by another writer")
 	// ErrVanished means that the object was deleted between the read and the write.
 	ErrVanished = errors.New("deleted by someone else while it was being changed")
-	// ErrUnknown means that the answer was lost: the write may have landed or not.
+	// ErrUnknown means that the response was lost: the write may have landed or not.
 	ErrUnknown = errors.New("outcome unknown")
 	// ErrTransient means that nothing was written and that the same call may succeed a little later:
 	// throttling, an overloaded server, a connection that broke.
@@ -36,16 +36,16 @@ type Object struct {
 }
 
 // Store reads and replaces objects. Its errors wrap the sentinels above and name the full address.
-// An error that wraps none of them is permanent: asking again does not help.
+// An error that wraps none of them is permanent: a retry does not help.
 type Store interface {
-	// Get reads an object. It answers [ErrNotFound] only when the object certainly is not there. It
-	// repeats a read that failed for a moment a few times before it answers [ErrTransient].
+	// Get reads an object. It returns [ErrNotFound] only if the object certainly does not exist. It
+	// retries a read that fails for a moment a few times before it returns [ErrTransient].
 	Get(ctx context.Context, key string) (Object, error)
-	// Put writes body if the object still is the one that etag names; with an empty etag, if there
-	// is none yet. It answers the new tag, or [ErrConflict], [ErrVanished] or [ErrUnknown]. After
-	// [ErrUnknown] alone the body may be there all the same. It sends the body once, and never repeats
-	// it on its own: a repeat after a lost answer would fail against its own write.
+	// Put writes body if the object still is the one that etag names, or with an empty etag if it
+	// does not exist yet. It returns the new tag, or [ErrConflict], [ErrVanished] or [ErrUnknown].
+	// Only after [ErrUnknown] may the body be there all the same. Put sends the body once and never
+	// retries: a retry after a lost response would fail against its own write.
 	Put(ctx context.Context, key string, body []byte, etag string) (string, error)
-	// Address is the full address of a key, as a user would write it.
+	// Address returns the full address of a key, as a user would write it.
 	Address(key string) string
 }

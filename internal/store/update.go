@@ -11,21 +11,21 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
 
-// lastReadTimeout limits the read that finds out, after ctx has ended, whether the last write landed. It is
-// what an Update may take beyond its deadline, or beyond Ctrl-C; with what the rest takes, less than a second.
+// lastReadTimeout limits the read that finds out, after ctx has ended, whether the last write landed.
+// It keeps what an Update takes beyond its deadline, or beyond Ctrl-C, below a second.
 const lastReadTimeout = 800 * time.Millisecond
 
-// ErrUnchanged is what an edit answers when the object is already as it should be.
+// ErrUnchanged is what an edit returns if the object is already as it should be.
 var ErrUnchanged = errors.New("nothing to change")
 
-// errNotThere means that the last read after a lost answer showed nothing of the write.
-var errNotThere = errors.New("the write is not there")
+// errNotSeen means that the last read after a lost response showed nothing of the write.
+var errNotSeen = errors.New("it does not contain the write")
 
 // Updater changes objects by reading, editing and compare-and-swap, until it succeeds or its context
 // ends. It never gives up after a number of tries: with many writers that would lose builds.
 type Updater struct {
 	Store Store
-	// Notify, where set, is told what Update waits for: after 2 seconds, then every 5. It is called
+	// Notify, if set, is told what Update waits for, after 2 seconds and then every 5. It is called
 	// from another goroutine, and never after Update has returned.
 	Notify func(msg string)
 	// Backoff is the wait between two attempts.
@@ -38,15 +38,15 @@ type Updater struct {
 // object; the first round uses it instead of reading. If it is out of date, the write loses its
 // race like any other.
 //
-// The edit gets the present body, nil when there is no object, and answers the new one. It is called
-// anew after every lost race and every lost answer, so it must recognise its own earlier write and
-// then answer [ErrUnchanged]. Any other error of it stops at once and is handed on as it is; every
-// other failure is an [*UpdateError].
+// The edit gets the present body, nil if the object does not exist, and returns the new one. It is
+// called again after every lost race and every lost response, so it must recognise its own earlier
+// write and then return [ErrUnchanged]. Any other error of the edit ends the Update and is returned
+// unchanged. All other failures are an [*UpdateError].
 func (u Updater) Update(
 	ctx context.Context, key string, first *Object, edit func(current []byte) ([]byte, error),
 ) (body []byte, err error) {
 	t := &try{store: u.Store, key: key, first: first, edit: edit, started: time.Now()}
-	watch := retry.NewWatch(u.Notify, "no answer yet from "+u.Store.Address(key))
+	watch := retry.NewWatch(u.Notify, "no response yet from "+u.Store.Address(key))
 	defer watch.Stop()
 	for {
 		body, err := t.once(ctx)
@@ -77,17 +77,17 @@ type try struct {
 	started time.Time
 	// attempts counts the rounds of read, edit and write.
 	attempts int
-	// seen: the object was there, so its absence from now on is a deletion.
+	// seen is set once the object exists: if it is missing later, it was deleted.
 	seen bool
-	// unsettled: the answer to a write was lost, and it may still land: nobody has changed the object since,
-	// which would have made its condition, the ETag in under, fail.
-	unsettled bool
-	under     string
+	// unsettled is set after a write whose response was lost. It may still land, as long as the object
+	// has the ETag in pendingETag.
+	unsettled   bool
+	pendingETag string
 	// cause is why the last round but one had to be repeated.
 	cause error
 }
 
-// editError sets an error of the edit apart from those of the store.
+// editError distinguishes an error of the edit from those of the store.
 type editError struct{ err error }
 
 func (e *editError) Error() string { return e.err.Error() }
@@ -110,12 +110,12 @@ func (t *try) once(ctx context.Context) ([]byte, error) {
 	}
 	_, err = t.store.Put(ctx, t.key, next, current.ETag)
 	if errors.Is(err, ErrUnknown) {
-		t.unsettled, t.under = true, current.ETag
+		t.unsettled, t.pendingETag = true, current.ETag
 	}
 	return next, err
 }
 
-// read answers an empty Object when there is none.
+// read returns an empty Object if it does not exist.
 func (t *try) read(ctx context.Context) (Object, error) {
 	object, err := t.get(ctx)
 	switch {
@@ -136,7 +136,7 @@ func (t *try) read(ctx context.Context) (Object, error) {
 	return object, nil
 }
 
-// get returns first, once, and else what the store has.
+// get returns first, once, and after that what the store has.
 func (t *try) get(ctx context.Context) (Object, error) {
 	first := t.first
 	t.first = nil
@@ -149,8 +149,8 @@ func (t *try) get(ctx context.Context) (Object, error) {
 	return *first, nil
 }
 
-// settledBy notes that the object was read with that ETag, empty where there is none.
-func (t *try) settledBy(etag string) { t.unsettled = t.unsettled && etag == t.under }
+// settledBy notes that the object was read with that ETag, empty if it does not exist.
+func (t *try) settledBy(etag string) { t.unsettled = t.unsettled && etag == t.pendingETag }
 
 // settle ends an Update that failed, and finds out whether its last write landed nevertheless.
 func (t *try) settle(ctx context.Context, err error) ([]byte, error) {
@@ -161,7 +161,7 @@ func (t *try) settle(ctx context.Context, err error) ([]byte, error) {
 		if late == nil {
 			return body, nil
 		}
-		if !t.unsettled || errors.Is(late, errNotThere) {
+		if !t.unsettled || errors.Is(late, errNotSeen) {
 			err = fmt.Errorf("%w: %w", stopped, late)
 		}
 	case stopped != nil && t.cause != nil && errors.Is(err, stopped):
@@ -177,7 +177,8 @@ func (t *try) settle(ctx context.Context, err error) ([]byte, error) {
 	}
 }
 
-// lookAgain answers the body when it holds the write whose answer was lost, and else why not.
+// lookAgain returns the body if it contains the write whose response was lost, and otherwise why
+// not.
 func (t *try) lookAgain(ctx context.Context) ([]byte, error) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReadTimeout)
 	defer cancel()
@@ -188,10 +189,10 @@ func (t *try) lookAgain(ctx context.Context) ([]byte, error) {
 	if _, err := t.edit(current.Body); errors.Is(err, ErrUnchanged) {
 		return current.Body, nil
 	}
-	return nil, fmt.Errorf("read %s: %w", t.store.Address(t.key), errNotThere)
+	return nil, fmt.Errorf("read %s: %w", t.store.Address(t.key), errNotSeen)
 }
 
-// passing tells whether an error may be gone in the next round.
+// passing reports whether an error may be gone in the next round.
 func passing(err error) bool {
 	return errors.Is(err, ErrConflict) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrTransient)
 }

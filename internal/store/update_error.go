@@ -14,14 +14,14 @@ import (
 type Outcome string
 
 const (
-	// NotWritten means that the write was refused, never sent, or can never land any more: another writer
-	// changed the object first.
+	// NotWritten means that the write was refused, was never sent, or can no longer land, because
+	// another writer changed the object first.
 	NotWritten Outcome = "not written"
-	// Unknown means that the write was sent and not answered, and is there or may still land.
+	// Unknown means that the write was sent and got no response: it landed, or may still land.
 	Unknown Outcome = "unknown"
 )
 
-// UpdateError says how an Update ended that did not succeed.
+// UpdateError is how an Update ended that did not succeed.
 type UpdateError struct {
 	// Address is the full address of the object.
 	Address string
@@ -29,11 +29,11 @@ type UpdateError struct {
 	Attempts int
 	Elapsed  time.Duration
 	Outcome  Outcome
-	// Err is the last cause. It wraps the error of the context where that ended the Update.
+	// Err is the last cause. It wraps the error of the context, if that ended the Update.
 	Err error
 }
 
-// Error names the object, the outcome, the effort and the cause, and what to do where that is known.
+// Error names the object, the outcome, the effort and the cause, and what to do if that is known.
 func (e *UpdateError) Error() string {
 	text := fmt.Sprintf("update %s: %s", e.Address, e.Outcome)
 	if e.Outcome == Unknown {
@@ -53,7 +53,7 @@ func (e *UpdateError) Error() string {
 	return text + "\n\n" + advice
 }
 
-// Unwrap answers the cause.
+// Unwrap returns the cause.
 func (e *UpdateError) Unwrap() error { return e.Err }
 
 func (e *UpdateError) advice() string {

@@ -271,10 +271,10 @@ func TestUpdater_Update_cancelledInWrite(t *testing.T) {
 		}
 		wantIDs(t, s, "a", "b")
 
-		// A store may finish a write whose client has gone: that it is not there yet proves nothing.
+		// A store may finish a write whose client has gone: that it is missing so far proves nothing.
 		s, err = cancelledInWrite(t, false, nil)
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: outcome unknown: "+
-			"context canceled: read memory://base/refs/latest.json: the write is not there\n\n"+
+			"context canceled: read memory://base/refs/latest.json: it does not contain the write\n\n"+
 			"The write may have landed or not. Run it again: a write that is there already is recognised.")
 		wantIDs(t, s, "a")
 
@@ -299,7 +299,7 @@ func TestUpdater_Update_overtaken(t *testing.T) {
 		}
 		_, err := store.Updater{Store: s}.Update(ctx, key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written: "+
-			"context canceled: read memory://base/refs/latest.json: the write is not there")
+			"context canceled: read memory://base/refs/latest.json: it does not contain the write")
 		wantIDs(t, s, "a", "c")
 	})
 }

@@ -123,7 +123,7 @@ func stored(t *testing.T, dir string) *manifest.Manifest {
 	return got.Manifest
 }
 
-// points tells whether a ref is there and points at the build.
+// points reports whether a ref exists and points at the build.
 func points(t *testing.T, dir, name string) bool {
 	t.Helper()
 	ref, err := open(t, dir).Ref(t.Context(), "app", name)

@@ -49,7 +49,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestHostile_text hands on what a document says, and fails: the terminal gets words only. Cause: the ids
+// TestHostile_text passes on what a document says, and fails: the terminal gets words only. Cause: the ids
 // of a local manifest and the sources of a manifest were shown as they were.
 func TestHostile_text(t *testing.T) {
 	const escape = "\x1b[2J\r\n::error::"

@@ -245,7 +245,7 @@ func TestEC2_never(t *testing.T) {
 	}
 }
 
-// TestS3_denied: without s3:ListBucket S3 answers 403 for a manifest that is not there. Nothing is
+// TestS3_denied: without s3:ListBucket S3 answers 403 for a manifest that does not exist. Nothing is
 // written blindly.
 func TestS3_denied(t *testing.T) {
 	folder(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// TestTurns has two jobs build one template, each for a region of its own: neither finds its AMI in what
+// TestTurns has two jobs build one template, each for its own region: neither finds its AMI in what
 // the other published.
 func TestTurns(t *testing.T) {
 	in := func(regions ...string) []manifest.Image {

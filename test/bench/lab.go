@@ -179,7 +179,7 @@ func (l *lab) exec(ctx context.Context, dir string, argv ...string) (output stri
 	return string(bytes.TrimSpace(out)), nil
 }
 
-// openRegistry opens the registry as a process of its own would.
+// openRegistry opens the registry as its own process would.
 func (l *lab) openRegistry() (*chain.Registry, error) {
 	proxyURL, err := url.Parse(l.proxy.URL)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 const toBucket = 60 * time.Millisecond
 
 // measurePublishers measures how long it takes until many have published a build of one image, each
-// with a connection of its own. Nothing else does this without losing writes, so it is compared
+// with its own connection. Nothing else does this without losing writes, so it is compared
 // with the least that compare-and-swap takes: the channel changes once in a round trip.
 func (l *lab) measurePublishers(ctx context.Context) error {
 	ami, err := l.aws.CreateImage(ctx, home, "publishers")

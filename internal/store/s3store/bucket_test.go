@@ -137,7 +137,7 @@ func fakeS3(t *testing.T) http.Handler {
 	return handler
 }
 
-// fail answers with an error as S3 does; an empty code means an empty body.
+// fail responds with an error as S3 does; an empty code means an empty body.
 func fail(w http.ResponseWriter, status int, code string) { s3server.Fail(w, status, code) }
 
 func wantErr(t *testing.T, err, want error) {

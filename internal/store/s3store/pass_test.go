@@ -238,7 +238,7 @@ func meddle(bucket http.Handler) http.HandlerFunc {
 	}
 }
 
-// once answers the n-th write that is to replace the test object in its own way.
+// once responds to the n-th write that is to replace the test object in its own way.
 func once(bucket http.Handler, n int, answer http.HandlerFunc) http.HandlerFunc {
 	var mu sync.Mutex
 	return func(w http.ResponseWriter, r *http.Request) {

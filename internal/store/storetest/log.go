@@ -11,7 +11,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
-// oddFileNames tells whether a file may have any name. Windows forbids some.
+// oddFileNames reports whether a file may have any name. Windows forbids some.
 const oddFileNames = runtime.GOOS != "windows"
 
 // log is a document as the registry keeps them: a list with a gapless count of its writes.
@@ -44,7 +44,7 @@ func Append(id string) func(current []byte) ([]byte, error) {
 }
 
 // CheckLog tells what is wrong with a document after the ids were appended: a lost, a doubled or a
-// strange entry, or a gap in the count. It answers nil for a good one.
+// strange entry, or a gap in the count. It returns nil for a good one.
 func CheckLog(body []byte, ids []string) error {
 	var l log
 	if err := json.Unmarshal(body, &l); err != nil {

@@ -14,7 +14,7 @@ import (
 // at the wrong moment.
 type Lossy struct {
 	store.Store
-	// Lose tells whether to lose the answer to a write, which counts from 1.
+	// Lose reports whether to lose the response to a write. Writes count from 1.
 	Lose func(put int) bool
 
 	puts, lost atomic.Int64

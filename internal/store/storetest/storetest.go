@@ -15,7 +15,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
-// Run runs the suite. Each call of open answers a store that is empty.
+// Run runs the suite. Each call of open returns an empty store.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	tests := []struct {
 		name string
@@ -98,7 +98,7 @@ func testSwapAbsent(t *testing.T, s store.Store) {
 }
 
 // testBackToEarlierContent goes from A to B and back to A. A tag may be a hash of the bytes, so this is
-// safe only as every write has a write id of its own.
+// safe only as every write has its own write id.
 func testBackToEarlierContent(t *testing.T, s store.Store) {
 	stale := mustPut(t, s, "ref.json", `{"to":"A","seq":1,"write_id":"k3"}`, "")
 	tag := mustPut(t, s, "ref.json", `{"to":"B","seq":2,"write_id":"p8"}`, stale)

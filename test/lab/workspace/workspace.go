@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package workspace makes git repositories to build images from. They are independent of the git
-// configuration of the machine, and their commits have times of their own: one minute apart.
+// configuration of the machine, and their commits are one minute apart.
 package workspace
 
 import (
