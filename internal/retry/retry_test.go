@@ -79,11 +79,11 @@ func TestPace_Until(t *testing.T) {
 					func() error {
 						err := tt.in[min(attempts, len(tt.in)-1)]
 						attempts++
-						if err == hang {
+						if errors.Is(err, hang) {
 							<-ctx.Done()
 						}
 						return err
-					}, func(err error) (string, bool) { return err.Error(), err == busy })
+					}, func(err error) (string, bool) { return err.Error(), errors.Is(err, busy) })
 				got := ""
 				if err != nil {
 					got = err.Error()
