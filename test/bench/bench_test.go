@@ -26,8 +26,7 @@ func TestQuick(t *testing.T) {
 	if os.Getenv("PACKER_ACC") == "" {
 		t.Skip("PACKER_ACC is not set: make test sets it")
 	}
-	out := t.TempDir()
-	got, err := run(t.Context(), options{root: "../..", out: out, quick: true, log: t.Output(),
+	got, err := run(t.Context(), options{root: "../..", quick: true, log: t.Output(),
 		only: "lookup,files,binary,publishers,depth,history"})
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +52,10 @@ func TestQuick(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantNames, names); diff != "" {
 		t.Errorf("figures: %s", diff)
+	}
+	out := t.TempDir()
+	if err := got.write(out); err != nil {
+		t.Fatal(err)
 	}
 	for _, file := range []string{"RESULTS.md", "results.json"} {
 		text, err := os.ReadFile(filepath.Join(out, file))

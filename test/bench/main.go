@@ -42,11 +42,17 @@ func main() {
 	o := options{root: ".", log: os.Stderr}
 	flag.BoolVar(&o.quick, "quick", false, "one run each of small sizes: shows that it works, no more")
 	flag.StringVar(&o.only, "only", "", "run the measurements with these `names`, separated by commas")
-	flag.StringVar(&o.out, "out", "test/bench", "the `folder` for RESULTS.md and results.json")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	_, err := run(ctx, o)
+	got, err := run(ctx, o)
 	stop()
+	switch {
+	case err != nil:
+	case o.quick || o.only != "":
+		fmt.Print(got)
+	default:
+		err = got.write("test/bench")
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -54,14 +60,14 @@ func main() {
 }
 
 type options struct {
-	root, out string
-	quick     bool
+	root  string
+	quick bool
 	// only names measurements, separated by commas. Empty means all.
 	only string
 	log  io.Writer
 }
 
-// run measures, and writes the results if all went well.
+// run measures what the options say.
 func run(ctx context.Context, o options) (got results, err error) {
 	chosen, err := choose(o.only)
 	if err != nil {
@@ -81,7 +87,7 @@ func run(ctx context.Context, o options) (got results, err error) {
 	}
 	took := time.Since(started).Round(time.Second)
 	l.results.machine = append(l.versions(ctx), "measured in "+took.String())
-	return l.results, l.results.write(o)
+	return l.results, nil
 }
 
 // choose returns the measurements with these names, in the order of [measurements], or all.

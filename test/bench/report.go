@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,9 +68,9 @@ How many requests wait for one another, for an image in so many regions:
 |---|---|---|---|
 `
 
-// write writes both files of the results.
-func (r results) write(o options) error {
-	var b bytes.Buffer
+// String is the page of the results, in Markdown.
+func (r results) String() string {
+	var b strings.Builder
 	fmt.Fprintf(&b, introduction, strings.Join(r.machine, ", "))
 	for _, f := range r.Figures {
 		fmt.Fprintf(&b, "| %s | %s | %s | %.3g %s | %.3g %s | %.3g | %s |\n",
@@ -81,14 +80,16 @@ func (r results) write(o options) error {
 	for _, d := range r.Depth {
 		fmt.Fprintf(&b, "| %d | %d | %d | %d |\n", d.Regions, d.Resolve, d.Decide, d.Publish)
 	}
-	if o.quick {
-		fmt.Fprint(&b, "\n**A quick run: it shows that everything works. Its times mean nothing.**\n")
-	}
+	return b.String()
+}
+
+// write writes the page and the figures into a folder.
+func (r results) write(dir string) error {
 	body, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
 	return errors.Join(
-		os.WriteFile(filepath.Join(o.out, "results.json"), append(body, '\n'), 0o644),
-		os.WriteFile(filepath.Join(o.out, "RESULTS.md"), b.Bytes(), 0o644))
+		os.WriteFile(filepath.Join(dir, "results.json"), append(body, '\n'), 0o644),
+		os.WriteFile(filepath.Join(dir, "RESULTS.md"), []byte(r.String()), 0o644))
 }
