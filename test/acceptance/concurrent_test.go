@@ -75,10 +75,11 @@ type crowdBuilder struct{ image, dir string }
 // crowdLab commits the template with n sources, and checks it out once for each image name.
 func crowdLab(t *testing.T, l *lab, n int, images []string) []crowdBuilder {
 	t.Helper()
-	l.write(map[string]string{"image/image.pkr.hcl": crowd(n), ".gitignore": "manifest-*.json\n"})
+	l.write("image/image.pkr.hcl", crowd(n))
+	l.write(".gitignore", "manifest-*.json\n")
 	l.commit("begin")
 	barrier := t.TempDir()
-	l.packer = l.packer.With("PKR_VAR_barrier="+barrier, fmt.Sprintf("PKR_VAR_crowd=%d", n*len(images)))
+	l.packer = l.packer.With(withoutAmazon(), "PKR_VAR_barrier="+barrier, fmt.Sprintf("PKR_VAR_crowd=%d", n*len(images)))
 	var builders []crowdBuilder
 	for _, image := range images {
 		dir := filepath.Join(t.TempDir(), "checkout")
@@ -273,7 +274,7 @@ func TestAccConcurrent_sources(t *testing.T) {
 // TestAccConcurrent_bucket has several processes build an image of several sources, in a bucket.
 func TestAccConcurrent_bucket(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
+	l := newLabIn(t, filepath.Join(t.TempDir(), "repo"))
 	sources, runs := 4, figure(2, 4)
 	var images []string
 	for range runs {
