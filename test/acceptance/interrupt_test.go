@@ -22,7 +22,9 @@ const (
 
 // interrupted runs packer build, interrupts it when reached is closed, and returns how long packer
 // went on from there.
-func (l *lab) interrupted(folder string, reached <-chan struct{}) (packercli.Result, time.Duration) {
+func (l *lab) interrupted(
+	folder string, reached <-chan struct{},
+) (packercli.Result, time.Duration) {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), 2*time.Minute)
 	defer cancel()
@@ -60,9 +62,9 @@ func (l *lab) wantSoon(result packercli.Result, took time.Duration, texts ...str
 	wantOutput(l.t, wantCode(l.t, 1, result), texts...)
 }
 
-// TestAccInterrupt presses Ctrl-C while the registry does not answer: packer ends soon, and the text
-// says what is published. Cause of what it found: after Ctrl-C the plugin went on for up to 20 seconds
-// to take back what it had published, from a registry that did not answer.
+// TestAccInterrupt presses Ctrl-C while the registry does not respond: packer ends soon, and the
+// text says what is published. Cause of what it found: after Ctrl-C the plugin went on for up to 20
+// seconds to take back what it had published, from a registry that did not respond.
 func TestAccInterrupt(t *testing.T) {
 	t.Parallel()
 	const (
@@ -115,8 +117,8 @@ func TestAccInterrupt(t *testing.T) {
 	}
 }
 
-// TestAccInterrupt_tags is told to end by a CI agent while EC2 does not answer: the AMI is kept, and
-// published by the next build.
+// TestAccInterrupt_tags is told to end by a CI agent while EC2 does not respond: the AMI is kept,
+// and published by the next build.
 func TestAccInterrupt_tags(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, template(t, "ami",
@@ -134,9 +136,9 @@ func TestAccInterrupt_tags(t *testing.T) {
 	wantOutput(t, l.mustBuild("base"), "unchanged: nothing is built")
 }
 
-// TestAccInterrupt_dataSource presses Ctrl-C before anything is built. Cause of what it found: Packer
-// gives a data source no context, so it went on until its own time limit of minutes; and if it ended
-// faster than Packer saw the signal, Packer exited with 0.
+// TestAccInterrupt_dataSource presses Ctrl-C before anything is built. Cause of what it found:
+// Packer gives a data source no context, so it went on until its own time limit of minutes; and if
+// it ended faster than Packer saw the signal, Packer exited with 0.
 func TestAccInterrupt_dataSource(t *testing.T) {
 	t.Parallel()
 	const access = "registry_access {\n endpoint = var.stuck\n use_path_style = true\n}\n"

@@ -194,14 +194,19 @@ func wantCode(t testing.TB, code int, result packercli.Result) packercli.Result 
 	return result
 }
 
-// wantOutput ends the test unless packer printed each text. Line breaks that packer put into long
-// lines count as spaces.
+// wantOutput ends the test unless packer printed each text.
 func wantOutput(t testing.TB, result packercli.Result, texts ...string) {
 	t.Helper()
-	output := strings.Join(strings.Fields(result.Output), " ")
 	for _, text := range texts {
-		if !strings.Contains(output, strings.Join(strings.Fields(text), " ")) {
+		if !contains(result.Output, text) {
 			t.Fatalf("packer did not print %q\n%s", text, result)
 		}
 	}
+}
+
+// contains reports whether output contains a text. Line breaks that packer put into long lines
+// count as spaces.
+func contains(output, text string) bool {
+	oneLine := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	return strings.Contains(oneLine(output), oneLine(text))
 }

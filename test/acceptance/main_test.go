@@ -55,8 +55,8 @@ var setUp = sync.OnceValues(func() (packercli.Packer, error) {
 	return packer, err
 })
 
-// withoutAmazon is a variable with which Packer sees no plugin but ours. It asks each plugin, in each
-// run, what it is, which takes a third of the time of a run that builds nothing.
+// withoutAmazon is a variable with which Packer sees no plugin but ours. It asks each plugin, in
+// each run, what it is, which takes a third of the time of a run that builds nothing.
 func withoutAmazon() string {
 	return "PACKER_PLUGIN_PATH=" + filepath.Join(binaries, "chain-only")
 }
@@ -74,9 +74,9 @@ func newPacker(t testing.TB) packercli.Packer {
 	return packer
 }
 
-// statSources looks at every file of the plugin and the examples. Other processes use them, which go
-// test does not see: without this it would return a cached result after a change. It only sees what
-// happens while a test runs, so this is too early in TestMain.
+// statSources looks at every file of the plugin and the examples. Other processes use them, which
+// go test does not see: without this it would return a cached result after a change. It only sees
+// what happens while a test runs, so this is too early in TestMain.
 func statSources() error {
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // stuck passes requests through to a server until the first one that match picks. That one and all
-// after it are never answered. If landed is true, the first one still reaches the server.
+// after it hang. If landed is true, the first one still reaches the server.
 func stuck(
 	t testing.TB, target string, landed bool, match func(*http.Request) bool,
 ) (endpoint string, reached <-chan struct{}) {
@@ -52,7 +52,7 @@ func stuck(
 	return server.URL, hung
 }
 
-// refusing answers all requests with an error of S3.
+// refusing returns an error of S3 to all requests.
 func refusing(t testing.TB, status int, code string) (endpoint string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -48,7 +48,8 @@ func (l *lab) as(name string, policy emulator.Policy) {
 	l.check(l.aws.Enforce(l.t.Context(), false))
 	user, err := l.aws.CreateUser(l.t.Context(), name, policy)
 	l.check(err)
-	l.packer = l.packer.With("PKR_VAR_access_key="+user.AccessKey, "PKR_VAR_secret_key="+user.SecretKey)
+	l.packer = l.packer.With(
+		"PKR_VAR_access_key="+user.AccessKey, "PKR_VAR_secret_key="+user.SecretKey)
 	l.check(l.aws.Enforce(l.t.Context(), true))
 }
 
@@ -56,7 +57,8 @@ func (l *lab) as(name string, policy emulator.Policy) {
 func TestAccPermissions(t *testing.T) {
 	t.Parallel()
 	l, policy := restrictedLab(t)
-	want := []string{"ec2:CreateTags", "ec2:DescribeImages", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+	want := []string{
+		"ec2:CreateTags", "ec2:DescribeImages", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 	if diff := cmp.Diff(want, policy.Actions()); diff != "" {
 		t.Fatalf("README.md prints other actions than are tested here: %s", diff)
 	}
@@ -74,25 +76,31 @@ func TestAccPermissions(t *testing.T) {
 	}
 
 	l.as("blind", policy.Without("ec2:DescribeImages"))
-	wantOutput(t, wantCode(t, 1, l.build("app")), "resolve parent base: find ami-", "ec2:DescribeImages is not allowed")
+	wantOutput(t, wantCode(t, 1, l.build("app")),
+		"resolve parent base: find ami-", "ec2:DescribeImages is not allowed")
 }
 
-// TestAccPermissions_less takes each action away, and wants an error that names it. That of s3:ListBucket
-// is tested beside the data sources: the emulator answers without it as with it.
+// TestAccPermissions_less takes each action away, and wants an error that names it. That of
+// s3:ListBucket is tested beside the data sources: the emulator does not need it.
 func TestAccPermissions_less(t *testing.T) {
 	t.Parallel()
 	l, policy := restrictedLab(t)
 	built := 0
+	const notPublished = "The manifest is not published."
 	for _, tt := range []struct {
 		action string
-		// code is 1 where nothing is built, and 0 where what was built is kept.
+		// code is 1 if nothing is built, and 0 if what was built is kept.
 		code int
 		want []string
 	}{
-		{"s3:GetObject", 1, []string{"find image base: read s3://acme-images/chain/base/", "access denied"}},
-		{"s3:PutObject", 0, []string{"publish base: ", "access denied", "The manifest is not published.", "The image is kept: "}},
-		{"ec2:CreateTags", 0, []string{"tag ami-", " in " + region + ": ec2:CreateTags is not allowed", "The manifest is not published."}},
-		{"ec2:DescribeImages", 0, []string{"find ami-", " in " + region + ": ec2:DescribeImages is not allowed", "The manifest is not published."}},
+		{"s3:GetObject", 1, []string{
+			"find image base: read s3://acme-images/chain/base/", "access denied"}},
+		{"s3:PutObject", 0, []string{
+			"publish base: ", "access denied", notPublished, "The image is kept: "}},
+		{"ec2:CreateTags", 0, []string{
+			"tag ami-", " in " + region + ": ec2:CreateTags is not allowed", notPublished}},
+		{"ec2:DescribeImages", 0, []string{
+			"find ami-", " in " + region + ": ec2:DescribeImages is not allowed", notPublished}},
 	} {
 		t.Log("without " + tt.action)
 		l.write("base/notes.txt", tt.action+"\n")
@@ -109,7 +117,8 @@ func TestAccPermissions_less(t *testing.T) {
 		l.as("again-"+strings.ReplaceAll(tt.action, ":", "-"), policy)
 		again := l.mustBuild("base")
 		if tt.code == 0 {
-			wantOutput(t, again, "built by an earlier run that could not publish it", "ref latest -> ")
+			wantOutput(t, again,
+				"built by an earlier run that could not publish it", "ref latest -> ")
 		} else {
 			built++
 		}

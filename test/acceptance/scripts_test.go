@@ -10,8 +10,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestAccScripts runs the scripts in testdata, all with an AWS account of their own. README.md says
-// how to write one.
+// TestAccScripts runs the scripts in testdata, each with another AWS account. README.md says how to
+// write one.
 func TestAccScripts(t *testing.T) {
 	newPacker(t)
 	t.Parallel()

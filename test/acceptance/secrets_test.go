@@ -81,7 +81,8 @@ func secretLab(t *testing.T) *lab {
 	return l
 }
 
-// rebuild commits another template and builds it. Packer has to end with the code, and print the text.
+// rebuild commits another template and builds it. Packer has to end with the code, and print the
+// text.
 func (l *lab) rebuild(name, template string, code int, want string) packercli.Result {
 	l.t.Helper()
 	l.write("base/base.pkr.hcl", "# "+name+"\n"+template)
@@ -126,22 +127,25 @@ func (l *lab) searchedTags(id string, tags map[string]string) {
 func (l *lab) searched(where, text string) {
 	l.t.Helper()
 	for name, secret := range planted {
-		letters := secret[:strings.IndexFunc(secret, func(r rune) bool { return !unicode.IsLetter(r) })]
+		end := strings.IndexFunc(secret, func(r rune) bool { return !unicode.IsLetter(r) })
+		letters := secret[:end]
 		if i := strings.Index(text, letters); i >= 0 {
-			l.t.Errorf("%s shows %s:\n…%s…", where, name, text[max(0, i-300):min(len(text), i+200)])
+			around := text[max(0, i-300):min(len(text), i+200)]
+			l.t.Errorf("%s shows %s:\n…%s…", where, name, around)
 		}
 	}
 }
 
-// TestAccSecrets builds and fails in several ways with secrets in every place that is for them, and in
-// some that are not.
+// TestAccSecrets builds and fails in several ways with secrets in every place that is for them, and
+// in some that are not.
 func TestAccSecrets(t *testing.T) {
 	t.Parallel()
 	l := secretLab(t)
 	first := l.mustBuild("base")
 	wantOutput(t, first, "first build of base", "[INFO] Packer version", "ref latest -> ")
 	l.wantNoSecrets(first)
-	if tag := l.images(region)[0].Tags["chain:ci-build"]; tag != "https://ci.example.com/job/images/1/" {
+	tag := l.images(region)[0].Tags["chain:ci-build"]
+	if tag != "https://ci.example.com/job/images/1/" {
 		t.Errorf("tag chain:ci-build is %q", tag)
 	}
 	again := l.mustBuild("base")
@@ -191,7 +195,8 @@ func TestAccSecrets(t *testing.T) {
 func TestAccSecrets_denied(t *testing.T) {
 	t.Parallel()
 	l := secretLab(t)
-	l.packer = l.packer.With("AWS_ENDPOINT_URL=" + refusing(t, http.StatusForbidden, "AccessDenied"))
+	endpoint := refusing(t, http.StatusForbidden, "AccessDenied")
+	l.packer = l.packer.With("AWS_ENDPOINT_URL=" + endpoint)
 	token := filepath.Join(t.TempDir(), "token")
 	l.check(os.WriteFile(token, []byte(planted["web_identity"]), 0o600))
 	const role = "arn:aws:iam::123456789012:role/images"

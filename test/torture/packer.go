@@ -26,7 +26,7 @@ func promiseInterrupt(ctx context.Context, r *Run) (Result, error) {
 }
 
 func promiseSurvive(ctx context.Context, r *Run) (Result, error) {
-	return goTest(ctx, r, "./test/acceptance", "^TestAccSurvive|^TestAccFailure")
+	return goTest(ctx, r, "./test/acceptance", "^TestAccScripts$/^failure-")
 }
 
 var (
