@@ -38,7 +38,7 @@ func (l *lab) interrupted(
 		}
 	}()
 	// That the context ended is no surprise.
-	result, _ := l.packer.Run(ctx, filepath.Join(l.repo.Dir, folder), "build", "-color=false", ".")
+	result, _ := l.packer.Build(ctx, filepath.Join(l.repo.Dir, folder))
 	select {
 	case began := <-at:
 		return result, time.Since(began)
@@ -62,35 +62,40 @@ func (l *lab) wantSoon(result packercli.Result, took time.Duration, texts ...str
 	wantOutput(l.t, wantCode(l.t, 1, result), texts...)
 }
 
+const (
+	buildsURI        = "s3://acme-images/chain/base/builds/"
+	unknownPublished = "It is unknown whether the manifest is published: read " + buildsURI
+	publishFailed    = "Post-processor failed: publish base: "
+	fileKept         = "The image is kept: File"
+)
+
+// interruptions are the requests at which TestAccInterrupt presses Ctrl-C, and what packer prints.
+// If landed is true, the request still reaches the registry.
+var interruptions = []struct {
+	name, onFailure string
+	landed          bool
+	stuckAt         string
+	want            []string
+	manifests       int
+}{
+	{"test of the store", "keep", false, "conditional-write-test", []string{
+		"The manifest is not published.", fileKept,
+		"run the same packer build again, in the same folder"}, 0},
+	{"manifest", "keep", true, "/builds/", []string{unknownPublished, fileKept}, 1},
+	{"ref", "keep", true, "/refs/latest", []string{
+		"The manifest is published (" + buildsURI,
+		"the refs or the local manifest are not complete."}, 1},
+	{"manifest, fail", "fail", true, "/builds/", []string{publishFailed, unknownPublished}, 1},
+	{"ref, fail", "fail", true, "/refs/latest", []string{
+		publishFailed, "It could not be taken back: "}, 1},
+}
+
 // TestAccInterrupt presses Ctrl-C while the registry does not respond: packer ends soon, and the
 // text says what is published. Cause of what it found: after Ctrl-C the plugin went on for up to 20
 // seconds to take back what it had published, from a registry that did not respond.
 func TestAccInterrupt(t *testing.T) {
 	t.Parallel()
-	const (
-		location  = "s3://acme-images/chain/base/builds/"
-		unknown   = "It is unknown whether the manifest is published: read " + location
-		failed    = "Post-processor failed: publish base: "
-		keep      = "The image is kept: File"
-		onlyParts = "the refs or the local manifest are not complete."
-	)
-	for _, tt := range []struct {
-		name, onFailure string
-		landed          bool
-		stuckAt         string
-		want            []string
-		manifests       int
-	}{
-		{"test of the store", "keep", false, "conditional-write-test", []string{
-			"The manifest is not published.", keep,
-			"run the same packer build again, in the same folder"}, 0},
-		{"manifest", "keep", true, "/builds/", []string{unknown, keep}, 1},
-		{"ref", "keep", true, "/refs/latest", []string{
-			"The manifest is published (" + location, onlyParts}, 1},
-		{"manifest, fail", "fail", true, "/builds/", []string{failed, unknown}, 1},
-		{"ref, fail", "fail", true, "/refs/latest", []string{
-			failed, "It could not be taken back: "}, 1},
-	} {
+	for _, tt := range interruptions {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, template(t, "ami"))

@@ -74,7 +74,7 @@ func offlineLab(t *testing.T) *lab {
 }
 
 // template is one of testdata/templates with other texts in the place of some: old and new in turn.
-func template(t *testing.T, name string, texts ...string) string {
+func template(t testing.TB, name string, texts ...string) string {
 	t.Helper()
 	body, err := os.ReadFile(filepath.Join("testdata", "templates", name+".pkr.hcl"))
 	if err != nil {
@@ -127,26 +127,20 @@ func (l *lab) commit(message string) string {
 	return id
 }
 
-// run runs packer in a folder of the repository, whatever its exit code.
-func (l *lab) run(folder string, args ...string) packercli.Result {
+// build runs packer build in a folder of the repository, whatever its exit code.
+func (l *lab) build(folder string) packercli.Result {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), 5*time.Minute)
 	defer cancel()
-	result, err := l.packer.Run(ctx, filepath.Join(l.repo.Dir, folder), args...)
+	result, err := l.packer.Build(ctx, filepath.Join(l.repo.Dir, folder))
 	l.check(err)
 	return result
 }
 
-// build runs packer build, whatever its exit code. Args come before the template.
-func (l *lab) build(folder string, args ...string) packercli.Result {
-	l.t.Helper()
-	return l.run(folder, append(append([]string{"build", "-color=false"}, args...), ".")...)
-}
-
 // mustBuild runs packer build and ends the test unless it succeeds.
-func (l *lab) mustBuild(folder string, args ...string) packercli.Result {
+func (l *lab) mustBuild(folder string) packercli.Result {
 	l.t.Helper()
-	return wantCode(l.t, 0, l.build(folder, args...))
+	return wantCode(l.t, 0, l.build(folder))
 }
 
 // images are the account's own AMIs in a region, sorted by name.

@@ -45,7 +45,7 @@ const access = `
   }`
 
 // secretTemplate has credentials in every component, and an extra option.
-func secretTemplate(t *testing.T, extra, access string) string {
+func secretTemplate(t testing.TB, extra, access string) string {
 	t.Helper()
 	own := "inputs = { secret = var.input }\n salt = var.salt\n" + extra + "\n" + access
 	text := template(t, "ami", "# image options", own, "# post-processor options", access) + `
@@ -158,6 +158,23 @@ func TestAccSecrets(t *testing.T) {
 	l.wantNoSecrets(dirty)
 	l.check(os.Remove(filepath.Join(l.repo.Dir, "base", "notes.txt")))
 
+	l.makeMistakes()
+
+	healthy := l.packer
+	l.packer = healthy.With("PKR_VAR_publish_timeout=2s", "PKR_VAR_endpoint="+deadEndpoint)
+	kept := l.rebuild("registry away", secretTemplate(t, "", access), 0, "The image is kept: ")
+	wantOutput(t, kept, "The manifest is not published.")
+	l.wantNoSecrets(kept)
+
+	l.packer = healthy
+	wrong := strings.ReplaceAll(secretTemplate(t, "", access), "= var.registry\n",
+		`= "s3://me:${var.registry_password}@acme-images/chain"`+"\n")
+	l.wantNoSecrets(l.rebuild("wrong registry", wrong, 1, "must name a bucket"))
+}
+
+// makeMistakes builds with options that are wrong, each with a secret in or beside it.
+func (l *lab) makeMistakes() {
+	l.t.Helper()
 	const ec2 = "\n  custom_endpoint_ec2 = "
 	for name, tt := range map[string]struct{ extra, access, want string }{
 		"wrong option": {access: access + "\n  max_retries = -1",
@@ -176,19 +193,8 @@ func TestAccSecrets(t *testing.T) {
 		"wrong parent": {access: access, extra: `parents = [var.input]`,
 			want: "is not the ref of a data"},
 	} {
-		l.wantNoSecrets(l.rebuild(name, secretTemplate(t, tt.extra, tt.access), 1, tt.want))
+		l.wantNoSecrets(l.rebuild(name, secretTemplate(l.t, tt.extra, tt.access), 1, tt.want))
 	}
-
-	healthy := l.packer
-	l.packer = healthy.With("PKR_VAR_publish_timeout=2s", "PKR_VAR_endpoint="+deadEndpoint)
-	kept := l.rebuild("registry away", secretTemplate(t, "", access), 0, "The image is kept: ")
-	wantOutput(t, kept, "The manifest is not published.")
-	l.wantNoSecrets(kept)
-
-	l.packer = healthy
-	wrong := strings.ReplaceAll(secretTemplate(t, "", access), "= var.registry\n",
-		`= "s3://me:${var.registry_password}@acme-images/chain"`+"\n")
-	l.wantNoSecrets(l.rebuild("wrong registry", wrong, 1, "must name a bucket"))
 }
 
 // TestAccSecrets_denied has AWS refuse everything, first the roles and then the requests.
