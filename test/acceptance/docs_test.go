@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/packer-chain/packer-plugin-chain/test/lab/packercli"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/workspace"
 )
 
 // fence is a block of HCL on a page.
@@ -24,16 +24,19 @@ var fence = regexp.MustCompile("(?ms)^```hcl\n(.*?)^```$")
 // ownFile is a file beside a template that the template refers to: packer validate wants it there.
 var ownFile = regexp.MustCompile(`\$\{path\.root\}/([\w./-]+\.\w+)"`)
 
-// TestAccDocs checks every block of HCL on the pages of the documentation: a block with a build is a
-// whole template, and has to pass packer validate; others have to be well-formed.
+// TestAccDocs checks every block of HCL on the pages of the documentation: a block with a build is
+// a whole template, and has to pass packer validate; others have to be well-formed.
 func TestAccDocs(t *testing.T) {
 	packer := newPacker(t)
-	for page, text := range pages(t) {
+	t.Parallel()
+	pages := files(t, filepath.Join(root, "docs"), "")
+	maps.Copy(pages, files(t, root+"/README.md", ""))
+	for page, text := range pages {
 		for i, match := range fence.FindAllStringSubmatch(text, -1) {
 			block := match[1]
 			t.Run(page, func(t *testing.T) {
 				if strings.Contains(block, "\nbuild {") {
-					validate(t, packer, map[string]string{"page.pkr.hcl": block})
+					validateBlock(t, packer, block)
 					return
 				}
 				_, diags := hclsyntax.ParseConfig([]byte(block), page, hcl.InitialPos)
@@ -45,79 +48,58 @@ func TestAccDocs(t *testing.T) {
 	}
 }
 
-// TestAccExamples checks that every example passes a plain packer validate, which needs neither AWS nor
-// git: a folder with templates is one example.
+// TestAccExamples checks that every example passes a plain packer validate, which needs neither AWS
+// nor git: a folder with templates is one example.
 func TestAccExamples(t *testing.T) {
 	packer := newPacker(t)
-	examples := map[string]map[string]string{}
-	for path, text := range files(t, filepath.Join(root, "example")) {
-		folder := filepath.Dir(path)
-		if strings.HasSuffix(path, ".pkr.hcl") && examples[folder] == nil {
-			examples[folder] = map[string]string{}
-		}
-		if strings.HasSuffix(path, ".pkr.hcl") {
-			examples[folder][filepath.Base(path)] = text
+	t.Parallel()
+	examples := map[string]bool{}
+	for path, text := range files(t, filepath.Join(root, "example"), ".pkr.hcl") {
+		examples[filepath.Dir(path)] = true
+		for _, match := range ownFile.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), match[1])); err != nil {
+				t.Errorf("%s refers to a file that does not exist: %v", path, err)
+			}
 		}
 	}
-	for _, folder := range slices.Sorted(maps.Keys(examples)) {
-		t.Run(filepath.Base(folder), func(t *testing.T) {
-			for name, text := range examples[folder] {
-				for _, match := range ownFile.FindAllStringSubmatch(text, -1) {
-					if _, err := os.Stat(filepath.Join(folder, match[1])); err != nil {
-						t.Errorf("%s refers to a file that is not there: %v", name, err)
-					}
-				}
-			}
-			validate(t, packer, examples[folder])
-		})
+	for folder := range examples {
+		t.Run(filepath.Base(folder), func(t *testing.T) { validate(t, packer, folder) })
 	}
 }
 
-// validate runs packer validate on files in a folder of their own, without any AWS account.
-func validate(t *testing.T, packer packercli.Packer, templates map[string]string) {
+// validateBlock validates a template with an empty file in the place of each that it refers to.
+func validateBlock(t *testing.T, packer packercli.Packer, block string) {
 	t.Helper()
-	dir := t.TempDir()
-	for name, text := range templates {
-		for _, match := range ownFile.FindAllStringSubmatch(text, -1) {
-			writeFile(t, filepath.Join(dir, match[1]), "")
-		}
-		writeFile(t, filepath.Join(dir, name), text)
+	folder := workspace.Repo{Dir: t.TempDir()}
+	texts := map[string]string{"page.pkr.hcl": block}
+	for _, match := range ownFile.FindAllStringSubmatch(block, -1) {
+		texts[match[1]] = ""
 	}
-	offline := packer.With("AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL=http://127.0.0.1:1")
-	result, err := offline.Validate(t.Context(), dir)
+	for name, text := range texts {
+		if err := folder.Write(name, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	validate(t, packer, folder.Dir)
+}
+
+// validate runs packer validate in a folder, without any AWS account.
+func validate(t *testing.T, packer packercli.Packer, folder string) {
+	t.Helper()
+	offline := packer.With("AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL="+deadEndpoint)
+	result, err := offline.Validate(t.Context(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, 0, result)
 }
 
-func writeFile(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// pages are the texts that a user reads, by path.
-func pages(t *testing.T) map[string]string {
-	t.Helper()
-	texts := files(t, filepath.Join(root, "docs"))
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts["README.md"] = string(readme)
-	return texts
-}
-
-func files(t *testing.T, dir string) map[string]string {
+// files are the texts of the files below dir whose names end so, by path.
+func files(t *testing.T, dir, ending string) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
+		if err != nil || !entry.Type().IsRegular() || !strings.HasSuffix(path, ending) {
 			return err
 		}
 		data, err := os.ReadFile(path)

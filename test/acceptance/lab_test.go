@@ -5,6 +5,7 @@ package acceptance
 import (
 	"bytes"
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,38 +17,75 @@ import (
 )
 
 const (
-	region = "eu-west-1"
-	bucket = "acme-images"
+	region     = "eu-west-1"
+	copyRegion = "eu-central-1"
+	bucket     = "acme-images"
+	// deadEndpoint is a port where nobody listens.
+	deadEndpoint = "http://127.0.0.1:1"
 )
 
-// lab is what one test works with: an AWS account with an empty bucket, a git repository, and a
-// Packer whose environment points at both. Nothing in it is shared, so that tests may be parallel.
-// Its methods end the test when something that is not under test goes wrong.
+// lab is what one test or script works with: an AWS account with an empty bucket, a git repository,
+// and a Packer whose environment points at both. Nothing in it is shared, so that tests may be
+// parallel. Its methods end the test when something that is not under test goes wrong.
 type lab struct {
-	t      *testing.T
+	t      testing.TB
 	aws    *emulator.AWS
 	repo   *workspace.Repo
 	packer packercli.Packer
-	// registry is the address of the registry, which templates get as variable too.
-	registry string
 }
 
-// newLab also gives templates the variables that those under example/ have, such as registry, and
-// source_ami, an AMI of Canonical's.
-func newLab(t *testing.T) *lab {
+// newLab makes a lab for a test, with a template in the folder base, which is committed.
+func newLab(t *testing.T, template string) *lab {
 	t.Helper()
-	packer := newPacker(t)
-	l := &lab{t: t, registry: "s3://" + bucket + "/chain"}
+	l := newLabIn(t, filepath.Join(t.TempDir(), "repo"))
+	l.write("base/base.pkr.hcl", template)
+	l.write(".gitignore", "packer-manifest.json\n")
+	l.commit("begin")
+	return l
+}
+
+// newLabIn also gives templates the variables that those under example/ have, such as registry, and
+// source_ami, an AMI of Canonical's.
+func newLabIn(t testing.TB, dir string) *lab {
+	t.Helper()
+	l := &lab{t: t, packer: newPacker(t)}
 	l.startAWS()
-	repo, err := workspace.New(t.Context(), filepath.Join(t.TempDir(), "repo"))
+	repo, err := workspace.New(t.Context(), dir)
 	l.check(err)
 	l.repo = repo
 	source, err := l.aws.SourceAMI(t.Context(), region)
 	l.check(err)
 	l.check(l.aws.CreateBucket(t.Context(), bucket))
-	l.packer = packer.With(l.aws.Env(region)...).With(packercli.ExampleVariables(l.registry)...).
+	l.packer = l.packer.With(l.aws.Env(region)...).
+		With(packercli.ExampleVariables("s3://" + bucket + "/chain")...).
 		With("PKR_VAR_source_ami=" + source)
 	return l
+}
+
+// offlineLab has neither AWS nor credentials, nor a region.
+func offlineLab(t *testing.T) *lab {
+	t.Helper()
+	l := &lab{t: t, packer: newPacker(t).With("AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)}
+	repo, err := workspace.New(t.Context(), filepath.Join(t.TempDir(), "repo"))
+	l.check(err)
+	l.repo = repo
+	return l
+}
+
+// template is one of testdata/templates with other texts in the place of some: old and new in turn.
+func template(t testing.TB, name string, texts ...string) string {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join("testdata", "templates", name+".pkr.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(texts); i += 2 {
+		if !strings.Contains(string(body), texts[i]) {
+			t.Fatalf("template %s does not contain %q", name, texts[i])
+		}
+	}
+	return strings.NewReplacer(texts...).Replace(string(body))
 }
 
 func (l *lab) startAWS() {
@@ -75,15 +113,13 @@ func (l *lab) check(err error) {
 	}
 }
 
-// write writes files of the repository: names and contents in turn.
-func (l *lab) write(files map[string]string) {
+// write writes a file of the repository.
+func (l *lab) write(name, content string) {
 	l.t.Helper()
-	for name, content := range files {
-		l.check(l.repo.Write(name, content))
-	}
+	l.check(l.repo.Write(name, content))
 }
 
-// commit commits everything and answers the id of the commit.
+// commit commits everything and returns the id of the commit.
 func (l *lab) commit(message string) string {
 	l.t.Helper()
 	id, err := l.repo.Commit(l.t.Context(), message)
@@ -91,26 +127,20 @@ func (l *lab) commit(message string) string {
 	return id
 }
 
-// run runs packer in a folder of the repository, whatever its exit code.
-func (l *lab) run(folder string, args ...string) packercli.Result {
+// build runs packer build in a folder of the repository, whatever its exit code.
+func (l *lab) build(folder string) packercli.Result {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), 5*time.Minute)
 	defer cancel()
-	result, err := l.packer.Run(ctx, filepath.Join(l.repo.Dir, folder), args...)
+	result, err := l.packer.Build(ctx, filepath.Join(l.repo.Dir, folder))
 	l.check(err)
 	return result
 }
 
-// build runs packer build, whatever its exit code. Args come before the template.
-func (l *lab) build(folder string, args ...string) packercli.Result {
-	l.t.Helper()
-	return l.run(folder, append(append([]string{"build", "-color=false"}, args...), ".")...)
-}
-
 // mustBuild runs packer build and ends the test unless it succeeds.
-func (l *lab) mustBuild(folder string, args ...string) packercli.Result {
+func (l *lab) mustBuild(folder string) packercli.Result {
 	l.t.Helper()
-	return wantCode(l.t, 0, l.build(folder, args...))
+	return wantCode(l.t, 0, l.build(folder))
 }
 
 // images are the account's own AMIs in a region, sorted by name.
@@ -121,12 +151,24 @@ func (l *lab) images(region string) []emulator.Image {
 	return images
 }
 
-// launched counts the instances that were ever launched in the region of the test.
-func (l *lab) launched() int {
+// wantImages ends the test unless the account has n AMIs after a run.
+func (l *lab) wantImages(n int, result packercli.Result) {
 	l.t.Helper()
-	n, err := l.aws.Launched(l.t.Context(), region)
-	l.check(err)
-	return n
+	if found := len(l.images(region)); found != n {
+		l.t.Fatalf("%d AMIs, want %d\n%s", found, n, result)
+	}
+}
+
+// keys are the objects of the registry whose keys begin with a text, without it.
+func (l *lab) keys(prefix string) []string {
+	l.t.Helper()
+	var keys []string
+	for key := range l.objects() {
+		if below, ok := strings.CutPrefix(key, "chain/"+prefix); ok {
+			keys = append(keys, below)
+		}
+	}
+	return keys
 }
 
 // objects are the contents of the bucket, by key.
@@ -138,7 +180,7 @@ func (l *lab) objects() map[string][]byte {
 }
 
 // wantCode ends the test unless packer ended with the exit code.
-func wantCode(t *testing.T, code int, result packercli.Result) packercli.Result {
+func wantCode(t testing.TB, code int, result packercli.Result) packercli.Result {
 	t.Helper()
 	if result.Code != code {
 		t.Fatalf("exit code %d, want %d\n%s", result.Code, code, result)
@@ -146,14 +188,19 @@ func wantCode(t *testing.T, code int, result packercli.Result) packercli.Result 
 	return result
 }
 
-// wantOutput ends the test unless packer printed each text. Line breaks that packer put into long
-// lines count as spaces.
-func wantOutput(t *testing.T, result packercli.Result, texts ...string) {
+// wantOutput ends the test unless packer printed each text.
+func wantOutput(t testing.TB, result packercli.Result, texts ...string) {
 	t.Helper()
-	output := strings.Join(strings.Fields(result.Output), " ")
 	for _, text := range texts {
-		if !strings.Contains(output, strings.Join(strings.Fields(text), " ")) {
+		if !contains(result.Output, text) {
 			t.Fatalf("packer did not print %q\n%s", text, result)
 		}
 	}
+}
+
+// contains reports whether output contains a text. Line breaks that packer put into long lines
+// count as spaces.
+func contains(output, text string) bool {
+	oneLine := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	return strings.Contains(oneLine(output), oneLine(text))
 }

@@ -11,47 +11,34 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/test/lab/emulator"
 )
 
-// keys are options of every component of the plugin. The Amazon plugin takes its credentials, those of
-// an administrator, from the environment.
-const keys = `
-  access_key = var.access_key
-  secret_key = var.secret_key`
+// ownKeys are options of every component of the plugin. The Amazon plugin takes its credentials,
+// those of an administrator, from the environment.
+const ownKeys = "access_key = var.access_key\n  secret_key = var.secret_key"
 
-// restricted is bakery with keys of its own for the plugin.
-func restricted(t *testing.T) string {
+// restricted is a template with keys for the plugin, in the place of these comments.
+func restricted(t *testing.T, name string, comments ...string) string {
 	t.Helper()
-	template := replaceOnce(t, bakery, "path     = path.root", "path     = path.root"+keys)
-	return replaceOnce(t, template, `post-processor "chain" { record = data.chain-image.this.record }`,
-		`post-processor "chain" {
-  record     = data.chain-image.this.record`+keys+"\n}") + `
-variable "access_key" { type = string }
-variable "secret_key" {
-  type      = string
-  sensitive = true
-}
-`
+	var texts []string
+	for _, comment := range comments {
+		texts = append(texts, comment, ownKeys)
+	}
+	return template(t, name, texts...) +
+		"\nvariable \"access_key\" {}\nvariable \"secret_key\" { sensitive = true }\n"
 }
 
 // restrictedLab has a base and a child, and an account that enforces permissions.
 func restrictedLab(t *testing.T) (*lab, emulator.Policy) {
 	t.Helper()
-	l := newLab(t)
-	child := strings.ReplaceAll(restricted(t), `"base"`, `"app"`)
-	child = replaceOnce(t, child, "path     = path.root", "path     = path.root\n  parents  = [data.chain.parent.ref]")
-	child = replaceOnce(t, child, "source_ami    = var.source_ami", "source_ami    = data.chain.parent.id")
-	child += `
-data "chain" "parent" {
-  registry = var.registry
-  image    = "base"
-  path     = "${path.root}/../base"` + keys + "\n}\n"
-	l.write(map[string]string{
-		"base/base.pkr.hcl": restricted(t), "app/app.pkr.hcl": child, ".gitignore": "manifest-*.json\npacker-manifest.json\n"})
-	l.commit("begin")
+	l := newLab(t, restricted(t, "ami", "# image options", "# post-processor options"))
+	l.write("app/app.pkr.hcl", restricted(t, "child",
+		"# parent options", "# image options", "# post-processor options"))
+	l.commit("add the child")
 	policy, err := emulator.ReadPolicy(root + "/README.md")
 	l.check(err)
 	admin, err := l.aws.CreateUser(t.Context(), "admin", emulator.Everything)
 	l.check(err)
-	l.packer = l.packer.With("AWS_ACCESS_KEY_ID="+admin.AccessKey, "AWS_SECRET_ACCESS_KEY="+admin.SecretKey)
+	l.packer = l.packer.With(
+		"AWS_ACCESS_KEY_ID="+admin.AccessKey, "AWS_SECRET_ACCESS_KEY="+admin.SecretKey)
 	return l, policy
 }
 
@@ -61,7 +48,8 @@ func (l *lab) as(name string, policy emulator.Policy) {
 	l.check(l.aws.Enforce(l.t.Context(), false))
 	user, err := l.aws.CreateUser(l.t.Context(), name, policy)
 	l.check(err)
-	l.packer = l.packer.With("PKR_VAR_access_key="+user.AccessKey, "PKR_VAR_secret_key="+user.SecretKey)
+	l.packer = l.packer.With(
+		"PKR_VAR_access_key="+user.AccessKey, "PKR_VAR_secret_key="+user.SecretKey)
 	l.check(l.aws.Enforce(l.t.Context(), true))
 }
 
@@ -69,17 +57,18 @@ func (l *lab) as(name string, policy emulator.Policy) {
 func TestAccPermissions(t *testing.T) {
 	t.Parallel()
 	l, policy := restrictedLab(t)
-	want := []string{"ec2:CreateTags", "ec2:DescribeImages", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+	want := []string{
+		"ec2:CreateTags", "ec2:DescribeImages", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 	if diff := cmp.Diff(want, policy.Actions()); diff != "" {
 		t.Fatalf("README.md prints other actions than are tested here: %s", diff)
 	}
 	l.as("plugin", policy)
 	for _, folder := range []string{"base", "app"} {
-		wantOutput(t, l.mustBuild(folder), "first build of ", "ref latest -> ")
+		wantOutput(t, l.mustBuild(folder), "first build of ", "channel latest -> ")
 		wantOutput(t, l.mustBuild(folder), "unchanged: nothing is built")
 	}
 	l.check(l.aws.Enforce(t.Context(), false))
-	l.wantNothingBuilt(2, l.mustBuild("app"))
+	l.wantImages(2, l.mustBuild("app"))
 	for _, image := range l.images(region) {
 		if image.Tags["chain:manifest"] == "" {
 			t.Errorf("%s is not tagged: %v", image.Name, image.Tags)
@@ -87,28 +76,34 @@ func TestAccPermissions(t *testing.T) {
 	}
 
 	l.as("blind", policy.Without("ec2:DescribeImages"))
-	wantOutput(t, wantCode(t, 1, l.build("app")), "resolve parent base: find ami-", "ec2:DescribeImages is not allowed")
+	wantOutput(t, wantCode(t, 1, l.build("app")),
+		"resolve parent base: find ami-", "ec2:DescribeImages is not allowed")
 }
 
-// TestAccPermissions_less takes each action away, and wants an error that names it. That of s3:ListBucket
-// is tested beside the data sources: the emulator answers without it as with it.
+// TestAccPermissions_less takes each action away, and wants an error that names it. That of
+// s3:ListBucket is tested beside the data sources: the emulator does not need it.
 func TestAccPermissions_less(t *testing.T) {
 	t.Parallel()
 	l, policy := restrictedLab(t)
 	built := 0
+	const notPublished = "The manifest is not published."
 	for _, tt := range []struct {
 		action string
-		// code is 1 where nothing is built, and 0 where what was built is kept.
+		// code is 1 if nothing is built, and 0 if what was built is kept.
 		code int
 		want []string
 	}{
-		{"s3:GetObject", 1, []string{"find image base: read s3://acme-images/chain/base/", "access denied"}},
-		{"s3:PutObject", 0, []string{"publish base: ", "access denied", "The manifest is not published.", "The image is kept: "}},
-		{"ec2:CreateTags", 0, []string{"tag ami-", " in " + region + ": ec2:CreateTags is not allowed", "The manifest is not published."}},
-		{"ec2:DescribeImages", 0, []string{"find ami-", " in " + region + ": ec2:DescribeImages is not allowed", "The manifest is not published."}},
+		{"s3:GetObject", 1, []string{
+			"find image base: read s3://acme-images/chain/base/", "access denied"}},
+		{"s3:PutObject", 0, []string{
+			"publish base: ", "access denied", notPublished, "The image is kept: "}},
+		{"ec2:CreateTags", 0, []string{
+			"tag ami-", " in " + region + ": ec2:CreateTags is not allowed", notPublished}},
+		{"ec2:DescribeImages", 0, []string{
+			"find ami-", " in " + region + ": ec2:DescribeImages is not allowed", notPublished}},
 	} {
 		t.Log("without " + tt.action)
-		l.write(map[string]string{"base/notes.txt": tt.action + "\n"})
+		l.write("base/notes.txt", tt.action+"\n")
 		l.commit("without " + tt.action)
 		l.as("without-"+strings.ReplaceAll(tt.action, ":", "-"), policy.Without(tt.action))
 		result := wantCode(t, tt.code, l.build("base"))
@@ -117,16 +112,17 @@ func TestAccPermissions_less(t *testing.T) {
 			built++
 		}
 		l.check(l.aws.Enforce(t.Context(), false))
-		l.wantNothingBuilt(built, result)
+		l.wantImages(built, result)
 
 		l.as("again-"+strings.ReplaceAll(tt.action, ":", "-"), policy)
 		again := l.mustBuild("base")
 		if tt.code == 0 {
-			wantOutput(t, again, "built by an earlier run that could not publish it", "ref latest -> ")
+			wantOutput(t, again,
+				"built by an earlier run that could not publish it", "channel latest -> ")
 		} else {
 			built++
 		}
 		l.check(l.aws.Enforce(t.Context(), false))
-		l.wantNothingBuilt(built, again)
+		l.wantImages(built, again)
 	}
 }

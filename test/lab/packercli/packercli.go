@@ -72,7 +72,7 @@ func (p Packer) Build(ctx context.Context, dir string, args ...string) (Result, 
 func (p Packer) Run(ctx context.Context, dir string, args ...string) (Result, error) {
 	cmd := exec.CommandContext(ctx, p.bin, args...)
 	cmd.Dir = dir
-	cmd.Env = p.environment()
+	cmd.Env = p.Environ()
 	// Packer ends its plugins when it is terminated, but not when it is killed. Its outer process,
 	// which is the one that is started here, ignores SIGINT and passes SIGTERM on.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -89,7 +89,8 @@ func (p Packer) Run(ctx context.Context, dir string, args ...string) (Result, er
 	return result, nil
 }
 
-func (p Packer) environment() []string {
+// Environ is the environment that packer gets, as KEY=value. Later ones win.
+func (p Packer) Environ() []string {
 	env := []string{
 		"PATH=" + os.Getenv("PATH"),
 		"TMPDIR=" + os.TempDir(),

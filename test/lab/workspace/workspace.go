@@ -36,16 +36,23 @@ func New(ctx context.Context, dir string) (*Repo, error) {
 func (r *Repo) Git(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = r.Dir
-	date := r.Now.Format(time.RFC3339)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.Dir,
-		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
-		"GIT_AUTHOR_NAME=Acme", "GIT_AUTHOR_EMAIL=images@example.com", "GIT_AUTHOR_DATE=" + date,
-		"GIT_COMMITTER_NAME=Acme", "GIT_COMMITTER_EMAIL=images@example.com", "GIT_COMMITTER_DATE=" + date}
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.Dir}, r.Environ()...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return strings.TrimSpace(string(out)), nil
+}
+
+// Environ makes git independent of the machine: it gives the author and time of the next commit.
+func (r *Repo) Environ() []string {
+	date := r.Now.Format(time.RFC3339)
+	return []string{
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
+		"GIT_AUTHOR_NAME=Acme", "GIT_AUTHOR_EMAIL=images@example.com", "GIT_AUTHOR_DATE=" + date,
+		"GIT_COMMITTER_NAME=Acme", "GIT_COMMITTER_EMAIL=images@example.com",
+		"GIT_COMMITTER_DATE=" + date,
+	}
 }
 
 // Write writes a file of the work tree, with its folders. Name is relative to [Repo.Dir].

@@ -23,7 +23,9 @@ import (
 
 const (
 	// builds are the promises that only whole builds can show.
-	builds = "^TestAcc(Concurrent|Failure|Interrupt|Secrets|Survive)"
+	builds = "^TestAcc(Concurrent|Interrupt|Secrets)"
+	// failures are those that scripts show: the pattern of a test and that of its scripts.
+	failures = "^TestAccScripts$/^failure-"
 	// raced runs with the race detector, for which all others are too slow.
 	raced = "TestPublish_race"
 )
@@ -51,6 +53,9 @@ func main() {
 			"-gcflags=github.com/aws/aws-sdk-go-v2/service/...=-dwarf=false -l")
 	}
 	t.test("./test/acceptance", nil, "-run="+cmp.Or(*run, builds))
+	if *run == "" {
+		t.test("./test/acceptance", nil, "-run="+failures)
+	}
 	if *run == "" || strings.Contains(*run, "Fuzz") {
 		t.fuzz(*run)
 	}

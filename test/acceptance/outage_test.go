@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// stuck passes requests through to a server until the first one that match picks. That one and all
+// after it hang. If landed is true, the first one still reaches the server.
+func stuck(
+	t testing.TB, target string, landed bool, match func(*http.Request) bool,
+) (endpoint string, reached <-chan struct{}) {
+	t.Helper()
+	to, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	hung, quit := make(chan struct{}), make(chan struct{})
+	var mu sync.Mutex
+	isStuck := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		first := !isStuck && match(r)
+		isStuck = isStuck || first
+		hang := isStuck
+		mu.Unlock()
+		switch {
+		case !hang:
+			proxy.ServeHTTP(w, r)
+			return
+		case first && landed:
+			proxy.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		if first {
+			close(hung)
+		}
+		<-quit
+	}))
+	t.Cleanup(func() {
+		close(quit)
+		server.Close()
+	})
+	return server.URL, hung
+}
+
+// refusing returns an error of S3 to all requests.
+func refusing(t testing.TB, status int, code string) (endpoint string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "<Error><Code>%s</Code><Message>for the test</Message></Error>", code)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func anyRequest(*http.Request) bool { return true }
+
+// putTo matches what writes an object whose key holds part.
+func putTo(part string) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		return r.Method == http.MethodPut && strings.Contains(r.URL.Path, part)
+	}
+}

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MPL-2.0
+#
+# Bakes the image "app" on the image "base" of the folder beside it.
+
+variable "registry" { type = string }
+variable "source_ami" { type = string }
+
+data "chain" "parent" {
+  registry = var.registry
+  image    = "base"
+  path     = "${path.root}/../base"
+  # parent options
+}
+
+data "chain-image" "this" {
+  registry = var.registry
+  image    = "app"
+  path     = path.root
+  parents  = [data.chain.parent.ref]
+  # image options
+}
+
+source "amazon-ebs" "image" {
+  ami_name      = "app-${uuidv4()}"
+  source_ami    = data.chain.parent.id
+  instance_type = "t3.micro"
+  communicator  = "none"
+  tags          = data.chain-image.this.tags
+}
+
+source "chain" "unchanged" { record = data.chain-image.this.record }
+
+build {
+  dynamic "source" {
+    for_each = data.chain-image.this.needed ? [1] : []
+    labels   = ["source.amazon-ebs.image"]
+    content {}
+  }
+  dynamic "source" {
+    for_each = data.chain-image.this.needed ? [] : [1]
+    labels   = ["source.chain.unchanged"]
+    content {}
+  }
+  post-processor "chain" {
+    record = data.chain-image.this.record
+    # post-processor options
+  }
+}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MPL-2.0
+#
+# Bakes the image "base" for two architectures, which are both part of it.
+
+variable "registry" { type = string }
+variable "source_ami" { type = string }
+
+data "chain-image" "this" {
+  registry = var.registry
+  image    = "base"
+  path     = path.root
+  sources  = ["amazon-ebs.amd64", "amazon-ebs.arm64"]
+}
+
+source "amazon-ebs" "amd64" {
+  ami_name      = "base-amd64-{{timestamp}}"
+  instance_type = "t3.micro"
+  communicator  = "none"
+  source_ami    = var.source_ami
+}
+
+source "amazon-ebs" "arm64" {
+  ami_name      = "base-arm64-{{timestamp}}"
+  instance_type = "t4g.micro"
+  communicator  = "none"
+  source_ami_filter {
+    owners      = ["137112412989"]
+    most_recent = true
+    filters     = { name = "al2023-ami-2023*-arm64" }
+  }
+}
+
+source "chain" "unchanged" { record = data.chain-image.this.record }
+
+build {
+  dynamic "source" {
+    for_each = data.chain-image.this.needed ? [1] : []
+    labels   = ["source.amazon-ebs.amd64"]
+    content {}
+  }
+  dynamic "source" {
+    for_each = data.chain-image.this.needed ? [1] : []
+    labels   = ["source.amazon-ebs.arm64"]
+    content {}
+  }
+  dynamic "source" {
+    for_each = data.chain-image.this.needed ? [] : [1]
+    labels   = ["source.chain.unchanged"]
+    content {}
+  }
+  post-processor "chain" {
+    record = data.chain-image.this.record
+  }
+}
