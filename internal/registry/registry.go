@@ -23,8 +23,13 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// maxReads is how often a document is read that is damaged.
-const maxReads = 3
+const (
+	// maxReads is how often a document is read that is damaged.
+	maxReads = 3
+	// earlyTime limits [Registry.ReadEarly], which only saves time: what takes longer is left to the
+	// write, which also finds out why.
+	earlyTime = time.Second
+)
 
 // ErrNotFound means that the registry has no such build or ref.
 var ErrNotFound = store.ErrNotFound
@@ -125,6 +130,8 @@ type preparer interface {
 // ReadEarly reads documents concurrently, for writes that follow. It leaves out what it could not
 // read: the write reads it then. A write whose document has changed since is repeated.
 func (r *Registry) ReadEarly(ctx context.Context, keys ...string) Early {
+	ctx, cancel := context.WithTimeout(ctx, earlyTime)
+	defer cancel()
 	var mu sync.Mutex
 	early := Early{}
 	var all sync.WaitGroup

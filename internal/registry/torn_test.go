@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
@@ -66,4 +68,24 @@ func TestTornReads(t *testing.T) {
 			s.torn = 0
 		})
 	}
+}
+
+// silent is a store that does not respond to a read.
+type silent struct{ store.Store }
+
+func (silent) Get(ctx context.Context, _ string) (store.Object, error) {
+	<-ctx.Done()
+	return store.Object{}, ctx.Err()
+}
+
+// Reading early only saves time. It used up the time of the publication if the store failed, and the error said nothing
+// but that.
+func TestReadEarly_slow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		early := New(silent{memstore.New()}).ReadEarly(t.Context(), BuildKey(image, fp1), RefKey(image, "latest"))
+		if took := time.Since(begun); took != earlyTime || len(early) > 0 {
+			t.Errorf("%d documents after %s", len(early), took)
+		}
+	})
 }
