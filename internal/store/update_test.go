@@ -24,7 +24,7 @@ var errDenied = errors.New("access denied")
 // scripted is a store in memory that puts in a word before each call.
 type scripted struct {
 	*memstore.Store
-	// get and put answer what to fail with, nil to go on. Calls count from 1.
+	// get and put return what to fail with, or nil to go on. Calls count from 1.
 	get, put   func(ctx context.Context, call int) error
 	gets, puts int
 }

@@ -20,7 +20,7 @@ type Lossy struct {
 	puts, lost atomic.Int64
 }
 
-// Put writes, and answers [store.ErrUnknown] where Lose says so.
+// Put writes, and returns [store.ErrUnknown] if Lose reports true.
 func (l *Lossy) Put(ctx context.Context, key string, body []byte, tag string) (string, error) {
 	put := int(l.puts.Add(1))
 	tag, err := l.Store.Put(ctx, key, body, tag)
