@@ -137,7 +137,7 @@ func (g *graveyard) points(ctx context.Context, t *testing.T) []point {
 			all = append(all, point{folder: folder, step: step},
 				point{folder: folder, step: step, after: true})
 		}
-		lines := []string{"manifest: ", "ref git-", "ref latest", "ref production", "local manifest: "}
+		lines := []string{"manifest: ", "ref git-", "channel latest", "channel production", "local manifest: "}
 		for _, line := range lines {
 			all = append(all, point{folder: folder, life: life{DieAfter: line}})
 		}
