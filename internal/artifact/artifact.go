@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package artifact reads the machine images in the artifact of any builder from its state. The state
-// is untrusted; anything in it that is not an image is left out.
+// Package artifact reads the machine images in the artifact of any builder from its state. The
+// state is untrusted; anything in it that is not an image is left out.
 package artifact
 
 import (
@@ -19,8 +19,8 @@ type described struct {
 	SourceImageID  string
 }
 
-// FromState returns the images in the state par.artifact.metadata of an artifact: one image or a list.
-// Over RPC they arrive as maps.
+// FromState returns the images in the state par.artifact.metadata of an artifact: one image or a
+// list. Over RPC they arrive as maps.
 func FromState(state any) []manifest.Image {
 	var decoded []described
 	// An element that is not an image fails, and leaves the others as they are.

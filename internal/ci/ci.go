@@ -32,7 +32,8 @@ type Build struct {
 }
 
 // Detect returns the build that the environment belongs to. A field is empty if the provider does
-// not set it, or not in the expected form. Values are cut to 255 characters; a longer URL is dropped.
+// not set it, or not in the expected form. Values are cut to 255 characters; a longer URL is
+// dropped.
 func Detect(getenv func(string) string) Build {
 	env := environment(getenv)
 	for _, p := range providers {
@@ -54,7 +55,8 @@ func (p provider) build(env environment) Build {
 	return b
 }
 
-// branchIn returns the branch, or "" for the build of a tag, which many providers name as the branch.
+// branchIn returns the branch, or "" for the build of a tag, which many providers name as the
+// branch.
 func (p provider) branchIn(env environment) string {
 	if p.tag != "" && env(p.tag) != "" {
 		return ""

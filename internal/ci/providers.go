@@ -134,8 +134,8 @@ func azureURL(env environment) string {
 		"/_build/results?buildId=" + url.QueryEscape(env("BUILD_BUILDID"))
 }
 
-// codeBuildURL adds the query and the fragment by which the console of CodeBuild finds a build. They
-// are not taken from the environment: the region comes from the ARN,
+// codeBuildURL adds the query and the fragment by which the console of CodeBuild finds a build.
+// They are not taken from the environment: the region comes from the ARN,
 // arn:aws:codebuild:REGION:ACCOUNT:build/ID.
 func codeBuildURL(env environment) string {
 	console := scrub(env("CODEBUILD_BUILD_URL"))

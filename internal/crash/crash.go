@@ -12,8 +12,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/version"
 )
 
-// Recover turns a panic into *err. Defer it in each entry point that Packer calls. The stack goes to
-// Packer's log, which PACKER_LOG=1 shows.
+// Recover turns a panic into *err. Defer it in each entry point that Packer calls. The stack goes
+// to Packer's log, which PACKER_LOG=1 shows.
 func Recover(where string, err *error) {
 	cause := recover()
 	if cause == nil {

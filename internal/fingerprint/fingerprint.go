@@ -107,8 +107,9 @@ func canonical(components []manifest.Component) string {
 	return b.String()
 }
 
-// jsonText returns s so that it survives JSON, which replaces bytes that are not UTF-8: a string with
-// such bytes is quoted as in Go. So is one that starts with a quote, or the two could be the same.
+// jsonText returns s so that it survives JSON, which replaces bytes that are not UTF-8: a string
+// with such bytes is quoted as in Go. So is one that starts with a quote, or the two could be the
+// same.
 func jsonText(s string) string {
 	if utf8.ValidString(s) && !strings.HasPrefix(s, `"`) {
 		return s

@@ -62,8 +62,9 @@ func Read(path string) (*manifest.Manifest, []byte, error) {
 }
 
 // Replace changes a local manifest under a lock, and by a rename, so that no reader ever sees a
-// part of it. edit gets the present manifest, or an empty one, and returns nil to leave it as it is.
-// A file that is not a manifest of this plugin is not replaced: the option may name the wrong one.
+// part of it. edit gets the present manifest, or an empty one, and returns nil to leave it as it
+// is. A file that is not a manifest of this plugin is not replaced: the option may name the wrong
+// one.
 func Replace(
 	ctx context.Context, path string, edit func(*manifest.Manifest) ([]byte, error),
 ) error {
@@ -95,8 +96,8 @@ func Replace(
 	return write(path, body)
 }
 
-// makeFolder makes the folder of a local manifest. If it is called .chain, it gets a .gitignore first,
-// so that nothing in it is ever an uncommitted file.
+// makeFolder makes the folder of a local manifest. If it is called .chain, it gets a .gitignore
+// first, so that nothing in it is ever an uncommitted file.
 func makeFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil || filepath.Base(dir) != folder {
 		return err

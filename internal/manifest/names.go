@@ -62,8 +62,9 @@ func IsAMI(s string) bool {
 	return named && len(digits) >= 8 && len(digits) <= 17 && isHex(digits)
 }
 
-// IsRegion reports whether s has the form of a region's name, which becomes part of a host name. The
-// names are not limited to those of AWS: other stores and emulators use such as "local" or "nyc3".
+// IsRegion reports whether s has the form of a region's name, which becomes part of a host name.
+// The names are not limited to those of AWS: other stores and emulators use such as "local" or
+// "nyc3".
 func IsRegion(s string) bool { return len(s) <= maxRegion && regionPattern.MatchString(s) }
 
 // ImagesFromID reads the AMIs from the id of an artifact as the Amazon plugin writes it,

@@ -20,7 +20,8 @@ type Pace struct {
 	Rand func(limit time.Duration) time.Duration
 }
 
-// Wait waits after an attempt; attempts count from 1. It returns the error of ctx if that ends first.
+// Wait waits after an attempt; attempts count from 1. It returns the error of ctx if that ends
+// first.
 func (p Pace) Wait(ctx context.Context, attempt int) error {
 	random := p.Rand
 	if random == nil {
@@ -72,8 +73,8 @@ func (p Pace) Until(
 	}
 }
 
-// timeoutError means that ctx ended. If possible, last is an error that ctx did not cause: a request
-// that ctx cut off explains less.
+// timeoutError means that ctx ended. If possible, last is an error that ctx did not cause: a
+// request that ctx cut off explains less.
 type timeoutError struct {
 	took  time.Duration
 	last  error

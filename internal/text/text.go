@@ -23,8 +23,8 @@ func Keep(s string, limit int, keep func(rune) bool) string {
 	return string(kept[:min(len(kept), limit)])
 }
 
-// Clip returns the printable characters of s. If there are more than limit, it cuts them off and adds
-// an ellipsis.
+// Clip returns the printable characters of s. If there are more than limit, it cuts them off and
+// adds an ellipsis.
 func Clip(s string, limit int) string {
 	kept := Keep(s, len(s), unicode.IsPrint)
 	if cut := Keep(kept, limit, unicode.IsPrint); cut != kept {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package manifesttest makes documents for tests that someone else may have put in place of ours:
-// damaged ones, ones of another image or schema, and ones that look right but name what is not ours.
-// No plugin code imports it.
+// damaged ones, ones of another image or schema, and ones that look right but name what is not
+// ours. No plugin code imports it.
 package manifesttest
 
 import (
@@ -114,8 +114,8 @@ func Refs(image, name, fingerprint string) []Document {
 	)
 }
 
-// Ref returns a ref as this plugin first writes it. replace holds pairs of a text in it and the text
-// that takes its place.
+// Ref returns a ref as this plugin first writes it. replace holds pairs of a text in it and the
+// text that takes its place.
 func Ref(image, name, fingerprint string, replace ...string) []byte {
 	body := string(goodRef(image, name, fingerprint))
 	for i := 0; i+1 < len(replace); i += 2 {
