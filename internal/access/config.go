@@ -7,6 +7,8 @@
 // account and the registry. It sends no request to AWS before that is needed.
 package access
 
+import "github.com/packer-chain/packer-plugin-chain/internal/store/s3store"
+
 // These options say how the plugin reaches AWS. They have the names and the meaning of those of the
 // Amazon plugin, so that both can be given the same values. All of them are optional: what is not
 // set here comes from where every AWS tool looks, such as `AWS_PROFILE`, `AWS_REGION` and the other
@@ -98,7 +100,7 @@ func (c *Config) registryAccess() RegistryAccess {
 		r = *c.RegistryAccess
 	}
 	if r.ConditionalWrites == "" {
-		r.ConditionalWrites = ConditionalAuto
+		r.ConditionalWrites = s3store.Auto
 	}
 	return r
 }

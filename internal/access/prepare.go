@@ -15,13 +15,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
-)
-
-// The values of conditional_writes.
-const (
-	ConditionalAuto    = "auto"
-	ConditionalRequire = "require"
-	ConditionalOff     = "off"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/s3store"
 )
 
 // The forms that AWS requires (AWS STS API Reference, "AssumeRole", and IAM User Guide).
@@ -67,7 +61,7 @@ func (r *RegistryAccess) check(check *option.Checker, block string) {
 	r.AssumeRole.check(check, block+"assume_role.")
 	check.That(block+"endpoint", r.Endpoint, option.Optional(checkEndpoint))
 	check.That(block+"conditional_writes", r.ConditionalWrites,
-		option.Optional(option.OneOf(ConditionalAuto, ConditionalRequire, ConditionalOff)))
+		option.Optional(option.OneOf(s3store.Auto, s3store.Require, s3store.Off)))
 	check.That(
 		block+"expected_bucket_owner", r.ExpectedBucketOwner, option.Optional(option.Account))
 }
@@ -107,7 +101,7 @@ func (c *Config) Warnings() []string {
 	warn("custom_endpoint_ec2", c.CustomEndpointEc2)
 	if r := c.RegistryAccess; r != nil {
 		warn("registry_access.endpoint", r.Endpoint)
-		if r.ConditionalWrites == ConditionalOff {
+		if r.ConditionalWrites == s3store.Off {
 			warnings = append(warnings, `registry_access.conditional_writes is "off": two builds that `+
 				"publish at the same time can lose one of their records")
 		}

@@ -151,8 +151,7 @@ func (r *Registry) Move(
 			return moved, err
 		}
 		// Either another run published later and moved the ref first: its manifest is the target now.
-		// Or somebody put an older manifest back: a ref that stayed ahead of it would be corrupt for
-		// ever.
+		// Or somebody put an older manifest back: a ref that stayed ahead of it would be corrupt.
 		stored, err := r.Manifest(ctx, image, to.Fingerprint)
 		if err != nil {
 			return Moved{}, err
