@@ -3,9 +3,11 @@
 //go:generate packer-sdc struct-markdown
 //go:generate packer-sdc mapstructure-to-hcl2 -type Config,AssumeRole,RegistryAccess
 
-// Package access holds the options that say how AWS is reached, and opens what they name: the
-// images of the account and the registry. It never queries AWS before that is needed.
+// Package access holds the options for access to AWS, and opens what they name: the images of the
+// account and the registry. It sends no request to AWS before that is needed.
 package access
+
+import "github.com/packer-chain/packer-plugin-chain/internal/store/s3store"
 
 // These options say how the plugin reaches AWS. They have the names and the meaning of those of the
 // Amazon plugin, so that both can be given the same values. All of them are optional: what is not
@@ -28,13 +30,13 @@ type Config struct {
 	// The URL of a service that is compatible with EC2, such as `https://ec2.example.com`. Default:
 	// `AWS_ENDPOINT_URL_EC2` or `AWS_ENDPOINT_URL`, else that of AWS.
 	CustomEndpointEc2 string `mapstructure:"custom_endpoint_ec2"`
-	// How often a request is repeated when AWS throttles it or does not answer properly. The delay
+	// How often a request is repeated when AWS throttles it or does not respond properly. The delay
 	// grows from one to the next. Default: `AWS_MAX_ATTEMPTS` less one, else 10. What has to be
 	// published is tried again until its own time limit, however often that is.
 	MaxRetries int `mapstructure:"max_retries"`
 	// A role to assume with the credentials above. See [Assume role](#assume-role).
 	AssumeRole *AssumeRole `mapstructure:"assume_role"`
-	// How to reach the registry's bucket where that needs something else than the images do. See
+	// How to reach the registry's bucket if that needs other options than the images. See
 	// [Registry access](#registry-access).
 	RegistryAccess *RegistryAccess `mapstructure:"registry_access"`
 }
@@ -91,14 +93,14 @@ type RegistryAccess struct {
 	ExpectedBucketOwner string `mapstructure:"expected_bucket_owner"`
 }
 
-// registryAccess returns the registry_access block with its defaults, also if there is no block.
+// registryAccess returns the registry_access block, or an empty one, with its defaults.
 func (c *Config) registryAccess() RegistryAccess {
 	var r RegistryAccess
 	if c.RegistryAccess != nil {
 		r = *c.RegistryAccess
 	}
 	if r.ConditionalWrites == "" {
-		r.ConditionalWrites = ConditionalAuto
+		r.ConditionalWrites = s3store.Auto
 	}
 	return r
 }

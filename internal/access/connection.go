@@ -16,9 +16,9 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store/s3store"
 )
 
-// Connection reaches what the options of a component name: the images of the account and the
-// registry. Each is opened by the first call and kept, errors included. The calls may come in any
-// order, and from several goroutines. Credentials are resolved once, if both use the same.
+// Connection gives access to what the options of a component name: the images of the account and
+// the registry. Each is opened by the first call and kept, errors included. The calls may come in
+// any order, and from several goroutines. Credentials are resolved once, if both use the same.
 type Connection struct {
 	// EC2 returns a client of EC2. An image that is not an AMI needs none, nor AWS at all.
 	EC2 func() (EC2, error)
@@ -34,8 +34,9 @@ type EC2 struct {
 
 // Open returns the connection for one run of a component: the Execute of a data source, or the
 // PostProcess of a post-processor. It does no I/O. The location is that of the registry, such as
-// "s3://bucket/prefix". notify, if not nil, is told what is waited for. A connection is not for
-// Configure, because credentials may expire during a long build, and "packer validate" needs none.
+// "s3://bucket/prefix". notify, if not nil, is called with what is waited for. Do not open a
+// connection in Configure: credentials may expire during a long build, and "packer validate" needs
+// none.
 func Open(ctx context.Context, c *Config, location string, notify func(string)) *Connection {
 	session, bucket := c.sessions(ctx)
 	return &Connection{

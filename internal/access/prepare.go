@@ -15,16 +15,10 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/s3store"
 )
 
-// The values of conditional_writes.
-const (
-	ConditionalAuto    = "auto"
-	ConditionalRequire = "require"
-	ConditionalOff     = "off"
-)
-
-// The forms that AWS demands (AWS STS API Reference, "AssumeRole", and IAM User Guide).
+// The forms that AWS requires (AWS STS API Reference, "AssumeRole", and IAM User Guide).
 var (
 	sessionNamePattern = regexp.MustCompile(`^[\w+=,.@-]+$`)
 	externalIDPattern  = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
@@ -67,8 +61,9 @@ func (r *RegistryAccess) check(check *option.Checker, block string) {
 	r.AssumeRole.check(check, block+"assume_role.")
 	check.That(block+"endpoint", r.Endpoint, option.Optional(checkEndpoint))
 	check.That(block+"conditional_writes", r.ConditionalWrites,
-		option.Optional(option.OneOf(ConditionalAuto, ConditionalRequire, ConditionalOff)))
-	check.That(block+"expected_bucket_owner", r.ExpectedBucketOwner, option.Optional(option.Account))
+		option.Optional(option.OneOf(s3store.Auto, s3store.Require, s3store.Off)))
+	check.That(
+		block+"expected_bucket_owner", r.ExpectedBucketOwner, option.Optional(option.Account))
 }
 
 func (r *AssumeRole) check(check *option.Checker, block string) {
@@ -93,24 +88,25 @@ func (r *AssumeRole) check(check *option.Checker, block string) {
 	}
 }
 
-// Warnings are about options that are allowed and hardly ever meant.
+// Warnings returns warnings about options that are allowed but rarely intended.
 func (c *Config) Warnings() []string {
-	var words []string
+	var warnings []string
 	warn := func(name, endpoint string) {
-		if u, err := url.Parse(endpoint); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
-			words = append(words, fmt.Sprintf("%s is %q: http sends what is read and written, and "+
+		u, err := url.Parse(endpoint)
+		if err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+			warnings = append(warnings, fmt.Sprintf("%s is %q: http sends what is read and written, and "+
 				"the session token, unprotected over the network; use https", name, endpoint))
 		}
 	}
 	warn("custom_endpoint_ec2", c.CustomEndpointEc2)
 	if r := c.RegistryAccess; r != nil {
 		warn("registry_access.endpoint", r.Endpoint)
-		if r.ConditionalWrites == ConditionalOff {
-			words = append(words, `registry_access.conditional_writes is "off": two builds that `+
+		if r.ConditionalWrites == s3store.Off {
+			warnings = append(warnings, `registry_access.conditional_writes is "off": two builds that `+
 				"publish at the same time can lose one of their records")
 		}
 	}
-	return words
+	return warnings
 }
 
 func loopback(host string) bool {
@@ -133,7 +129,7 @@ func checkEndpoint(value string) error {
 	return nil
 }
 
-// redacted drops what may be a user, a password or a token.
+// redacted returns value without what may be a user, a password or a token.
 func redacted(value string) string {
 	if i := strings.IndexAny(value, "?#"); i >= 0 {
 		value = value[:i+1] + "…"
@@ -170,7 +166,7 @@ func checkPolicy(value string) error {
 	return nil
 }
 
-// checkExternalID shows no value: some treat an external id as a secret.
+// checkExternalID never shows the value: some treat an external id as a secret.
 func checkExternalID(value string) error {
 	if n := len(value); n < 2 || n > 1224 || !externalIDPattern.MatchString(value) {
 		return errors.New("must have 2 to 1224 letters, digits or characters of _+=,.@:/-")

@@ -28,8 +28,7 @@ import (
 )
 
 const (
-	// headerTimeout is how long a server may take for the head of its answer. The SDK sets no
-	// limit.
+	// headerTimeout limits the wait for the headers of a response. The SDK sets no limit.
 	headerTimeout = 30 * time.Second
 	// maxRetries is that of the Amazon plugin. The SDK's own 2 are too few for busy accounts.
 	maxRetries  = 10
@@ -39,10 +38,10 @@ const (
 // ErrNoRegion means that neither an option nor the environment names a region.
 var ErrNoRegion = errors.New("region is required: set region, AWS_REGION or a profile with one")
 
-// sessions returns the configuration of the AWS SDK for EC2, and the one for the registry's bucket:
-// the same with what the registry_access block replaces. Neither does any I/O until it is called;
-// then it resolves the credentials, once, and the SDK renews those that run out. The errors say
-// what to do about a missing region and about missing or expired credentials.
+// sessions returns the configuration of the AWS SDK for EC2, and the one for the registry's bucket,
+// in which the registry_access block replaces what it sets. Neither does any I/O until it is
+// called. Then it resolves the credentials once, and the SDK renews them. The errors explain what
+// to do about a missing region, and about missing or expired credentials.
 func (c *Config) sessions(ctx context.Context) (main, bucket func() (aws.Config, error)) {
 	main = sync.OnceValues(func() (aws.Config, error) { return c.load(ctx, c.mainSource()) })
 	bucket = sync.OnceValues(func() (aws.Config, error) { return c.bucketSession(ctx, main) })
@@ -73,12 +72,12 @@ func (c *Config) bucketSession(
 // identity is whose credentials a session has.
 type identity struct {
 	profile string
-	// keys is whether the static keys of the options are used.
+	// keys is true if the static keys of the options are used.
 	keys bool
 	role *AssumeRole
 }
 
-// source is where a session comes from.
+// source is what a session is made from.
 type source struct {
 	identity
 	region string
@@ -109,7 +108,7 @@ func (c *Config) load(ctx context.Context, s source) (aws.Config, error) {
 	if err := option.Known(c); err != nil {
 		return aws.Config{}, err
 	}
-	// Not a plain *http.Client: with one, the SDK fails where AWS_CA_BUNDLE is set.
+	// Not a plain *http.Client: with one, the SDK fails if AWS_CA_BUNDLE is set.
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.ResponseHeaderTimeout = headerTimeout
 	})
@@ -146,7 +145,7 @@ func (c *Config) load(ctx context.Context, s source) (aws.Config, error) {
 	return withRole(ctx, cfg, s.role)
 }
 
-// withRole assumes the role, if there is one, and makes sure that there are credentials.
+// withRole assumes the role, if there is one, and resolves the credentials.
 func withRole(ctx context.Context, cfg aws.Config, role *AssumeRole) (aws.Config, error) {
 	what := "get AWS credentials"
 	if role != nil {
@@ -178,7 +177,7 @@ func (r *AssumeRole) apply(o *stscreds.AssumeRoleOptions) {
 	o.TransitiveTagKeys = r.TransitiveTagKeys
 }
 
-// explain says what was tried, and adds what the user can do about it.
+// explain prefixes err with what was tried, and adds what the user can do about it.
 func explain(what string, err error) error {
 	if advice := awserror.OfCredentials(err); advice != "" {
 		return fmt.Errorf("%s: %w\n\n%s", what, err, advice)

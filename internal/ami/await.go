@@ -12,13 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// errPending means that an image is still being made, as copies to other regions may be for
-// minutes.
+// errPending means that an image is still being made, which may take minutes for copies.
 var errPending = errors.New("the image is pending")
 
-// Await returns the images, in any order, once all of them are available: a new or copied AMI may
-// be unknown to EC2 for a while, and then pending. It waits until ctx ends. An image that can never
-// become available, such as one that has failed, is an error at once.
+// Await returns the images, in any order, once all of them are available: EC2 may not know a new or
+// copied AMI for a while, and then it is pending. It waits until ctx ends. If an image can never
+// become available, such as one that has failed, it returns an error at once.
 func (c *Client) Await(ctx context.Context, region string, ids []string) ([]Image, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	what := fmt.Sprintf("find %s in %s", strings.Join(ids, ", "), region)
@@ -57,7 +56,7 @@ func usable(images []Image) error {
 func pending(img Image) bool { return img.State == string(types.ImageStatePending) }
 
 // Settled is [Client.ByID] for images that are to be used: it waits until none of them is pending.
-// An image that is pending when ctx ends is an error, because it neither exists nor is gone.
+// It returns an error if one still is when ctx ends, because that one neither exists nor is gone.
 func (c *Client) Settled(
 	ctx context.Context, region string, ids, owners []string,
 ) ([]Image, error) {
@@ -67,7 +66,7 @@ func (c *Client) Settled(
 	var seen []Image
 	var failed error
 	err := c.again(ctx, watch, what, func() error {
-		// What else fails has been tried again by the SDK, and ends the waiting.
+		// The SDK has retried any other failure, so it ends the wait.
 		seen, failed = c.ByID(ctx, region, ids, owners)
 		if failed == nil && slices.ContainsFunc(seen, pending) {
 			return errPending

@@ -17,18 +17,18 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
 
-// Options change how a [Client] asks. The zero value is fine.
+// Options configure a [Client]. The zero value is fine.
 type Options struct {
 	// Endpoint is the URL of an EC2-compatible service. Empty: that of AWS, or of AWS_ENDPOINT_URL.
 	Endpoint string
-	// MaxRetries is how often a look-up is tried again. 0: what the aws.Config says. Tagging goes
-	// by the deadline of its context instead.
+	// MaxRetries is how often a look-up is tried again. 0: that of the aws.Config. Tagging is tried
+	// until its context ends instead.
 	MaxRetries int
-	// AttemptTimeout limits one request with its answer; the SDK itself waits for ever. 0: 30
+	// AttemptTimeout limits one request with its response; the SDK itself waits forever. 0: 30
 	// seconds.
 	AttemptTimeout time.Duration
-	// Notify, if set, is told in words what is waited for: after 2 seconds, then every 5.
-	// It may be called from several goroutines.
+	// Notify, if set, is called with what is waited for: after 2 seconds, then every 5. It may be
+	// called from several goroutines.
 	Notify func(string)
 }
 
@@ -42,7 +42,7 @@ type ec2API struct {
 		*ec2.CreateTagsOutput, error)
 }
 
-// Client asks EC2 in any number of regions. It is safe for use by several goroutines.
+// Client queries EC2 in any number of regions. It is safe for use by several goroutines.
 type Client struct {
 	open   func(region string) ec2API
 	notify func(string)
@@ -52,7 +52,7 @@ type Client struct {
 	regions map[string]ec2API
 }
 
-// New makes a client. It does no I/O; all regions share the credentials of cfg, and its own region
+// New returns a client. It does no I/O. All regions share the credentials of cfg, whose own region
 // does not matter.
 func New(cfg aws.Config, opts Options) *Client {
 	if opts.AttemptTimeout <= 0 {
@@ -116,7 +116,7 @@ func limitAttempt(limit time.Duration) func(*middleware.Stack) error {
 type attemptError struct{ limit time.Duration }
 
 func (e *attemptError) Error() string {
-	return fmt.Sprintf("no answer within %s", e.limit)
+	return fmt.Sprintf("no response within %s", e.limit)
 }
 
 func (e *attemptError) RetryableError() bool { return true }
@@ -126,7 +126,7 @@ func (c *Client) watch(region string) *retry.Watch {
 	return retry.NewWatch(c.notify, "no response yet from EC2 in "+region)
 }
 
-// again runs fn until it succeeds, fails for good, or ctx ends. what is what fn does, in words.
+// again runs fn until it succeeds, fails for good, or ctx ends. what describes fn for the user.
 func (c *Client) again(
 	ctx context.Context, watch *retry.Watch, what string, fn func() error,
 ) error {
@@ -136,8 +136,8 @@ func (c *Client) again(
 }
 
 // EachRegion runs fn once for each region, at most limit at a time, and waits for all. An error in
-// one region does not stop the others; the answer joins all errors in the order of regions. Regions
-// that were not begun when ctx ends are not run, and report that.
+// one region does not stop the others; the result joins all errors in the order of regions. After
+// ctx has ended, regions that are not yet begun fail.
 func EachRegion(
 	ctx context.Context, regions []string, limit int,
 	fn func(ctx context.Context, region string) error,

@@ -19,10 +19,10 @@ const (
 	tagAction      = "ec2:CreateTags"
 )
 
-// errNotYet means that EC2 does not show yet what was written.
+// errNotYet means that EC2 does not show an image or a tag yet.
 var errNotYet = errors.New("not visible yet")
 
-// goneError is EC2's answer to an id that it does not know (any more, or yet).
+// goneError is the error of EC2 for an id that it does not know (any more, or yet).
 type goneError struct {
 	code string
 	err  error
@@ -36,8 +36,9 @@ func isGone(code string) bool {
 		code == "InvalidAMIID.Unavailable"
 }
 
-// retryable reports whether the same request may succeed later: what is new is not known everywhere
-// yet (Amazon EC2 API Reference, "Eventual consistency"), throttling, server and network errors.
+// retryable reports whether the same request may succeed later: after throttling, server or network
+// errors, or if what is new is not known everywhere yet (Amazon EC2 API Reference, "Eventual
+// consistency").
 func retryable(err error) bool {
 	switch code := awserror.Code(err); code {
 	case "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound",
@@ -61,7 +62,7 @@ func retryable(err error) bool {
 func explain(err error, region, action string) error {
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound {
-		return fmt.Errorf("%w\n\nThere is no such address: does the region %q exist?", err, region)
+		return fmt.Errorf("%w\n\nThe address does not exist. Check the region %q.", err, region)
 	}
 	advice := awserror.OfRequest(err, action, region)
 	if advice == "" {
@@ -73,7 +74,7 @@ func explain(err error, region, action string) error {
 	return fmt.Errorf("%w\n\n%s", err, advice)
 }
 
-// briefly is an error for a line of progress: the code of EC2 where there is one.
+// briefly returns an error for a line of progress: the code of EC2 if there is one.
 func briefly(err error) string {
 	if code := awserror.Code(err); code != "" {
 		return code

@@ -18,25 +18,26 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// pageSize is the most that EC2 gives at once, and filterValues the most values that a request's
-// filters may have (Amazon EC2 API Reference, "DescribeImages", and user guide, "List and filter").
+// pageSize is the most images of one response, and filterValues the most values that the filters of
+// a request may have (Amazon EC2 API Reference, "DescribeImages", and user guide, "List and
+// filter").
 const (
 	pageSize     = 1000
 	filterValues = 200
 )
 
-// Query says which images [Client.ByTags] looks for.
+// Query describes the images that [Client.ByTags] looks for.
 type Query struct {
 	// Owners are "self", "amazon", "aws-marketplace" or 12-digit account ids. Empty: "self".
 	Owners []string
-	// Tags must all be there with exactly these values. At least one is required.
+	// Tags are those that an image must have, with exactly these values. At least one is required.
 	Tags map[string]string
 	// Architecture is EC2's word, such as "arm64". Empty: any.
 	Architecture string
 }
 
 // ByID returns those of the images that exist and belong to one of owners, in any state, newest
-// first. Images that are gone are simply absent: [Client.Explain] says why. No owners means "self".
+// first. Others are simply absent; [Client.Explain] returns why. No owners means "self".
 func (c *Client) ByID(ctx context.Context, region string, ids, owners []string) ([]Image, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	for _, id := range ids {
@@ -45,11 +46,11 @@ func (c *Client) ByID(ctx context.Context, region string, ids, owners []string) 
 		}
 	}
 	var found []Image
-	for some := range slices.Chunk(ids, filterValues) {
-		// A filter, and not ImageIds: with those, one id that is gone fails the whole request.
-		images, err := c.pages(ctx, region, owners, filter("image-id", some...))
+	for chunk := range slices.Chunk(ids, filterValues) {
+		// A filter and not ImageIds, because those fail if a single one does not exist.
+		images, err := c.pages(ctx, region, owners, filter("image-id", chunk...))
 		if err != nil {
-			return nil, fmt.Errorf("find %s in %s: %w", strings.Join(some, ", "), region, err)
+			return nil, fmt.Errorf("find %s in %s: %w", strings.Join(chunk, ", "), region, err)
 		}
 		found = append(found, images...)
 	}
@@ -57,7 +58,7 @@ func (c *Client) ByID(ctx context.Context, region string, ids, owners []string) 
 }
 
 // ByTags returns all images of a region that are available and match the query, newest first. EC2
-// shows tags to the owner's account only, so images shared by another account are never found.
+// shows tags only to the owner's account, so images shared by another account are never found.
 func (c *Client) ByTags(ctx context.Context, region string, q Query) ([]Image, error) {
 	if len(q.Tags) == 0 {
 		return nil, fmt.Errorf("find images by tag in %s: at least one tag is required", region)
@@ -79,8 +80,9 @@ func (c *Client) ByTags(ctx context.Context, region string, q Query) ([]Image, e
 	return newestFirst(images), nil
 }
 
-// anyBackslash makes a filter value that finds at least the images with that value. In a filter *
-// and ? are wildcards, which also find themselves, and \ escapes; [Query.matches] compares exactly.
+// anyBackslash returns a filter value that finds at least the images with that value. In a filter,
+// * and ? are wildcards that also match themselves, and \ escapes; [Query.matches] compares
+// exactly.
 func anyBackslash(value string) string { return strings.ReplaceAll(value, `\`, "?") }
 
 func (q Query) matches(img Image) bool {
@@ -94,7 +96,7 @@ func (q Query) matches(img Image) bool {
 }
 
 // Explain returns why [Client.ByID] does not return an image, or why it cannot be used, such as
-// "is pending" or "belongs to 123456789012, not to self". It asks once, by id alone.
+// "is pending" or "belongs to 123456789012, not to self". It sends one request, by id alone.
 func (c *Client) Explain(ctx context.Context, region, id string, owners []string) string {
 	images, err := c.byIDAlone(ctx, region, []string{id})
 	var gone *goneError
@@ -102,8 +104,8 @@ func (c *Client) Explain(ctx context.Context, region, id string, owners []string
 	case errors.As(err, &gone) && gone.code == "InvalidAMIID.Malformed":
 		return "is not the id of an AMI"
 	case errors.As(err, &gone), err == nil && len(images) == 0:
-		return "is gone (deregistered, or never there), or hidden: another account does not share it " +
-			"with this one, or the Allowed AMIs setting of this account excludes it"
+		return "is gone or not visible: it was deregistered or never existed, is not shared with this " +
+			"account, or is excluded by the account's Allowed AMIs setting"
 	case err != nil:
 		return "could not be looked up: " + err.Error()
 	}
@@ -113,12 +115,12 @@ func (c *Client) Explain(ctx context.Context, region, id string, owners []string
 	}
 	owners = orSelf(owners)
 	if slices.Contains(owners, img.Owner) || slices.Contains(owners, img.OwnerAlias) {
-		return "is there, and available"
+		return "is available"
 	}
 	return fmt.Sprintf("belongs to %s, not to %s", img.Owner, strings.Join(owners, " or "))
 }
 
-// byIDAlone looks up images of any owner. Its error is a *goneError when EC2 knows none of them.
+// byIDAlone looks up images of any owner. It returns a *goneError if EC2 does not know one of them.
 func (c *Client) byIDAlone(
 	ctx context.Context, region string, ids []string, opts ...func(*ec2.Options),
 ) ([]Image, error) {
@@ -140,8 +142,8 @@ func (c *Client) byIDAlone(
 	return fromAll(region, out.Images), nil
 }
 
-// pages reads all pages of a search. Deprecated and disabled images are in it: a caller that does
-// not see them could not tell "disabled" from "gone".
+// pages reads all pages of a search. They include deprecated and disabled images, so that callers
+// can distinguish "disabled" from "gone".
 func (c *Client) pages(
 	ctx context.Context, region string, owners []string, filters ...types.Filter,
 ) ([]Image, error) {

@@ -185,15 +185,15 @@ func TestClient_find_hangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := scriptWith(t, Options{AttemptTimeout: 50 * time.Millisecond}, amitest.Step{Hang: true})
 		_, err := c.ByID(t.Context(), "eu-west-1", []string{idA}, nil)
-		if err == nil || !strings.Contains(err.Error(), "no answer within 50ms") {
+		if err == nil || !strings.Contains(err.Error(), "no response within 50ms") {
 			t.Errorf("got %v, want that there was no answer", err)
 		}
 	})
 }
 
 func TestClient_Explain(t *testing.T) {
-	const gone = "is gone (deregistered, or never there), or hidden: another account does not share it " +
-		"with this one, or the Allowed AMIs setting of this account excludes it"
+	const gone = "is gone or not visible: it was deregistered or never existed, is not shared with this " +
+		"account, or is excluded by the account's Allowed AMIs setting"
 	tests := []struct {
 		name   string
 		answer amitest.Step
@@ -212,9 +212,9 @@ func TestClient_Explain(t *testing.T) {
 		{name: "foreign, by number", answer: amitest.Step{Body: amitest.Page("", amitest.Image{})},
 			owners: []string{"210987654321", "amazon"}, want: "belongs to 123456789012, not to 210987654321 or amazon"},
 		{name: "by number", answer: amitest.Step{Body: amitest.Page("", amitest.Image{})}, owners: []string{"123456789012"},
-			want: "is there, and available"},
+			want: "is available"},
 		{name: "by alias", answer: amitest.Step{Body: amitest.Page("", amitest.Image{Alias: "amazon"})}, owners: []string{"amazon"},
-			want: "is there, and available"},
+			want: "is available"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

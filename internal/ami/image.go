@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package ami finds, checks and tags Amazon machine images in their regions. It asks EC2 and
-// reports what exists; which image to take, and what to do about one that is gone, is the caller's
-// decision. It creates no image and deletes none.
+// Package ami finds, checks and tags Amazon machine images in their regions. It reports what
+// exists. Which image to use, and what to do about one that is gone, is the caller's decision. It
+// never creates or deletes an image.
 package ami
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
-// Image is an AMI as EC2 described it.
+// Image is an AMI as EC2 describes it.
 type Image struct {
 	ID     string
 	Name   string
@@ -35,7 +35,7 @@ type Image struct {
 	CreatedAt   time.Time
 	// DeprecatedAt is zero for an image that never gets deprecated.
 	DeprecatedAt time.Time
-	// Tags is never nil. EC2 shows the tags of an image to the owner's account only.
+	// Tags is never nil. EC2 shows the tags of an image only to the owner's account.
 	Tags map[string]string
 	// Snapshots are the ids of the snapshots behind the image's volumes, in the order of EC2.
 	Snapshots []string
@@ -55,7 +55,8 @@ func fromEC2(region string, in types.Image) Image {
 		Tags:         make(map[string]string, len(in.Tags)),
 	}
 	if in.StateReason != nil {
-		img.StateReason = cmp.Or(aws.ToString(in.StateReason.Message), aws.ToString(in.StateReason.Code))
+		img.StateReason = cmp.Or(
+			aws.ToString(in.StateReason.Message), aws.ToString(in.StateReason.Code))
 	}
 	for _, t := range in.Tags {
 		img.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
@@ -68,7 +69,7 @@ func fromEC2(region string, in types.Image) Image {
 	return img
 }
 
-// parseTime reads a time as EC2 writes it. What it cannot read is the zero time, "not known".
+// parseTime reads a time as EC2 writes it. It returns the zero time, "not known", if it cannot.
 func parseTime(s *string) time.Time {
 	t, err := time.Parse(time.RFC3339, aws.ToString(s))
 	if err != nil {
@@ -82,14 +83,14 @@ func (i Image) Deprecated(now time.Time) bool {
 	return !i.DeprecatedAt.IsZero() && !now.Before(i.DeprecatedAt)
 }
 
-// Address is the place of the image.
+// Address returns the address of the image.
 func (i Image) Address() Address { return Address{Region: i.Region, ID: i.ID} }
 
-// String is the full address of the image, for messages: "ami-0a1b2c3d in eu-west-1".
+// String returns the full address of the image for messages, such as "ami-0a1b2c3d in eu-west-1".
 func (i Image) String() string { return i.Address().String() }
 
-// Address identifies an image. An id alone does not: a document may name one in a region in which
-// EC2 does not know it.
+// Address identifies an image. An id alone does not: a document may name it with a region in which
+// it does not exist.
 type Address struct{ Region, ID string }
 
 func (a Address) String() string { return a.ID + " in " + a.Region }
@@ -99,8 +100,8 @@ func compare(a, b Image) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 }
 
-// Newest is the image that was created last; of several created at once, the one with the greatest
-// id. It returns false for no images.
+// Newest returns the image that was created last; of several created at once, the one with the
+// greatest id. It returns false if there are no images.
 func Newest(images []Image) (Image, bool) {
 	if len(images) == 0 {
 		return Image{}, false
@@ -109,7 +110,7 @@ func Newest(images []Image) (Image, bool) {
 }
 
 // Problem returns in a few words why nothing can be started from the image, such as "is pending".
-// It is empty for an image that is available. Deprecated and revoked images are usable to EC2.
+// It returns "" for an available image. To EC2, deprecated and revoked images are available.
 func Problem(img Image) string {
 	switch types.ImageState(img.State) {
 	case types.ImageStateAvailable:
@@ -140,7 +141,7 @@ func RevokedReason(img Image) (string, bool) {
 	return reason, ok
 }
 
-// Architecture is EC2's word for an architecture that may be given in another: "amd64" is "x86_64".
+// Architecture returns EC2's word for an architecture, such as "x86_64" for "amd64".
 func Architecture(s string) string {
 	switch strings.ToLower(s) {
 	case "amd64", "x86-64", "x86_64":

@@ -127,7 +127,7 @@ func motoByID(t *testing.T, c *Client, ids map[string]string) {
 	}
 	got := fmt.Sprint(c.Explain(t.Context(), "eu-west-1", id, others), "; ",
 		c.Explain(t.Context(), "eu-west-1", nowhere, nil))
-	if !strings.HasPrefix(got, "belongs to 123456789012, not to 210987654321; is gone (") {
+	if !strings.HasPrefix(got, "belongs to 123456789012, not to 210987654321; is gone or not visible: ") {
 		t.Errorf("explained: %s", got)
 	}
 }

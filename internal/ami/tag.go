@@ -21,24 +21,23 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
-// ErrNotVisible means that EC2 took the tags and had not shown them yet when the time was over.
-// Nothing needs to be done again.
+// ErrNotVisible means that EC2 accepted the tags, but did not show them before the time was over.
+// The tags need not be written again.
 var ErrNotVisible = errors.New("tags are written, but not visible yet")
 
 const (
-	// tagTimeout is the time for [Client.Tag] if its context sets none. AWS support has advised
-	// users of Packer to allow for up to 2.5 minutes until a new AMI can be tagged.
+	// tagTimeout limits [Client.Tag] if its context has no deadline. AWS support has advised users of
+	// Packer to allow for up to 2.5 minutes until a new AMI can be tagged.
 	tagTimeout = 5 * time.Minute
 	// tagBatch is the most resources of one request (Amazon EC2 API Reference, "CreateTags").
 	tagBatch = 1000
 )
 
 // Tag puts the tags on AMIs and snapshots of a region, and returns when they are visible on the
-// AMIs. Images that have them already are left alone; snapshots are neither looked at nor read
-// back. A new AMI may be unknown to EC2 for minutes and requests may be throttled, so it tries
-// again until ctx ends (or 5 minutes when ctx has no deadline), not a number of times. known are
-// images that were looked up just now, as by [Client.Await]: if these are all, they are not looked
-// up again.
+// AMIs. AMIs that have them already are left alone; snapshots are only written, never read. EC2 may
+// not know a new AMI for minutes, and may throttle requests, so Tag retries until ctx ends (or for
+// 5 minutes if ctx has no deadline), and not a number of times. known are images that were looked
+// up just now, as by [Client.Await]: if these are all, they are not looked up again.
 func (c *Client) Tag(
 	ctx context.Context, region string, ids []string, tags map[string]string, known ...Image,
 ) error {
@@ -95,9 +94,9 @@ func (t *tagging) run(ctx context.Context) error {
 	if err != nil && !retryable(err) {
 		return err
 	}
-	for some := range slices.Chunk(slices.Concat(bare, t.snapshots), tagBatch) {
+	for batch := range slices.Chunk(slices.Concat(bare, t.snapshots), tagBatch) {
 		err := t.client.again(ctx, t.watch, "tag "+t.name, func() error {
-			return t.create(ctx, api, some)
+			return t.create(ctx, api, batch)
 		})
 		if err != nil {
 			return t.refusal(err, seen)
@@ -119,8 +118,7 @@ func (t *tagging) run(ctx context.Context) error {
 	return err
 }
 
-// look reads the images. bare are those that lack one of the tags; an image that EC2 does not show
-// is among them.
+// look reads the images. bare are those that lack one of the tags, or that EC2 does not show.
 func (t *tagging) look(ctx context.Context) (bare []string, seen []Image, err error) {
 	if len(t.images) == 0 {
 		return nil, nil, nil
@@ -133,7 +131,7 @@ func (t *tagging) look(ctx context.Context) (bare []string, seen []Image, err er
 	return t.lackingOf(seen), seen, nil
 }
 
-// lackingOf are the images that lack one of the tags, as seen says; one that is not in it does.
+// lackingOf returns the images that lack one of the tags, or that are not in seen.
 func (t *tagging) lackingOf(seen []Image) []string {
 	has := map[string]bool{}
 	for _, img := range seen {
@@ -142,7 +140,7 @@ func (t *tagging) lackingOf(seen []Image) []string {
 	return slices.DeleteFunc(slices.Clone(t.images), func(id string) bool { return has[id] })
 }
 
-// lacking are the keys whose tags an image does not have with these values, sorted.
+// lacking returns the keys of those tags that an image lacks, or has with another value, sorted.
 func lacking(img Image, tags map[string]string) []string {
 	var keys []string
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
@@ -165,7 +163,7 @@ func (t *tagging) create(ctx context.Context, api ec2API, ids []string) error {
 // noRetries turns off the retries of the SDK, which are limited in number and report nothing.
 func noRetries(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
 
-// refusal turns an error of CreateTags into words. seen are the images as they were before.
+// refusal explains an error of CreateTags. seen are the images as they were before.
 func (t *tagging) refusal(err error, seen []Image) error {
 	if awserror.Code(err) != "TagLimitExceeded" {
 		return explain(err, t.region, tagAction)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package artifact reads which machine images are in the artifact of a builder, any builder: from its id,
-// and from its state. All of that is untrusted; anything that is not an image is left out.
+// Package artifact reads the machine images in the artifact of any builder from its state. The
+// state is untrusted; anything in it that is not an image is left out.
 package artifact
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// described is what is read of an image in the state of an artifact. The names are those of
-// packer-plugin-sdk/packer/registry/image.Image, in which builders describe their images.
+// described is an image in the state of an artifact. The fields are those of the SDK's type
+// packer/registry/image.Image, in which builders describe their images.
 type described struct {
 	ImageID        string
 	ProviderName   string
@@ -19,16 +19,12 @@ type described struct {
 	SourceImageID  string
 }
 
-// FromState reads the state par.artifact.metadata of an artifact: one image or a list of them. Over RPC
-// they arrive as maps.
+// FromState returns the images in the state par.artifact.metadata of an artifact: one image or a
+// list. Over RPC they arrive as maps.
 func FromState(state any) []manifest.Image {
 	var decoded []described
-	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: &decoded, WeaklyTypedInput: true})
-	if err != nil || state == nil {
-		return nil
-	}
 	// An element that is not an image fails, and leaves the others as they are.
-	_ = decoder.Decode(state)
+	_ = mapstructure.WeakDecode(state, &decoded)
 	var found []manifest.Image
 	for _, image := range decoded {
 		isAMI := manifest.IsAMI(image.ImageID) && manifest.IsRegion(image.ProviderRegion)
@@ -36,13 +32,15 @@ func FromState(state any) []manifest.Image {
 			continue
 		}
 		found = append(found, manifest.Image{
-			Provider: image.ProviderName, Region: image.ProviderRegion, ID: image.ImageID, SourceID: image.SourceImageID})
+			Provider: image.ProviderName, Region: image.ProviderRegion,
+			ID: image.ImageID, SourceID: image.SourceImageID,
+		})
 	}
 	return found
 }
 
-// SourceAMI reads the id of the AMI that an image was built on from the state generated_data of an
-// artifact, which comes over RPC as a map of some kind. It returns "" if the builder does not say.
+// SourceAMI returns the id of the AMI that an image was built on, or "". It reads the state
+// generated_data of an artifact, which arrives over RPC as a map of some kind.
 func SourceAMI(data any) string {
 	var value any
 	switch m := data.(type) {

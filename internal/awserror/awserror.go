@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package awserror is what a user can do about the errors of AWS: a sentence for each error code.
-// The answers of S3 to a conditional write are not in it, since other stores give them too.
+// Package awserror holds what a user can do about the errors of AWS: advice for each error code.
+// The errors of a conditional write are not in it, because other stores return them too.
 package awserror
 
 import (
@@ -26,10 +26,10 @@ const (
 		"the token."
 	noSSO = "The SSO session has expired, or the role is not assigned to this user. Run aws sso " +
 		"login, and then the build again."
-	noCredentials = "There are no AWS credentials: not in the template, the environment or the " +
-		"shared files, and this machine has no instance role. Set profile, AWS_PROFILE or " +
+	noCredentials = "No AWS credentials were found in the template, the environment or the shared " +
+		"files, and this machine has no instance role. Set profile, AWS_PROFILE or " +
 		"AWS_ACCESS_KEY_ID."
-	noProfile = "There is no profile %q. Check profile and AWS_PROFILE, and the files that " +
+	noProfile = "The profile %q does not exist. Check profile and AWS_PROFILE, and the files that " +
 		"AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name."
 
 	denied = "The credentials need ACTION in REGION. A policy of the organization can refuse it too."
@@ -39,7 +39,7 @@ const (
 	tagPolicy = "A tag policy of the organization refuses the tags. Change the tags, or the policy."
 )
 
-// byCode is the advice for a code: of a service that gives credentials, and of one that is used
+// byCode is the advice for a code from a service that gives credentials, and from one that is used
 // with them. ACTION and REGION are those of the request.
 var byCode = map[string]struct{ credentials, request string }{
 	"AccessDenied":                {roleDenied, denied},
@@ -92,7 +92,7 @@ func OfCredentials(err error) string {
 	case Code(err) != "":
 		return byCode[Code(err)].credentials
 	case errors.As(err, &operation) && operation.Service() == "ec2imds":
-		// The metadata service is the last place that the SDK tries.
+		// The metadata service is the last source that the SDK tries.
 		return noCredentials
 	}
 	return ""

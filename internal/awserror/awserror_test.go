@@ -58,11 +58,11 @@ func TestAdvice(t *testing.T) {
 // TestOfCredentials: errors that have no code.
 func TestOfCredentials(t *testing.T) {
 	for want, err := range map[string]error{
-		`There is no profile "x".`:      config.SharedConfigProfileNotExistError{Profile: "x"},
-		"The SSO session has expired":   &ssocreds.InvalidTokenError{},
-		"The SSO session has expired, ": errors.New("refresh cached SSO token failed"),
-		"There are no AWS credentials":  &smithy.OperationError{ServiceID: "ec2imds", Err: errors.New("x")},
-		"":                              errors.New("x"),
+		`The profile "x" does not exist.`: config.SharedConfigProfileNotExistError{Profile: "x"},
+		"The SSO session has expired":     &ssocreds.InvalidTokenError{},
+		"The SSO session has expired, ":   errors.New("refresh cached SSO token failed"),
+		"No AWS credentials were found":   &smithy.OperationError{ServiceID: "ec2imds", Err: errors.New("x")},
+		"":                                errors.New("x"),
 	} {
 		begins(t, err.Error(), OfCredentials(fmt.Errorf("load: %w", err)), want)
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package ci finds out which CI build this process is part of. It reads the environment variables
-// that CI systems document, and nothing else. Its results are meant to be published: they hold no
-// names of users, no credentials and no control characters.
+// Package ci detects the CI build that this process is part of. It reads only the environment
+// variables that CI systems document. Its results are meant to be published: they hold no user
+// names, credentials or control characters.
 package ci
 
 import (
@@ -18,7 +18,7 @@ import (
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
 const maxLength = 255
 
-// Build is one build of a CI system. It is zero outside of CI.
+// Build is one build of a CI system. It is zero outside CI.
 type Build struct {
 	// Provider is the name of one of the providers, such as "github-actions", or "ci" for an unknown
 	// system that sets CI=true.
@@ -31,8 +31,8 @@ type Build struct {
 	Branch string
 }
 
-// Detect returns the build that the environment belongs to. Fields that the provider does not set,
-// or not in the expected form, are empty. Values are cut to 255 characters, and a longer URL is
+// Detect returns the build that the environment belongs to. A field is empty if the provider does
+// not set it, or not in the expected form. Values are cut to 255 characters; a longer URL is
 // dropped.
 func Detect(getenv func(string) string) Build {
 	env := environment(getenv)
@@ -55,7 +55,8 @@ func (p provider) build(env environment) Build {
 	return b
 }
 
-// branchIn returns no branch for the build of a tag, which many providers name as the branch too.
+// branchIn returns the branch, or "" for the build of a tag, which many providers name as the
+// branch.
 func (p provider) branchIn(env environment) string {
 	if p.tag != "" && env(p.tag) != "" {
 		return ""
@@ -83,7 +84,7 @@ func (env environment) first(names vars) string {
 	return ""
 }
 
-// clean drops what is not printable, and cuts.
+// clean returns the printable characters of s, at most [maxLength] of them.
 func clean(s string) string { return text.Keep(s, maxLength, unicode.IsPrint) }
 
 // scrub keeps scheme, host and path of an http or https URL. User, query and fragment may hold

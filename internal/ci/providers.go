@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// vars are names of environment variables. The first that is set counts.
+// vars are the names of environment variables, of which the first that is set counts.
 type vars []string
 
 // provider is one CI system and the variables that it sets.
@@ -17,7 +17,7 @@ type provider struct {
 	here func(environment) bool
 	id   vars
 	url  func(environment) string // returns a URL that is safe to publish
-	// branch holds the plain name, behind prefix if there is one. A head comes before a target.
+	// branch holds the plain name, after prefix if there is one. A head comes before a target.
 	branch vars
 	prefix string
 	// ref holds a full ref, such as refs/heads/main. Anything but a branch is ignored.
@@ -26,8 +26,8 @@ type provider struct {
 	tag string
 }
 
-// providers are tried in order. Runners of the first ones may run inside of CodeBuild or on a
-// Jenkins agent, and almost all set CI=true.
+// providers are tried in order. Runners of the first ones may run inside CodeBuild or on a Jenkins
+// agent, and almost all set CI=true.
 var providers = []provider{
 	{ // https://docs.github.com/en/actions/reference/workflows-and-actions/variables
 		name: "github-actions", here: isTrue("GITHUB_ACTIONS"), id: vars{"GITHUB_RUN_ID"},
@@ -103,12 +103,12 @@ func isSet(name string) func(environment) bool {
 	return func(env environment) bool { return env(name) != "" }
 }
 
-// JENKINS_URL exists only if an administrator has set it.
+// isJenkins does not rely on JENKINS_URL, which exists only if an administrator has set it.
 func isJenkins(env environment) bool {
 	return env("JENKINS_URL") != "" || strings.HasPrefix(env("BUILD_TAG"), "jenkins-")
 }
 
-// urlOf fills in the variables of a URL, and scrubs it. It returns nothing if one is not set.
+// urlOf fills in the variables of a URL, and scrubs it. The URL is empty if one of them is not set.
 func urlOf(template string) func(environment) string {
 	return func(env environment) string {
 		complete := true
@@ -123,7 +123,7 @@ func urlOf(template string) func(environment) string {
 	}
 }
 
-// The page of a build on Azure needs a query.
+// azureURL returns the page of a build on Azure, which needs a query.
 func azureURL(env environment) string {
 	collection := scrub(env.first(vars{"SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"}))
 	project := url.PathEscape(env("SYSTEM_TEAMPROJECT"))
@@ -134,8 +134,9 @@ func azureURL(env environment) string {
 		"/_build/results?buildId=" + url.QueryEscape(env("BUILD_BUILDID"))
 }
 
-// The console of CodeBuild finds a build by query and fragment: without them the URL leads nowhere.
-// They are built anew: the region comes from the ARN, arn:aws:codebuild:REGION:ACCOUNT:build/ID.
+// codeBuildURL adds the query and the fragment by which the console of CodeBuild finds a build.
+// They are not taken from the environment: the region comes from the ARN,
+// arn:aws:codebuild:REGION:ACCOUNT:build/ID.
 func codeBuildURL(env environment) string {
 	console := scrub(env("CODEBUILD_BUILD_URL"))
 	arn := strings.SplitN(env("CODEBUILD_BUILD_ARN"), ":", 6)

@@ -12,8 +12,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/version"
 )
 
-// Recover is to be deferred at each entry point that Packer calls. The stack goes to Packer's log,
-// which PACKER_LOG=1 shows.
+// Recover turns a panic into *err. Defer it in each entry point that Packer calls. The stack goes
+// to Packer's log, which PACKER_LOG=1 shows.
 func Recover(where string, err *error) {
 	cause := recover()
 	if cause == nil {
@@ -22,8 +22,8 @@ func Recover(where string, err *error) {
 	*err = report(where, cause)
 }
 
-// Guard wraps fn so that a panic becomes an error. Goroutines need it, because [Recover] in the entry
-// point that started them does not see their panics, and the plugin would end.
+// Guard wraps fn so that a panic becomes an error. Goroutines need it, because [Recover] in the
+// entry point that started them does not see their panics, and the plugin would end.
 func Guard(where string, fn func() error) func() error {
 	return func() (err error) {
 		defer Recover(where, &err)

@@ -11,7 +11,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// Components come from a bucket that others write to: what is shown of them has limits.
+// Components come from a bucket that others write to, so what is shown of them is limited.
 const (
 	maxName  = 100 // characters
 	maxValue = 80
@@ -21,8 +21,8 @@ const (
 
 // Diff returns how two lists of components differ: one line each, in the order of new, then what
 // only old has. It is empty only for equal lists. Values that are hashes are not shown. The lists
-// may be anything: names and values are cut, and lose all that is not printable; after 20 lines
-// the rest is counted.
+// are untrusted: names and values are cut to their printable characters, and all lines after the
+// first 20 are only counted.
 func Diff(old, new []manifest.Component) []string {
 	before, after := index(old), index(new)
 	var lines []string
@@ -48,7 +48,7 @@ func Diff(old, new []manifest.Component) []string {
 	return lines
 }
 
-// key tells apart components of one name: an image may be a parent twice.
+// key distinguishes components of the same name: an image may be a parent twice.
 type key struct {
 	name string
 	nth  int
@@ -91,7 +91,7 @@ func changed(name, old, new string) string {
 func display(name string) string { return text.Clip(name, maxName) }
 
 func displayValue(value string) string {
-	// The mode of an executable file stands behind its object id.
+	// The mode of an executable file follows its object id.
 	if id, _, _ := strings.Cut(value, " "); manifest.IsGitSHA(id) {
 		value = id[:shortID] + value[len(id):]
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package fingerprint computes the identity of an image, and what differs between two.
-// It is pure: others find the parts.
+// Package fingerprint computes the identity of an image, and how two images differ. It does no I/O:
+// the caller finds the parts.
 //
 // A fingerprint is the SHA-256 of a text with one line for each component, in order:
 //
@@ -9,7 +9,8 @@
 //
 // The counts make the text unambiguous. From the components in a manifest, a shell recomputes it:
 //
-//	jq -r '.chain.components[] | "\(.name|utf8bytelength):\(.name) \(.value|utf8bytelength):\(.value)"' |
+//	jq -r '.chain.components[] |
+//	  "\(.name|utf8bytelength):\(.name) \(.value|utf8bytelength):\(.value)"' |
 //	  sha256sum
 package fingerprint
 
@@ -28,7 +29,7 @@ import (
 // builds every image once more.
 const Version = 1
 
-// Names of components. Those that are followed by a name end in a space.
+// Names of components. A prefix is followed by the name of an image, a path or an input.
 const (
 	nameSchema   = "schema"
 	nameImage    = "image"
@@ -46,18 +47,18 @@ type Parts struct {
 	Image string
 	// TemplateSHA is the git object id of the image's folder as it is on disk.
 	TemplateSHA string
-	// Extra maps the paths outside of that folder, relative to the repository, to object ids, for an
-	// executable file with the mode of git behind a space.
+	// Extra maps the paths outside of that folder, relative to the repository, to object ids. For an
+	// executable file, a space and git's mode follow the id.
 	Extra map[string]string
 	// Inputs are hashed together with their keys. That hides a value from whoever reads a manifest,
 	// but not a short one from whoever guesses.
 	Inputs map[string]string
 	// Parents are the images below, of which only name and identity count. Their order counts too.
 	Parents []manifest.Parent
-	// Salt, if set, makes a new identity of the same parts. It is hashed as well.
+	// Salt, if set, gives the same parts another fingerprint. It is hashed as well.
 	Salt string
 	// DirtyHash stands for uncommitted content that no object id names: that of submodules and nested
-	// repositories. It is empty for most.
+	// repositories. It is usually empty.
 	DirtyHash string
 }
 
@@ -75,7 +76,7 @@ func Compute(p Parts) (fingerprint string, components []manifest.Component) {
 		add(prefixExtra+jsonText(path), jsonText(p.Extra[path]))
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.Inputs)) {
-		// With the key in the hash, two inputs of one value do not show that they are equal.
+		// With the key in the hash, nobody sees that two inputs have the same value.
 		add(prefixInput+jsonText(key), text.SHA256("input\x00"+key+"\x00"+p.Inputs[key]))
 	}
 	for _, parent := range p.Parents {
@@ -106,8 +107,9 @@ func canonical(components []manifest.Component) string {
 	return b.String()
 }
 
-// jsonText returns a string that survives JSON, which replaces bytes that are not UTF-8: such a
-// string is quoted as in Go. So is one that starts with a quote, or the two could be the same.
+// jsonText returns s so that it survives JSON, which replaces bytes that are not UTF-8: a string
+// with such bytes is quoted as in Go. So is one that starts with a quote, or the two could be the
+// same.
 func jsonText(s string) string {
 	if utf8.ValidString(s) && !strings.HasPrefix(s, `"`) {
 		return s

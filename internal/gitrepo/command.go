@@ -27,20 +27,21 @@ const (
 // command runs git in a folder.
 type command struct {
 	dir string
-	env []string // beside that of the process
+	env []string // in addition to that of the process
 	in  string   // standard input
 }
 
-// options keep git from what is not asked for. A file system monitor may be out of date, and git
-// would start one that outlives this process. To write a temporary index would run a hook, and with
-// core.splitIndex put a part of it into the repository.
+// options keep git from side effects. A file system monitor may be out of date, and git would start
+// one that outlives this process. Writing a temporary index would run a hook, and with
+// core.splitIndex write a part of it into the repository.
 var options = []string{
 	"--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.splitIndex=false",
 	"-c", "core.hooksPath=" + os.DevNull,
 }
 
-// answer is what git printed. Both may be set: git prints what it found before it fails.
-type answer struct {
+// result is what a git command printed, and how it failed. Both may be set: git prints what it
+// found before it fails.
+type result struct {
 	out string
 	err error
 }
@@ -61,7 +62,7 @@ func (e *commandError) Error() string {
 
 func (e *commandError) Unwrap() error { return e.err }
 
-func (c command) run(ctx context.Context, args ...string) answer {
+func (c command) run(ctx context.Context, args ...string) result {
 	cmd := exec.CommandContext(ctx, "git", slices.Concat(options, args)...)
 	cmd.Dir = c.dir
 	cmd.Env = append(environment(os.Environ()), c.env...)
@@ -79,13 +80,13 @@ func (c command) run(ctx context.Context, args ...string) answer {
 	if err != nil {
 		err = &commandError{name: args[0], stderr: message(stderr.buf.String()), err: err}
 	}
-	return answer{out: stdout.buf.String(), err: err}
+	return result{out: stdout.buf.String(), err: err}
 }
 
-var errTooLong = errors.New("answer is longer than 64 MiB")
+var errTooLong = errors.New("output is longer than 64 MiB")
 
-// limited keeps the first max bytes. What follows is dropped, or with fail ends the writer. The
-// buffer is not embedded: io.Copy would find its ReadFrom, which knows no limit.
+// limited keeps the first max bytes. It drops what follows, or with fail returns an error. The
+// buffer is not embedded, because io.Copy would call its ReadFrom, which knows no limit.
 type limited struct {
 	buf  bytes.Buffer
 	max  int
@@ -127,7 +128,7 @@ func environment(env []string) []string {
 		"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_LITERAL_PATHSPECS=1")
 }
 
-// message is what git complains about, on one line: its "fatal" and "error" lines, or all.
+// message returns what git complains about, on one line: its "fatal" and "error" lines, or all.
 func message(stderr string) string {
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
 	complaints := slices.DeleteFunc(slices.Clone(lines), func(l string) bool {

@@ -95,7 +95,7 @@ func TestInspect_endless(t *testing.T) {
 	must(t, err)
 	fakeGit(t, "case \"$*\" in *rev-list*) exec yes ;; *) exec "+realGit+" \"$@\" ;; esac")
 	_, err = Inspect(t.Context(), nil, root)
-	want := fmt.Sprintf("inspect %q: git rev-list: answer is longer than 64 MiB", root)
+	want := fmt.Sprintf("inspect %q: git rev-list: output is longer than 64 MiB", root)
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
@@ -137,8 +137,8 @@ func TestInspect_moved(t *testing.T) {
 	must(t, err)
 	fakeGit(t, "case \"$*\" in *rev-list*) echo 1 "+id+" ;; *) exec "+realGit+" \"$@\" ;; esac")
 	_, err = Inspect(t.Context(), nil, root)
-	want := fmt.Sprintf("inspect %q: the current commit changed while git was asked\n\n"+
-		"Run Packer again when no other git command is at work in the checkout.", root)
+	want := fmt.Sprintf("inspect %q: the current commit changed during the inspection\n\n"+
+		"Run Packer again when no other git command runs in the checkout.", root)
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}

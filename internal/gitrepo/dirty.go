@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// DirtyFiles are the dirty files of all objects together, sorted, each once.
+// DirtyFiles returns the dirty files of all objects together, sorted, each once.
 func (c Checkout) DirtyFiles() []string {
 	var all []string
 	for _, o := range c.Objects {
@@ -19,8 +21,8 @@ func (c Checkout) DirtyFiles() []string {
 	return slices.Compact(all)
 }
 
-// DirtyHash is one hash of what no object id names, for all objects together: empty if there is no
-// such content, else hex SHA-256. The order in which the paths were asked for does not matter.
+// DirtyHash returns one hash of what no object id names, for all objects together: "" if there is
+// no such content, else hex SHA-256. The order of the objects does not matter.
 func (c Checkout) DirtyHash() string {
 	var lines []string
 	for _, o := range c.Objects {
@@ -32,11 +34,11 @@ func (c Checkout) DirtyHash() string {
 		return ""
 	}
 	slices.Sort(lines)
-	return hexSum(strings.Join(slices.Compact(lines), ""))
+	return text.SHA256(strings.Join(slices.Compact(lines), ""))
 }
 
-// Name names the content on disk: its object id, and behind that, for what no object id names, the
-// beginning of its hash. Content has the same name before and after its commit.
+// Name returns a name for the content on disk: its object id, followed, for what no object id
+// names, by the beginning of a hash. Content has the same name before and after its commit.
 func (o Object) Name() string {
 	if o.DirtyHash == "" {
 		return o.Content
@@ -44,7 +46,7 @@ func (o Object) Name() string {
 	return fmt.Sprintf("%s-dirty-%.12s", o.Content, o.DirtyHash)
 }
 
-// readDirty fills in what differs from HEAD. index is what git printed for listIndex.
+// readDirty fills in what differs from HEAD. index is the output of listIndex.
 func (c *Checkout) readDirty(
 	ctx context.Context, base target, index string, files []file,
 ) error {

@@ -12,19 +12,19 @@ import (
 
 // Error is what is wrong with a path, and how to repair it.
 type Error struct {
-	// Path is the path that was asked for, or a submodule below it, absolute.
+	// Path is the inspected path, or a submodule below it, absolute.
 	Path    string
 	Problem string
 	// Remedy is one or two sentences, or a command on a line by itself.
 	Remedy string
 }
 
-// Error is the path, what is wrong, and after a blank line the remedy.
+// Error returns the path, what is wrong, and after a blank line the remedy.
 func (e *Error) Error() string {
 	return fmt.Sprintf("inspect %q: %s\n\n%s", e.Path, e.Problem, e.Remedy)
 }
 
-// at is the same problem with a path.
+// at returns the problem at a path.
 func (e Error) at(path string) error {
 	e.Path = path
 	return &e
@@ -33,7 +33,7 @@ func (e Error) at(path string) error {
 var (
 	noGit = Error{
 		Problem: "git is not installed, or not on PATH",
-		Remedy: "The chain plugin asks git which files an image is built from. " +
+		Remedy: "The chain plugin reads from git which files an image is built from. " +
 			"Install git where Packer runs.",
 	}
 	noRepository = Error{
@@ -58,17 +58,18 @@ var (
 		Remedy:  "A bare repository has no files. Run Packer in a checkout of it.",
 	}
 	insideGit = Error{
-		Problem: "inside of a .git folder",
+		Problem: "inside a .git folder",
 		Remedy: "Git does not track its own files. " +
 			"Point path and extra_paths at files of the checkout.",
 	}
 	moved = Error{
-		Problem: "the current commit changed while git was asked",
-		Remedy:  "Run Packer again when no other git command is at work in the checkout.",
+		Problem: "the current commit changed during the inspection",
+		Remedy:  "Run Packer again when no other git command runs in the checkout.",
 	}
 )
 
-// brokenGitFile has the folder that the .git file names behind a colon, or nothing.
+// brokenGitFile returns the problem of a .git file. folder is a colon and the folder that the file
+// names, or "".
 func brokenGitFile(path, folder string) error {
 	return &Error{path, noRepository.Problem + ": its .git file points at no repository" + folder,
 		"Mount or check out the folder that it names too, " +
@@ -92,7 +93,7 @@ func uncommitted(path, root, rel string) error {
 			"  git -C " + quote(root) + " add -- " + quote(rel)}
 }
 
-// noSubmodule is for a submodule of the repository at root.
+// noSubmodule returns the problem of a submodule of the repository at root.
 func noSubmodule(path, root string) error {
 	return &Error{path, "submodule is not checked out",
 		"The image would be built without its files. Check it out:\n" +
@@ -105,7 +106,7 @@ func unsafeOwner(path, root string) error {
 }
 
 // errUnexpected means that git, or what poses as git, printed what git never prints.
-var errUnexpected = errors.New("unexpected answer")
+var errUnexpected = errors.New("unexpected output")
 
 func unexpected(out string) error {
 	if len(out) > 80 {
@@ -119,13 +120,14 @@ func unexpected(out string) error {
 var foreignRepository = regexp.MustCompile(
 	`detected dubious ownership in repository at '([^']+)'|unsafe repository \('([^']+)' is owned`)
 
-// lostGitFolder matches if .git is a file that points at a folder which does not exist, as when a
-// linked work tree is mounted into a container alone. Git names that folder, since 2.54 "(null)",
-// and after 2.55 the file.
+// lostGitFolder matches if .git is a file that points at a folder that does not exist, such as in a
+// container into which only a linked work tree is mounted. Git names that folder, since 2.54
+// "(null)", and after 2.55 the file.
 var lostGitFolder = regexp.MustCompile(
 	`^fatal: (?:not a git repository|gitfile does not point to a valid repository)(: .*)`)
 
-// explain turns a failed command into what it means for the user. Git has one exit code for all.
+// explain turns a failed command into what it means for the user. Git has one exit code for
+// everything.
 func explain(err error, path, dir string) error {
 	var failed *commandError
 	if !errors.As(err, &failed) {
@@ -151,7 +153,7 @@ func explain(err error, path, dir string) error {
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+:,./-]+$`)
 
-// quote makes a word for a POSIX shell.
+// quote returns word as a POSIX shell needs it.
 func quote(word string) string {
 	if plain.MatchString(word) {
 		return word

@@ -111,11 +111,11 @@ Commit the files of the image first.`},
 
 A bare repository has no files. Run Packer in a checkout of it.`},
 		{name: "inside .git", paths: []string{"ROOT/.git/objects"},
-			want: `inspect "ROOT/.git/objects": inside of a .git folder
+			want: `inspect "ROOT/.git/objects": inside a .git folder
 
 Git does not track its own files. Point path and extra_paths at files of the checkout.`},
 		{name: "extra path inside .git", paths: []string{"ROOT/base", "ROOT/.git/HEAD"},
-			want: `inspect "ROOT/.git/HEAD": inside of a .git folder
+			want: `inspect "ROOT/.git/HEAD": inside a .git folder
 
 Git does not track its own files. Point path and extra_paths at files of the checkout.`},
 		{name: "owner", paths: []string{"ROOT/base"},
@@ -128,7 +128,7 @@ If you trust it, tell git so:
 			setup: func(t *testing.T, _, tmp string) { t.Setenv("PATH", tmp) },
 			want: `inspect "ROOT/base": git is not installed, or not on PATH
 
-The chain plugin asks git which files an image is built from. Install git where Packer runs.`},
+The chain plugin reads from git which files an image is built from. Install git where Packer runs.`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package gitrepo asks git what an image is built from: the object ids of its paths, the commit,
-// the branch, and the files that are not committed. It runs the git command, reads strictly what it
-// prints, and never changes the repository. What follows from a dirty file is not decided here.
+// Package gitrepo reads from git what an image is built from: the object ids of its paths, the
+// commit, the branch, and the files that are not committed. It runs the git command, parses its
+// output strictly, and never changes the repository. What to do about dirty files is the caller's
+// decision.
 package gitrepo
 
 import (
@@ -28,13 +29,13 @@ type Checkout struct {
 	Commit string
 	// CommitTime is the committer's time of Commit, in UTC.
 	CommitTime time.Time
-	// Branch is empty when HEAD is detached, as it is in most CI systems.
+	// Branch is empty if HEAD is detached, as it is in most CI systems.
 	Branch string
-	// Objects has one entry for each path that was asked for, in that order.
+	// Objects has one entry for each path that [Inspect] was called with, in that order.
 	Objects []Object
-	// Overlooked are the dirty files that git was told to overlook, and the flag by which it was:
-	// assume-unchanged, or skip-worktree, which a sparse checkout sets too. Git does not say whether
-	// they differ from HEAD.
+	// Overlooked maps the dirty files that git was told to overlook to the flag that tells it so:
+	// assume-unchanged, or skip-worktree, which a sparse checkout sets too. Git does not report
+	// whether they differ from HEAD.
 	Overlooked map[string]string
 }
 
@@ -45,34 +46,35 @@ type Object struct {
 	// SHA is the object id of HEAD:Path: of a tree, of a blob, or of a submodule's commit.
 	SHA string
 	// Content is the object id of what is on disk: SHA if nothing differs, else the id that a commit
-	// of Dirty would give it. Ignored files have no part in it.
+	// of Dirty would give it. Ignored files do not count.
 	Content string
-	// Executable is true for a file that is executable on disk, which no object id has.
+	// Executable is true for a file that is executable on disk, which is not part of its object id.
 	Executable bool
 	// Dirty are the files under Path that differ from HEAD, relative to the root and sorted:
-	// modified, staged, deleted, new and not ignored, or such that git was told to overlook them. A
-	// submodule or a nested repository counts as one file.
+	// modified, staged, deleted, new and not ignored, or overlooked. A submodule or a nested
+	// repository counts as one file.
 	Dirty []string
 	// DirtyHash is a hex SHA-256 over the content that Content does not name: dirty submodules and
-	// nested repositories, of which everything but .git counts. It is empty for most.
+	// nested repositories, of which everything but .git counts. It is usually empty.
 	DirtyHash string
 }
 
-// maxTime is where a commit's time no longer fits RFC 3339: 9999-12-31T23:59:59Z.
+// maxTime is the latest time of a commit that fits RFC 3339: 9999-12-31T23:59:59Z.
 const maxTime = 253402300799
 
-// emptyTrees are the ids of a tree without files, by their length: of SHA-1 and of SHA-256.
+// emptyTrees are the ids of a tree without files, of SHA-1 and of SHA-256, by their length.
 var emptyTrees = map[int]string{
 	40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
 	64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
 
-// Inspect asks git about paths: first the image's folder, then whatever else goes into the image.
-// Relative ones are relative to the working directory of the process; symlinks are followed. All
-// must lie in one work tree and be committed. What the user can repair comes as an [*Error].
+// Inspect reads from git what it knows about paths: first the image's folder, then whatever else
+// goes into the image. Relative paths are relative to the working directory of the process;
+// symlinks are followed. All must be committed in one work tree. It returns an [*Error] for what
+// the user can repair.
 //
-// Untracked files that a build left behind are not dirty: isLeft, if set, reports whether a file is
-// one, by the root of the work tree and its path in there, with slashes. See [LeftBehind].
+// Untracked files that a build left behind are not dirty. isLeft, if set, reports whether a file is
+// one, by the root of the work tree and the file's path in it, with slashes. See [LeftBehind].
 func Inspect(
 	ctx context.Context, isLeft func(root, name string) bool, paths ...string,
 ) (Checkout, error) {
@@ -81,7 +83,7 @@ func Inspect(
 		return Checkout{}, err
 	}
 	base := targets[0]
-	got := ask(ctx, targets)
+	got := query(ctx, targets)
 	place, err := parsePlace(got.place.out)
 	if err := locationError(base, place, err, got.place.err); err != nil {
 		return Checkout{}, err
@@ -115,7 +117,7 @@ func Inspect(
 	return c, nil
 }
 
-// target is a path that was asked for.
+// target is a path to inspect.
 type target struct {
 	name string // absolute, as the user wrote it
 	real string // free of symlinks
@@ -123,7 +125,7 @@ type target struct {
 	dir  bool
 }
 
-// cwd is the folder to run git in: a file has no ".git" above it that git would look for.
+// cwd returns the folder to run git in: the target, or for a file the folder that holds it.
 func (t target) cwd() string {
 	if t.dir {
 		return t.real
@@ -160,12 +162,12 @@ func resolve(paths []string) ([]target, error) {
 	return targets, nil
 }
 
-// answers are what git said to four questions that need not wait for each other.
-type answers struct {
-	place, status, index, date answer
+// results are those of four git commands that need not wait for each other.
+type results struct {
+	place, status, index, date result
 }
 
-func ask(ctx context.Context, targets []target) answers {
+func query(ctx context.Context, targets []target) results {
 	g := command{dir: targets[0].cwd()}
 	status := []string{
 		"status", "--porcelain=v2", "-z", "--branch", "--untracked-files=all", "--no-renames",
@@ -177,7 +179,7 @@ func ask(ctx context.Context, targets []target) answers {
 	for _, t := range targets {
 		status, index = append(status, t.real), append(index, t.real)
 	}
-	var got answers
+	var got results
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		got.place = g.run(ctx, "rev-parse", "--is-inside-work-tree", "--is-bare-repository",
@@ -190,7 +192,7 @@ func ask(ctx context.Context, targets []target) answers {
 	return got
 }
 
-// locationError is why git knows no work tree here, or nil. Only after that is worth reading what
+// locationError returns why git knows no work tree here, or nil. Only then is it worth reading what
 // git printed about HEAD.
 func locationError(base target, p place, parseErr, runErr error) error {
 	switch {
@@ -239,8 +241,8 @@ func hasGit(dir string) bool {
 	return err == nil
 }
 
-// readHead reads commit, time and branch, and makes sure that all answers are about one commit.
-func (c *Checkout) readHead(base target, p place, got answers) (workTree, error) {
+// readHead reads commit, time and branch, and makes sure that all results are about one commit.
+func (c *Checkout) readHead(base target, p place, got results) (workTree, error) {
 	if got.status.err != nil {
 		return workTree{}, explain(got.status.err, base.name, base.cwd())
 	}

@@ -15,9 +15,11 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// hashForeign gives objects a hash of their foreign files: each is read once.
+// hashForeign fills in the hash of the foreign files of each object. Each file is read once.
 func (c *Checkout) hashForeign(ctx context.Context, foreign []file, objects []*Object) error {
 	if len(foreign) == 0 {
 		return nil
@@ -35,12 +37,12 @@ func (c *Checkout) hashForeign(ctx context.Context, foreign []file, objects []*O
 		}
 	}
 	for _, o := range objects {
-		var text strings.Builder
+		var own strings.Builder
 		for _, f := range (workTree{files: foreign}).under(o.Path) {
-			text.WriteString(lines[f.path])
+			own.WriteString(lines[f.path])
 		}
-		if text.Len() > 0 {
-			o.DirtyHash = hexSum(text.String())
+		if own.Len() > 0 {
+			o.DirtyHash = text.SHA256(own.String())
 		}
 	}
 	return nil
@@ -52,7 +54,7 @@ type hasher struct {
 	root *os.Root
 }
 
-// line is "<kind> <sha256 of the content> <name>" and a NUL. Kinds are the modes of git.
+// line returns "<kind> <sha256 of the content> <name>" and a NUL. Kinds are the modes of git.
 func (h hasher) line(name string) (string, error) {
 	kind, sum, err := h.content(name)
 	// The second is for a file whose folder became a file, if git was told to overlook it.
@@ -80,12 +82,12 @@ func (h hasher) content(name string) (kind, sum string, err error) {
 	case mode&fs.ModeSymlink != 0:
 		var to string
 		to, err = h.root.Readlink(name)
-		kind, sum = "120000", hexSum(to)
+		kind, sum = "120000", text.SHA256(to)
 	case mode.IsDir():
 		kind = "040000"
 		sum, err = h.folder(name)
 	default:
-		// To open a pipe or a device may block for ever, and git does not track them.
+		// Opening a pipe or a device may block forever, and git does not track them.
 		kind, sum = "other", "-"
 	}
 	return kind, sum, err
@@ -115,7 +117,7 @@ func (h hasher) folder(name string) (string, error) {
 		return "", err
 	}
 	slices.Sort(names)
-	var text strings.Builder
+	var lines strings.Builder
 	for _, n := range names {
 		if n == ".git" {
 			continue
@@ -124,9 +126,9 @@ func (h hasher) folder(name string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text.WriteString(line)
+		lines.WriteString(line)
 	}
-	return hexSum(text.String()), nil
+	return text.SHA256(lines.String()), nil
 }
 
 // reader stops when its context ends: a file may be a whole disk image.
@@ -140,9 +142,4 @@ func (r reader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.Reader.Read(p)
-}
-
-func hexSum(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:])
 }

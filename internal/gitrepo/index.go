@@ -14,13 +14,13 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// listIndex asks for what "git status" does not show: the files that git was told to overlook, and
-// the submodules, which are clean even if they are not checked out.
+// listIndex lists what "git status" does not show: the files that git was told to overlook, and the
+// submodules, which are clean even if they are not checked out.
 var listIndex = []string{"ls-files", "-v", "-s", "-z", "--full-name", "--"}
 
 // parseIndex reads what git prints for listIndex: records "<tag> <mode> <object id> <stage>", a tab
-// and the path. It returns the files to overlook, with the flag by which git was told so, and the
-// submodules among the others. It is no pattern: that takes ten times as long.
+// and the path. It returns the files to overlook, with the flag that tells git so, and the
+// submodules among the others. It uses no regular expression, which takes ten times as long.
 func parseIndex(out string) (overlooked map[string]string, submodules []string, err error) {
 	overlooked = map[string]string{}
 	for rest := out; rest != ""; {
@@ -50,8 +50,8 @@ func parseIndex(out string) (overlooked map[string]string, submodules []string, 
 	return overlooked, submodules, nil
 }
 
-// indexEntries makes of that what "update-index --index-info" reads: the same without the tag, and
-// without some paths.
+// indexEntries turns the output of listIndex into the input of "update-index --index-info": the
+// same without the tags, and without some paths.
 func indexEntries(out string, without map[string]bool) string {
 	var entries strings.Builder
 	for record := range strings.SplitSeq(out, "\x00") {
@@ -71,13 +71,13 @@ type indexReader struct {
 	ctx  context.Context
 	base target
 	root string
-	// overlooked are the files of all of them that git was told to overlook, by their paths relative
+	// overlooked are the files in all of them that git was told to overlook, by their paths relative
 	// to the root.
 	overlooked map[string]file
 }
 
-// read reads what git printed in a folder: "." for the root, or a submodule.
-func (r indexReader) read(folder string, got answer) error {
+// read reads the output of listIndex in a folder: "." for the root, or a submodule.
+func (r indexReader) read(folder string, got result) error {
 	dir := filepath.Join(r.root, filepath.FromSlash(folder))
 	if got.err != nil {
 		return explain(got.err, r.base.name, dir)
@@ -103,8 +103,7 @@ func (r indexReader) read(folder string, got answer) error {
 	return nil
 }
 
-// overlook adds the files that git was told to overlook: nobody knows whether they differ from
-// HEAD.
+// overlook adds the files that git was told to overlook, because they may differ from HEAD.
 func (w *workTree) overlook(files map[string]file) {
 	for i := range w.files {
 		f := &w.files[i]

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// LeftBehind is a rule for [Inspect]: untracked files that a build leaves behind are no inputs of
-// the next one. All are known by name. They are what Packer writes, the local manifests at the
-// paths in copies, and the documents of a registry in a folder: registry is its absolute path.
-func LeftBehind(registry string, copies ...string) func(root, name string) bool {
+// LeftBehind returns a rule for [Inspect]: untracked files that a build leaves behind are not
+// inputs of the next one. All are known by name: the files that Packer writes, the local manifests,
+// and the documents of a registry in a folder, of which registry is the absolute path.
+func LeftBehind(registry string, manifests ...string) func(root, name string) bool {
 	paths := map[string]bool{}
-	for _, path := range append([]string{os.Getenv("PACKER_LOG_PATH")}, copies...) {
+	for _, path := range append([]string{os.Getenv("PACKER_LOG_PATH")}, manifests...) {
 		if path = withoutLinks(path); path != "" {
 			paths[path] = true
 		}
@@ -33,7 +33,7 @@ func LeftBehind(registry string, copies ...string) func(root, name string) bool 
 var packerFiles = []string{"packer-manifest.json", "packer-manifest.json.lock", "crash.log"}
 
 // registryFiles are the files of a registry in a folder: documents, unfinished ones, and the lock.
-// Not all below the folder is the registry's, for it may be the checkout itself.
+// Other files in the folder may not be the registry's, because it may be the checkout itself.
 var registryFiles = []string{
 	".chain.lock", "*/builds/*.json", "*/builds/.chain-*.tmp", "*/refs/*.json", "*/refs/.chain-*.tmp",
 }
@@ -49,8 +49,8 @@ func inRegistry(dir, file string) bool {
 	})
 }
 
-// withoutLinks is the absolute path of a file as git has it, with the links on the way to it
-// resolved. It is empty if there is no such folder.
+// withoutLinks returns the absolute path of a file as git has it, with the symlinks on the way to
+// it resolved, or "" if its folder does not exist.
 func withoutLinks(path string) string {
 	if path == "" {
 		return ""

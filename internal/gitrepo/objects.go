@@ -12,9 +12,9 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// place is where a folder lies, as git sees it. Ids are empty if git knows none.
+// place is the location of a folder as git sees it. Ids are empty if git knows none.
 type place struct {
-	outside bool // in a bare repository or inside of .git
+	outside bool // in a bare repository or inside .git
 	bare    bool
 	root    string
 	head    string // commit
@@ -23,8 +23,8 @@ type place struct {
 }
 
 // parsePlace reads what "rev-parse --is-inside-work-tree --is-bare-repository --show-toplevel HEAD
-// HEAD^{tree} HEAD:./" prints. If git cannot resolve a name it prints that name as it is and stops;
-// the lines before still hold.
+// HEAD^{tree} HEAD:./" prints. If git cannot resolve a name, it prints the name itself and stops;
+// the lines before it are valid.
 func parsePlace(out string) (place, error) {
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if len(lines) < 2 || !isBool(lines[0]) || !isBool(lines[1]) {
@@ -89,7 +89,7 @@ func (c *Checkout) readObjects(
 	return nil
 }
 
-// listTree adds the objects at paths of a tree. It is ls-tree because that takes names as they are:
+// listTree adds the objects at paths of a tree. It runs ls-tree because that takes names literally:
 // "rev-parse HEAD:a..b" may be a range, and "cat-file" finds no submodule.
 func (c command) listTree(
 	ctx context.Context, tree string, paths []string, into map[string]Object,
@@ -97,7 +97,7 @@ func (c command) listTree(
 	if len(paths) == 0 {
 		return nil
 	}
-	// With -t a tree is listed also when another path lies inside of it.
+	// With -t, a tree is listed even if another path is inside it.
 	args := append([]string{"ls-tree", "-z", "-t", "--full-tree", tree, "--"}, paths...)
 	got := c.run(ctx, args...)
 	if got.err != nil {

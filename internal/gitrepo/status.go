@@ -15,11 +15,11 @@ import (
 type workTree struct {
 	unborn bool   // no commit yet
 	head   string // object id of HEAD
-	branch string // empty when HEAD is detached
+	branch string // empty if HEAD is detached
 	files  []file // sorted by path, each path once
 }
 
-// file is a path that differs from HEAD, as far as anybody knows, relative to the root.
+// file is a path, relative to the root, that differs or may differ from HEAD.
 type file struct {
 	path string
 	gone bool // not on disk
@@ -27,11 +27,11 @@ type file struct {
 	untracked bool
 	// inSubmodule is true for a file that a submodule was told to overlook.
 	inSubmodule bool
-	// overlooked is the flag by which git was told to overlook the file, empty for most.
+	// overlooked is the flag that tells git to overlook the file, usually empty.
 	overlooked string
 }
 
-// under are the files at a path or below it.
+// under returns the files at a path or below it.
 func (w workTree) under(root string) []file {
 	var found []file
 	for _, f := range w.files {
@@ -47,7 +47,7 @@ func isUnder(name, root string) bool {
 }
 
 // Records of "git status --porcelain=v2 -z", see https://git-scm.com/docs/git-status. Every field
-// before the path is free of spaces; the path comes last, as it is. Nobody reads the object ids.
+// before the path is free of spaces; the path comes last, unquoted. The object ids are not used.
 const (
 	states = ` [.MTADRCU]{2} (?:N\.\.\.|S[.C][.M][.U])`
 	two    = states + `(?: [0-7]{6}){2} ([0-7]{6})(?: [0-9a-f]+){2}`
@@ -85,7 +85,7 @@ func parseStatus(out string) (workTree, error) {
 
 // record reads one record and returns what follows it.
 func (w *workTree) record(out string, gone, tracked map[string]bool) (next string, ok bool) {
-	// A file that is staged as deleted and there again has two records: it is on disk.
+	// A file that is staged as deleted but exists again has two records: it is on disk.
 	add := func(name string, missing bool) bool {
 		before, seen := gone[name]
 		gone[name] = missing && (!seen || before)
@@ -115,7 +115,7 @@ func (w *workTree) record(out string, gone, tracked map[string]bool) (next strin
 	return next, isNew && add(name, false)
 }
 
-// header reads a "# name value" record. Those it does not know are for newer readers.
+// header reads a "# name value" record. It ignores those that it does not know.
 func (w *workTree) header(record string) bool {
 	switch name, value, _ := strings.Cut(strings.TrimPrefix(record, "# "), " "); name {
 	case "branch.oid":

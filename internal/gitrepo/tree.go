@@ -16,18 +16,18 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// disk is what became of the dirty files.
+// disk sorts the dirty files by what they are on disk.
 type disk struct {
 	// present are the files and submodules that git can name as they are on disk.
 	present []string
-	// absent have no part in a tree: deleted, or something else that git does not track.
+	// absent are not part of a tree: deleted, or something else that git does not track.
 	absent map[string]bool
-	// foreign has content that is in no tree of this repository: submodules, nested repositories, and
-	// devices.
+	// foreign have content that is in no tree of this repository: submodules, nested repositories,
+	// and devices.
 	foreign []file
 }
 
-// inspectDisk finds out what dirty files are. Of most, git has said so already.
+// inspectDisk finds out what dirty files are on disk.
 func inspectDisk(root string, files []file) (disk, error) {
 	d := disk{absent: map[string]bool{}}
 	for _, f := range files {
@@ -44,7 +44,7 @@ func inspectDisk(root string, files []file) (disk, error) {
 		case mode.IsRegular() || mode&fs.ModeSymlink != 0:
 			d.present = append(d.present, f.path)
 		case mode.IsDir() && !hasGit(filepath.Join(root, f.path)):
-			// It took the place of a file. What is in it are files by themselves.
+			// It took the place of a file. The files in it are listed themselves.
 			d.absent[f.path] = true
 		default:
 			d.foreign = append(d.foreign, f)
@@ -58,12 +58,12 @@ func inspectDisk(root string, files []file) (disk, error) {
 	return d, nil
 }
 
-// fileMode is the kind of a file as git sees it: nothing exists behind a symlink.
+// fileMode returns the mode of a file as git sees it: nothing exists behind a symlink.
 func fileMode(root string, f file) (fs.FileMode, error) {
 	if f.gone {
 		return 0, fs.ErrNotExist
 	}
-	if f.overlooked != "" { // at any other file, git has looked
+	if f.overlooked != "" { // Git has looked at all others itself.
 		for dir := path.Dir(f.path); dir != "."; dir = path.Dir(dir) {
 			info, err := os.Lstat(filepath.Join(root, dir))
 			if err != nil {
@@ -81,7 +81,8 @@ func fileMode(root string, f file) (fs.FileMode, error) {
 	return info.Mode(), nil
 }
 
-// nameContent finds the object ids of dirty objects as they are on disk.
+// nameContent finds the object ids of dirty objects as they are on disk. index is the output of
+// listIndex.
 func (c *Checkout) nameContent(
 	ctx context.Context, index string, found disk, objects []*Object,
 ) (err error) {
@@ -115,21 +116,21 @@ func (c *Checkout) nameContent(
 	return nil
 }
 
-// fillIndex makes an index of the files as a commit would have them. It begins as the repository's,
-// but for flags and other paths, and takes in just the dirty files. So neither .gitignore nor a
-// sparse checkout nor a conflict elsewhere matters, and what builds leave behind stays out.
+// fillIndex makes an index of the files as a commit would have them: the repository's index,
+// without flags and other paths, plus the dirty files. So .gitignore, a sparse checkout or a
+// conflict elsewhere do not matter, and what builds leave behind stays out.
 func (c command) fillIndex(ctx context.Context, index string, found disk) error {
 	c.in = indexEntries(index, found.absent)
 	if got := c.run(ctx, "update-index", "-z", "--index-info"); got.err != nil {
 		return got.err
 	}
-	// With --info-only no content is written, only named: it may be a whole disk image.
+	// With --info-only, content is hashed but not stored: it may be a whole disk image.
 	c.in = strings.Join(found.present, "\x00")
 	return c.run(ctx, "update-index", "--info-only", "--add", "--remove", "-z", "--stdin").err
 }
 
-// writeTree makes a tree of the index. From here on new objects are kept in a folder. Git need not
-// write again what the repository has; if it cannot look there, it takes longer, that is all.
+// writeTree makes a tree of the index. From here on, new objects are written to dir. Git looks in
+// the repository for those that exist; if it cannot, that only takes longer.
 func (c *command) writeTree(ctx context.Context, dir string) (string, error) {
 	got := c.run(ctx, "rev-parse", "--git-path", "objects")
 	if got.err != nil {

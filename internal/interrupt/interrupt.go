@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package interrupt ends the work of a data source when the user presses Ctrl-C. Packer gives a data
-// source no context; but a terminal sends the signal to Packer's plugins too.
+// Package interrupt ends the work of a data source when the user presses Ctrl-C. Packer gives a
+// data source no context, but a terminal sends the signal to Packer's plugins too.
 package interrupt
 
 import (

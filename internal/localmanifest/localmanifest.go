@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package localmanifest is the manifest in a local file: the copy of the registry's manifest that
-// each run leaves beside its template, and what a run leaves there that it could not publish. It
-// also reads the files of Packer's own manifest post-processor.
+// Package localmanifest reads and writes manifests in local files. Each run leaves one beside its
+// template: a copy of the registry's manifest, or what could not be published. The package also
+// reads the files of Packer's own manifest post-processor.
 package localmanifest
 
 import (
@@ -39,7 +39,7 @@ func Default(dir, image string) string {
 }
 
 // Read returns a manifest and its bytes. The error is [fs.ErrNotExist] if the file does not exist.
-// It does not name the path.
+// It does not always name the path.
 func Read(path string) (*manifest.Manifest, []byte, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -48,10 +48,10 @@ func Read(path string) (*manifest.Manifest, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// A pipe or a device has no size, and reading it may never end; a wrong path may lead to a disk
-	// image.
+	// To read a pipe or a device may never end, and a wrong path may lead to a disk image.
 	if !info.Mode().IsRegular() || info.Size() > manifest.MaxSize {
-		return nil, nil, fmt.Errorf("not a manifest: a file of at most %d bytes is expected", manifest.MaxSize)
+		return nil, nil, fmt.Errorf(
+			"not a manifest: a file of at most %d bytes is expected", manifest.MaxSize)
 	}
 	body, err := os.ReadFile(path)
 	if err != nil {
@@ -62,13 +62,16 @@ func Read(path string) (*manifest.Manifest, []byte, error) {
 }
 
 // Replace changes a local manifest under a lock, and by a rename, so that no reader ever sees a
-// part of it. The edit gets the present manifest, or an empty one, and returns nil to leave it. A
-// file that is not a manifest of this plugin is not replaced: the option may name the wrong one.
-func Replace(ctx context.Context, path string, edit func(*manifest.Manifest) ([]byte, error)) error {
+// part of it. edit gets the present manifest, or an empty one, and returns nil to leave it as it
+// is. A file that is not a manifest of this plugin is not replaced: the option may name the wrong
+// one.
+func Replace(
+	ctx context.Context, path string, edit func(*manifest.Manifest) ([]byte, error),
+) error {
 	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	// The lock lies elsewhere: beside the manifest, it would be an uncommitted file of the image.
+	// The lock is elsewhere: beside the manifest, it would be an uncommitted file of the image.
 	name := fmt.Sprintf("packer-chain-%d-%.16s.lock", os.Getuid(), text.SHA256(path))
 	lock := flock.New(filepath.Join(os.TempDir(), name))
 	if _, err := lock.TryLockContext(ctx, lockWait); err != nil {
@@ -83,7 +86,8 @@ func Replace(ctx context.Context, path string, edit func(*manifest.Manifest) ([]
 		err = errors.New("it was not written by the chain plugin")
 	}
 	if err != nil {
-		return fmt.Errorf("replace %s: %w\n\nRemove the file, or set local_manifest to another", path, err)
+		return fmt.Errorf(
+			"replace %s: %w\n\nRemove the file, or set local_manifest to another", path, err)
 	}
 	body, err := edit(have)
 	if err != nil || body == nil {
@@ -92,8 +96,8 @@ func Replace(ctx context.Context, path string, edit func(*manifest.Manifest) ([]
 	return write(path, body)
 }
 
-// makeFolder makes the folder of a local manifest. In one that is called .chain it first writes the
-// .gitignore, so that nothing in it is ever an uncommitted file.
+// makeFolder makes the folder of a local manifest. If it is called .chain, it gets a .gitignore
+// first, so that nothing in it is ever an uncommitted file.
 func makeFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil || filepath.Base(dir) != folder {
 		return err
@@ -105,7 +109,7 @@ func makeFolder(dir string) error {
 	return write(ignore, []byte("*\n"))
 }
 
-// write replaces a file by a rename, and lets everybody read it.
+// write replaces a file by a rename, and makes it readable for everybody.
 func write(path string, body []byte) error {
 	if err := atomic.WriteFile(path, bytes.NewReader(body)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -113,9 +117,9 @@ func write(path string, body []byte) error {
 	return os.Chmod(path, 0o644)
 }
 
-// Unpublished returns the entries of a local manifest that are still to be published: none if it
-// was published, and none whose source does not count or has an entry in the registry that is
-// newer or the same. stored is the manifest in the registry, nil if there is none.
+// Unpublished returns the entries of a local manifest that are still to be published. It leaves out
+// those whose source the image no longer has, and those of which the registry has the same or a
+// newer entry. stored is the manifest in the registry, nil if there is none.
 func Unpublished(stored, local *manifest.Manifest) []manifest.Entry {
 	if !local.Unpublished() {
 		return nil

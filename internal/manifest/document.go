@@ -18,7 +18,7 @@ const MaxSize = 1 << 20
 // MaxSeq is the largest seq of a document: the largest number that every JSON reader keeps exact.
 const MaxSeq = 1<<53 - 1
 
-// ErrCorrupt means that a document is damaged, or does not belong where it was found.
+// ErrCorrupt means that a document is damaged, or belongs to another image or build.
 var ErrCorrupt = errors.New("corrupt")
 
 // ErrTooLarge means that a document would exceed [MaxSize].
@@ -83,8 +83,7 @@ func Encode(v any) ([]byte, error) {
 	}
 	out.WriteByte('\n')
 	if out.Len() > MaxSize {
-		return nil, fmt.Errorf("%w: it has %d bytes, the limit is %d",
-			ErrTooLarge, out.Len(), MaxSize)
+		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, out.Len(), MaxSize)
 	}
 	return out.Bytes(), nil
 }

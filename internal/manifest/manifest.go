@@ -43,8 +43,7 @@ type Entry struct {
 	BuilderID string `json:"builder_id,omitzero"`
 	// Images are the machine images of the entry, sorted by region.
 	Images []Image `json:"images,omitempty"`
-	// Revoked, if set, says why the entry no longer counts: the image was revoked, and then built
-	// again.
+	// Revoked, if set, is why the entry no longer counts: the image was revoked, and then built again.
 	Revoked string `json:"revoked,omitzero"`
 
 	Unknown jsontext.Value `json:",embed"`
@@ -87,9 +86,9 @@ type Chain struct {
 	WriteID   string    `json:"write_id"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
-	// Published is false only in a local manifest of an image that never reached the registry.
+	// Published is false only in a local manifest whose image is not in the registry yet.
 	Published *bool `json:"published,omitzero"`
-	// Revoked, if set, says why nothing may be built on the image any more.
+	// Revoked, if set, is why nothing may be built on the image any more.
 	Revoked string `json:"revoked,omitzero"`
 	// AMIs maps region to AMI. See [AMIMap] for an image with several AMIs in a region.
 	AMIs map[string]string `json:"amis"`
@@ -97,7 +96,7 @@ type Chain struct {
 	Unknown jsontext.Value `json:",embed"`
 }
 
-// Facts say what an image is and what it was built from. They come from the data source, but for
+// Facts are what an image is and what it was built from. The data source collects them, except for
 // CI, labels and versions, which the post-processor adds.
 type Facts struct {
 	Image       string `json:"image"`
@@ -114,7 +113,7 @@ type Facts struct {
 	Versions  Versions          `json:"versions"`
 }
 
-// Git says which files the image was built from.
+// Git names the files that the image was built from.
 type Git struct {
 	// SHA is the git object id of the image's folder: it names content.
 	SHA string `json:"sha"`
@@ -129,7 +128,7 @@ type Git struct {
 	Dirty bool `json:"dirty,omitzero"`
 }
 
-// CI says which CI build made the image.
+// CI is the CI build that made the image.
 type CI struct {
 	Provider string `json:"provider"`
 	BuildID  string `json:"build_id,omitzero"`

@@ -31,8 +31,8 @@ func (e Entry) AMIs() []Image {
 	return amis
 }
 
-// identity is what makes two entries the same. A document may hold very many entries, so they are
-// looked up in a map.
+// identity is what makes two entries the same. It is the key of a map, because a document may hold
+// very many entries.
 type identity struct{ run, source, artifact string }
 
 func (e Entry) identity() identity { return identity{e.PackerRunUUID, e.Source(), e.ArtifactID} }
@@ -65,7 +65,7 @@ func (m *Manifest) Unpublished() bool {
 }
 
 // Merge returns a manifest with entries added to old, or a new one if old is nil. It reports false
-// if old holds the entries already: nothing needs to be written, and a writer whose response was
+// if old holds the entries already. Then nothing needs to be written: a writer whose response was
 // lost learns that its write landed.
 //
 // A new run of a revoked image lifts the revocation from the manifest and puts it on the entries
@@ -73,7 +73,9 @@ func (m *Manifest) Unpublished() bool {
 // built again too.
 //
 // Of the entries that are no longer current it keeps the newest [maxPast].
-func Merge(old *Manifest, facts Facts, entries []Entry, now time.Time, writeID string) (*Manifest, bool) {
+func Merge(
+	old *Manifest, facts Facts, entries []Entry, now time.Time, writeID string,
+) (merged *Manifest, changed bool) {
 	added := old.Missing(entries)
 	if len(added) == 0 {
 		return old, false
@@ -145,7 +147,7 @@ func (m *Manifest) wants(source string) bool {
 }
 
 // LastRun returns the entries of the run that wrote last. In a file by Packer's manifest
-// post-processor nothing else is known to be current.
+// post-processor, only these are known to be current.
 func (m *Manifest) LastRun() []Entry {
 	var last []Entry
 	for _, entry := range m.Builds {

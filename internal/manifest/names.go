@@ -16,22 +16,22 @@ const MaxName = 128
 const maxRegion = 63
 
 // Packer starts the plugin many times for one build, and each start compiles these. Lengths are
-// compared separately, because they are what costs most in a pattern.
+// checked separately, because counted repetitions are slow to compile.
 var (
 	namePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
 	regionPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	sourcePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 )
 
-// CheckImage checks the name of an image. It is a folder of the registry, so it is kept strict.
+// CheckImage checks the name of an image, which becomes a folder of the registry.
 func CheckImage(name string) error { return checkName(name) }
 
-// CheckChannel checks the name of a channel. Names that start with "git-" or "commit-" are the
-// registry's own.
+// CheckChannel checks the name of a channel. Names that start with "git-" or "commit-" are reserved
+// for the registry.
 func CheckChannel(name string) error {
-	for _, own := range []string{"git-", "commit-"} {
-		if strings.HasPrefix(name, own) {
-			return fmt.Errorf("must not start with %q, got %q", own, name)
+	for _, reserved := range []string{"git-", "commit-"} {
+		if strings.HasPrefix(name, reserved) {
+			return fmt.Errorf("must not start with %q, got %q", reserved, name)
 		}
 	}
 	return checkName(name)
@@ -62,8 +62,9 @@ func IsAMI(s string) bool {
 	return named && len(digits) >= 8 && len(digits) <= 17 && isHex(digits)
 }
 
-// IsRegion reports whether s has the form of a region's name, which becomes part of a host name. Only
-// AWS knows which of its own exist; other stores and emulators have names such as "local" or "nyc3".
+// IsRegion reports whether s has the form of a region's name, which becomes part of a host name.
+// The names are not limited to those of AWS: other stores and emulators use such as "local" or
+// "nyc3".
 func IsRegion(s string) bool { return len(s) <= maxRegion && regionPattern.MatchString(s) }
 
 // ImagesFromID reads the AMIs from the id of an artifact as the Amazon plugin writes it,
@@ -85,7 +86,8 @@ func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 // CheckSource checks the name of a source, such as "amazon-ebs.arm64".
 func CheckSource(s string) error {
 	if !sourcePattern.MatchString(s) {
-		return fmt.Errorf("must be the type and name of a source, such as amazon-ebs.arm64, got %.80q", s)
+		return fmt.Errorf(
+			"must be the type and name of a source, such as amazon-ebs.arm64, got %.80q", s)
 	}
 	return nil
 }
@@ -97,11 +99,12 @@ func checkName(name string) error {
 	case len(name) > MaxName:
 		return fmt.Errorf("must have at most %d characters, got %d", MaxName, len(name))
 	case !namePattern.MatchString(name):
-		return fmt.Errorf("must be lower-case letters, digits, \".\", \"_\" and \"-\", and start with a letter or digit, got %q", name)
+		return fmt.Errorf("must be lower-case letters, digits, \".\", \"_\" and \"-\", "+
+			"and start with a letter or digit, got %q", name)
 	case strings.Contains(name, ".."):
 		return fmt.Errorf("must not contain \"..\", got %q", name)
 	case strings.HasSuffix(name, "."):
-		// Windows drops it: two images would share a folder.
+		// Windows drops the dot, so two images would share a folder.
 		return fmt.Errorf("must not end with \".\", got %q", name)
 	}
 	return nil

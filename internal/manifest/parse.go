@@ -36,7 +36,8 @@ func Parse(body []byte) (*Manifest, error) {
 	return &m, nil
 }
 
-// Read is [Parse] for the manifest of an image and fingerprint: that of another is [ErrCorrupt].
+// Read is [Parse] for the manifest of a known image and fingerprint. It returns [ErrCorrupt] for
+// that of another.
 func Read(body []byte, image, fingerprint string) (*Manifest, error) {
 	m, err := Parse(body)
 	if err != nil {
@@ -45,8 +46,8 @@ func Read(body []byte, image, fingerprint string) (*Manifest, error) {
 	return m, m.Belongs(image, fingerprint)
 }
 
-// Belongs returns nil if the manifest is that of an image and fingerprint, else an error that says
-// why not. A document of another image at our address is never used, and never overwritten.
+// Belongs returns an error unless the manifest is that of the image and fingerprint. A document of
+// another image at our address is never used, and never overwritten.
 func (m *Manifest) Belongs(image, fingerprint string) error {
 	switch {
 	case m.Chain == nil:

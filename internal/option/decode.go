@@ -13,7 +13,7 @@ import (
 )
 
 // unknownDuration stands for a duration that Packer does not know yet, and invalidDuration for a
-// text that is not a duration. [Checker.Duration] reports it, together with all other errors.
+// text that is not a duration, which [Checker.Duration] reports together with all other errors.
 const (
 	unknownDuration = time.Duration(math.MinInt64)
 	invalidDuration = unknownDuration + 1
@@ -31,9 +31,8 @@ func Decode(target any, raws ...any) error {
 	return nil
 }
 
-// decodeDuration lets a duration pass that is not known yet or invalid. Without it, "packer
-// validate" would refuse one that comes from a data source, and a bad one would hide all other
-// errors.
+// decodeDuration accepts durations that are not known yet or invalid. Without it, "packer validate"
+// would refuse one that comes from a data source, and an invalid one would hide all other errors.
 func decodeDuration(_, to reflect.Type, value any) (any, error) {
 	text, isText := value.(string)
 	if !isText || to != reflect.TypeFor[time.Duration]() {

@@ -19,9 +19,8 @@ const Unknown = "<unknown>"
 // IsUnknown reports whether a value, or a part of it, is not known yet.
 func IsUnknown(value string) bool { return strings.Contains(value, Unknown) }
 
-// Known refuses a struct of options if one of them is about to be used and still not known. It
-// finds the options by reflection, so that a new one cannot be forgotten. Those named in except may
-// hold anything.
+// Known returns an error if one of the options in a struct is not known. It finds them by
+// reflection, so that a new one cannot be forgotten. Those named in except may hold anything.
 func Known(config any, except ...string) error {
 	if name := firstUnknown("", reflect.ValueOf(config), except); name != "" {
 		return fmt.Errorf("%s is %q: it refers to a value that is never set", name, Unknown)
@@ -29,8 +28,8 @@ func Known(config any, except ...string) error {
 	return nil
 }
 
-// firstUnknown returns the name in HCL of the first option in v that is not known, or "". The name
-// is that of v itself, or the option's in a block, as in "registry_access.assume_role.role_arn".
+// firstUnknown returns the name in HCL of the first option in v that is not known, or "": the name
+// of v, or that of an option in a block, such as "registry_access.assume_role.role_arn".
 func firstUnknown(name string, v reflect.Value, except []string) (found string) {
 	switch v.Kind() {
 	case reflect.String:
@@ -63,7 +62,7 @@ func firstUnknown(name string, v reflect.Value, except []string) (found string) 
 func firstUnknownField(block string, v reflect.Value, except []string) string {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
-		// PackerConfig is what Packer says of itself, and the variables of the whole template.
+		// PackerConfig is not about this component: it holds the variables of the whole template.
 		if !field.IsExported() || field.Type == reflect.TypeFor[common.PackerConfig]() {
 			continue
 		}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package option reads and checks the options of the components. Each rule is a small function,
-// each error begins with the option's name in HCL, and all errors come at once. A value that Packer
-// does not know yet passes every check; [Known] refuses it when it is about to be used.
+// each error begins with the option's name in HCL, and all errors are reported together. A value
+// that Packer does not know yet passes every check; [Known] refuses it when it is about to be used.
 package option
 
 import (

@@ -71,7 +71,7 @@ func AMI(value string) error {
 	return nil
 }
 
-// Region is the rule of the name of a region. AWS knows which of them exist.
+// Region is the rule of the name of a region, which need not exist.
 func Region(value string) error {
 	if !manifest.IsRegion(value) {
 		return fmt.Errorf("must be the name of a region such as eu-west-1, got %q", value)

@@ -21,14 +21,14 @@ type Record struct {
 	// Needed is true if the image has to be built. Reason says why, in one line.
 	Needed bool   `json:"needed"`
 	Reason string `json:"reason"`
-	// Regions are where the AMI must exist. Empty: the region of the session.
+	// Regions are those in which the AMI must exist. Empty: the region of the session.
 	Regions []string          `json:"regions,omitempty"`
 	Tags    map[string]string `json:"tags"`
 	// Entries are what the existing image consists of; empty if there is none.
 	Entries []manifest.Entry `json:"entries,omitempty"`
-	// LocalManifest is the file in which the next run looks for what this one could not publish.
+	// LocalManifest is the file from which the next run publishes what this one could not.
 	LocalManifest string `json:"local_manifest,omitzero"`
-	// Unpublished is true if the entries are in a local manifest only, and still to be published.
+	// Unpublished is true if the entries are only in a local manifest, and still to be published.
 	Unpublished bool `json:"unpublished,omitzero"`
 }
 

@@ -33,7 +33,7 @@ func TestPublish_overLimit(t *testing.T) {
 	for source := 0; source < 4 && err == nil; source++ {
 		_, err = reg.Publish(t.Context(), facts(fp1), big("run9", fmt.Sprint("source", source)), nil)
 	}
-	want := "write memory://snowflake/builds/" + fp1 + ".json: document is too large: it has 135"
+	want := "write memory://snowflake/builds/" + fp1 + ".json: document is too large: 135"
 	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "make several images of it") {
 		t.Errorf("error %v, want %s…", err, want)
 	}

@@ -12,19 +12,19 @@ import (
 	"unicode"
 )
 
-// bucketPattern follows "Bucket naming rules" of the Amazon S3 user guide, as do minBucket and maxBucket.
+// bucketPattern, minBucket and maxBucket follow "Bucket naming rules" of the Amazon S3 user guide.
 var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`)
 
 const minBucket, maxBucket = 3, 63
 
-// oneSlash is a URL with a slash too few. A single letter is a drive of Windows.
+// oneSlash matches a URL that lacks a slash. A single letter is a drive of Windows.
 var oneSlash = regexp.MustCompile(`^[a-z0-9]{2,}:/`)
 
 // maxPrefix keeps the longest key, prefix/image/builds/fingerprint.json, within the 1,024 bytes
 // that S3 allows.
 const maxPrefix = 512
 
-// Location is where a registry lies: in a bucket or in a folder.
+// Location is the place of a registry: a bucket or a folder.
 type Location struct {
 	// Bucket and Prefix are set for s3://bucket/prefix. Prefix has no slash at either end.
 	Bucket, Prefix string
@@ -32,10 +32,10 @@ type Location struct {
 	Dir string
 }
 
-// S3 reports whether the registry lies in a bucket.
+// S3 reports whether the registry is in a bucket.
 func (l Location) S3() bool { return l.Bucket != "" }
 
-// String is the location as a user would write it.
+// String returns the location as a user would write it.
 func (l Location) String() string {
 	switch {
 	case !l.S3():
@@ -56,9 +56,11 @@ func ParseLocation(s string) (Location, error) {
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return Location{}, fmt.Errorf("must not hold control characters, got %q", shown(s))
 	case strings.HasPrefix(s, "arn:"):
-		return Location{}, fmt.Errorf("must be a URL such as s3://bucket/prefix, not an ARN, got %q", shown(s))
+		return Location{}, fmt.Errorf(
+			"must be a URL such as s3://bucket/prefix, not an ARN, got %q", shown(s))
 	case !isURL && oneSlash.MatchString(s):
-		return Location{}, fmt.Errorf("must have two slashes behind the colon, as in s3://bucket/prefix, got %q", s)
+		return Location{}, fmt.Errorf(
+			"must have two slashes after the colon, as in s3://bucket/prefix, got %q", s)
 	case !isURL:
 		return parseDir(s)
 	case scheme == "file":
@@ -66,11 +68,12 @@ func ParseLocation(s string) (Location, error) {
 	case scheme == "s3":
 		return parseS3(s, rest)
 	}
-	return Location{}, fmt.Errorf("must be s3://bucket/prefix, file:///folder or a path, got %q", shown(s))
+	return Location{}, fmt.Errorf(
+		"must be s3://bucket/prefix, file:///folder or a path, got %q", shown(s))
 }
 
-// shown is what an error may show of an address. A user, a password and a query are left out: some
-// write credentials there.
+// shown returns what an error may show of a URL: not the user, the password and the query, because
+// some write credentials there.
 func shown(s string) string {
 	scheme, rest, isURL := strings.Cut(s, "://")
 	if !isURL {
@@ -101,8 +104,10 @@ func parseDir(s string) (Location, error) {
 
 func parseFileURL(s string) (Location, error) {
 	u, err := url.Parse(s)
-	if err != nil || (u.Host != "" && u.Host != "localhost") || u.RawQuery != "" || u.Fragment != "" {
-		return Location{}, fmt.Errorf("must be a URL with three slashes such as file:///folder, got %q", shown(s))
+	local := err == nil && (u.Host == "" || u.Host == "localhost")
+	if !local || u.RawQuery != "" || u.Fragment != "" {
+		return Location{}, fmt.Errorf(
+			"must be a URL with three slashes such as file:///folder, got %q", shown(s))
 	}
 	path := u.Path
 	// file:///C:/folder is C:/folder on Windows.
@@ -121,11 +126,13 @@ func parseFileURL(s string) (Location, error) {
 func parseS3(s, rest string) (Location, error) {
 	bucket, prefix, _ := strings.Cut(rest, "/")
 	prefix = strings.TrimSuffix(prefix, "/")
-	if len(bucket) < minBucket || len(bucket) > maxBucket || !bucketPattern.MatchString(bucket) || strings.Contains(bucket, "..") {
-		return Location{}, fmt.Errorf("must name a bucket of 3 to 63 lower-case letters, digits, \".\" and \"-\", got %q", shown(s))
+	if !isBucket(bucket) {
+		return Location{}, fmt.Errorf("must name a bucket of %d to %d lower-case letters, digits, "+
+			"\".\" and \"-\", got %q", minBucket, maxBucket, shown(s))
 	}
 	if len(prefix) > maxPrefix {
-		return Location{}, fmt.Errorf("must have a prefix of at most %d bytes, got %d", maxPrefix, len(prefix))
+		return Location{}, fmt.Errorf(
+			"must have a prefix of at most %d bytes, got %d", maxPrefix, len(prefix))
 	}
 	if strings.ContainsAny(prefix, "?#\\") {
 		return Location{}, fmt.Errorf("must not hold \"?\", \"#\" or \"\\\", got %q", shown(s))
@@ -135,8 +142,14 @@ func parseS3(s, rest string) (Location, error) {
 	}
 	for part := range strings.SplitSeq(prefix, "/") {
 		if part == "" || part == "." || part == ".." {
-			return Location{}, fmt.Errorf("must not hold \"//\", \".\" or \"..\" in its prefix, got %q", shown(s))
+			return Location{}, fmt.Errorf(
+				"must not hold \"//\", \".\" or \"..\" in its prefix, got %q", shown(s))
 		}
 	}
 	return Location{Bucket: bucket, Prefix: prefix}, nil
+}
+
+func isBucket(name string) bool {
+	return len(name) >= minBucket && len(name) <= maxBucket && bucketPattern.MatchString(name) &&
+		!strings.Contains(name, "..")
 }

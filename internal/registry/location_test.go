@@ -33,7 +33,7 @@ func TestParseLocation(t *testing.T) {
 		"s3://acme-images/a/../b":        {wantErr: `must not hold "//"`},
 		"s3://acme-images/a?x=1":         {wantErr: `must not hold "?"`},
 		"s3://user:pw@acme/chain":        {wantErr: "must name a bucket"},
-		"s3:/acme-images/chain":          {wantErr: "must have two slashes behind the colon"},
+		"s3:/acme-images/chain":          {wantErr: "must have two slashes after the colon"},
 		"gs://acme-images/chain":         {wantErr: "must be s3://bucket/prefix"},
 		"https://example.com/x":          {wantErr: "must be s3://bucket/prefix"},
 		"arn:aws:s3:::acme-images":       {wantErr: "must be a URL such as s3://bucket/prefix, not an ARN"},

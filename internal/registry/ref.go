@@ -38,7 +38,7 @@ type Ref struct {
 // Target is what a ref points at, and for which commit.
 type Target struct {
 	Fingerprint string `json:"fingerprint"`
-	// AMIs is the AMI map of the manifest, so that the AMIs can be checked while it is read.
+	// AMIs is the AMI map of the manifest, so that the AMIs can be looked up while it is read.
 	AMIs           map[string]string `json:"amis"`
 	ManifestSeq    int64             `json:"manifest_seq"`
 	ManifestSHA256 string            `json:"manifest_sha256"`
@@ -46,7 +46,7 @@ type Target struct {
 	CommitTime     time.Time         `json:"commit_time,omitzero"`
 }
 
-// Of returns the target with the details of its build's manifest.
+// Of returns the target with the details of the stored manifest of its build.
 func (t Target) Of(stored Stored) Target {
 	m := stored.Manifest
 	t.AMIs, t.ManifestSeq, t.ManifestSHA256 = m.Chain.AMIs, m.Chain.Seq, stored.SHA256
@@ -91,7 +91,8 @@ func parseRef(body []byte, image, name string) (*Ref, error) {
 		return nil, err
 	}
 	if ref.Image != image || ref.Name != name {
-		return nil, fmt.Errorf("%w: it is ref %.60q of image %.60q", manifest.ErrCorrupt, ref.Name, ref.Image)
+		return nil, fmt.Errorf(
+			"%w: it is ref %.60q of image %.60q", manifest.ErrCorrupt, ref.Name, ref.Image)
 	}
 	if err := manifest.CheckFingerprint(ref.Fingerprint); err != nil {
 		return nil, fmt.Errorf("%w: fingerprint %w", manifest.ErrCorrupt, err)
@@ -102,42 +103,44 @@ func parseRef(body []byte, image, name string) (*Ref, error) {
 	return &ref, nil
 }
 
-// GitRef returns the name of the ref to the image that was built last from the files that gitName
+// GitRef returns the name of the ref to the last image that was built from the files that gitName
 // names.
 func GitRef(gitName string) string { return "git-" + gitName }
 
 // CommitRef returns the name of the ref to the image as the run of a commit left it, built or found
-// unchanged. It tells apart what [GitRef] cannot: other parents, inputs and extra files of the same
-// folder.
+// unchanged. Unlike [GitRef], it distinguishes images whose folders are equal, but whose parents,
+// inputs or extra files differ.
 func CommitRef(commit string) string { return "commit-" + commit }
 
 // Rule decides when a ref may move.
 type Rule int
 
 const (
-	// Always is the rule of the refs that are named for a git object or a commit.
+	// Always is the rule of refs named for a git object or a commit.
 	Always Rule = iota
-	// NotBack is the rule of channels: an older commit does not move one back. Of two commits of
-	// the same second, the one that moved the ref first is the older.
+	// NotBack is the rule of channels: an older commit does not move one back. Of two commits in
+	// the same second, the one that moved the ref first is older.
 	NotBack
 )
 
-// Moved is what became of a move.
+// Moved is the result of a move.
 type Moved struct {
 	// Written is true if the ref was written, as its version Seq.
 	Written bool
 	Seq     int64
-	// Kept is true if a newer commit keeps the ref on another build, whose fingerprint is On.
+	// Kept is true if a newer commit keeps the ref on another build. On is the fingerprint of the
+	// build that the ref points at.
 	Kept bool
 	On   string
 }
 
-// Move points a ref of an image at a build, if the rule allows it. It tries until ctx ends.
+// Move points a ref of an image at a build, if the rule allows it. It retries until ctx ends.
 func (r *Registry) Move(
 	ctx context.Context, image, name string, to Target, rule Rule, by string, early Early,
 ) (Moved, error) {
 	move := Move{
-		Fingerprint: to.Fingerprint, Commit: to.Commit, MovedAt: r.now(), MovedBy: by, WriteID: r.newID(),
+		Fingerprint: to.Fingerprint, Commit: to.Commit,
+		MovedAt: r.now(), MovedBy: by, WriteID: r.newID(),
 	}
 	// outdated is the seq of a manifest that the ref points at and that is known to be gone.
 	outdated := int64(0)
@@ -147,8 +150,8 @@ func (r *Registry) Move(
 		if !errors.As(err, &newer) {
 			return moved, err
 		}
-		// Either another run published later and moved the ref first, and to takes its manifest. Or
-		// somebody put an older manifest back: a ref that stayed ahead of it would be corrupt for ever.
+		// Either another run published later and moved the ref first: its manifest is the target now.
+		// Or somebody put an older manifest back: a ref that stayed ahead of it would be corrupt.
 		stored, err := r.Manifest(ctx, image, to.Fingerprint)
 		if err != nil {
 			return Moved{}, err
@@ -164,7 +167,7 @@ func (e *newerError) Error() string {
 	return fmt.Sprintf("the ref points at a newer manifest, seq %d", e.seq)
 }
 
-// move is one attempt of Move, which begins with an empty ref.
+// move is one attempt of Move. empty is the ref if it does not exist yet.
 func (r *Registry) move(
 	ctx context.Context, empty *Ref, to Target, outdated int64, rule Rule, move Move, early Early,
 ) (moved Moved, err error) {
@@ -178,7 +181,7 @@ func (r *Registry) move(
 		}
 		if seq := old.seqOf(move.WriteID); seq > 0 {
 			moved.Seq = seq
-			return nil, store.ErrUnchanged // our write landed, and its response got lost
+			return nil, store.ErrUnchanged // Our write landed, but its response was lost.
 		}
 		if old.Fingerprint == to.Fingerprint && old.ManifestSeq > max(to.ManifestSeq, outdated) {
 			return nil, &newerError{old.ManifestSeq}
@@ -214,8 +217,8 @@ func (r *Ref) isAhead(to Target) bool {
 	return to.CommitTime.Before(r.CommitTime)
 }
 
-// firstMove returns how many moves ago a commit moved the ref for the first time, or -1 if no move
-// of it is known.
+// firstMove returns how many moves ago a commit first moved the ref, or -1 if no such move is
+// known.
 func (r *Ref) firstMove(commit string) int {
 	for ago, move := range slices.Backward(r.Moves) {
 		if move.Commit == commit {
@@ -225,8 +228,8 @@ func (r *Ref) firstMove(commit string) int {
 	return -1
 }
 
-// points reports whether the ref says all that the target says. For a channel the commit counts: it
-// is what the next move is compared with.
+// points reports whether the ref already points at the target. For a channel the commit counts too,
+// because the next move is compared with it.
 func (r *Ref) points(to Target, rule Rule) bool {
 	same := r.Fingerprint == to.Fingerprint && r.ManifestSHA256 == to.ManifestSHA256
 	return same && (rule == Always || (r.Commit == to.Commit && r.CommitTime.Equal(to.CommitTime)))
@@ -258,7 +261,8 @@ func (r *Registry) encodeRef(ref *Ref) ([]byte, error) {
 		_, err = parseRef(body, ref.Image, ref.Name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("write %s: it would be unreadable: %w", r.RefURI(ref.Image, ref.Name), err)
+		return nil, fmt.Errorf(
+			"write %s: it would be unreadable: %w", r.RefURI(ref.Image, ref.Name), err)
 	}
 	return body, nil
 }

@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	// maxReads is how often a document is read that is damaged.
+	// maxReads is how often a damaged document is read.
 	maxReads = 3
 	// earlyTime limits [Registry.ReadEarly], which only saves time: what takes longer is left to the
 	// write, which also finds out why.
@@ -36,7 +36,7 @@ var ErrNotFound = store.ErrNotFound
 
 // Registry is a registry over a store.
 type Registry struct {
-	// Notify, if set, is told once in a while what a write is waiting for.
+	// Notify, if set, is called once in a while with what a write is waiting for.
 	Notify func(msg string)
 
 	store store.Store
@@ -87,7 +87,7 @@ func (r *Registry) Ref(ctx context.Context, image, name string) (*Ref, error) {
 }
 
 // Follow returns the build that a ref points at, and checks that it is the right one. The manifest
-// may be newer than the ref says, by a merge whose move of the ref is still to come; never older.
+// may be newer than the ref, if the writer has not moved the ref yet, but never older.
 func (r *Registry) Follow(ctx context.Context, ref *Ref) (Stored, error) {
 	return unlessTorn(func() (Stored, error) {
 		stored, err := r.readManifest(ctx, ref.Image, ref.Fingerprint)
@@ -99,7 +99,7 @@ func (r *Registry) Follow(ctx context.Context, ref *Ref) (Stored, error) {
 			return Stored{}, err
 		}
 		seq := stored.Manifest.Chain.Seq
-		if seq < ref.ManifestSeq || (seq == ref.ManifestSeq && stored.SHA256 != ref.ManifestSHA256) {
+		if seq < ref.ManifestSeq || seq == ref.ManifestSeq && stored.SHA256 != ref.ManifestSHA256 {
 			return Stored{}, fmt.Errorf(
 				"read %s: %w: it is not the manifest that ref %s points at (SHA-256 %s, expected %s)",
 				stored.URI, manifest.ErrCorrupt, ref.Name, stored.SHA256, ref.ManifestSHA256)
@@ -108,8 +108,8 @@ func (r *Registry) Follow(ctx context.Context, ref *Ref) (Stored, error) {
 	})
 }
 
-// unlessTorn repeats a read that returned a damaged document: some stores mix a read with a write
-// that happens at the same time. A document that is damaged each time is damaged.
+// unlessTorn repeats a read that returned a damaged document: in some stores, a read can return a
+// mix of two versions while the document is written.
 func unlessTorn[T any](read func() (T, error)) (value T, err error) {
 	for range maxReads {
 		if value, err = read(); !errors.Is(err, manifest.ErrCorrupt) {
@@ -127,8 +127,8 @@ type preparer interface {
 	Prepare(ctx context.Context) error
 }
 
-// ReadEarly reads documents concurrently, for writes that follow. It leaves out what it could not
-// read: the write reads it then. A write whose document has changed since is repeated.
+// ReadEarly reads documents concurrently, for writes that follow. It leaves out those that it
+// cannot read: their writes read them again. A write whose document has changed since is repeated.
 func (r *Registry) ReadEarly(ctx context.Context, keys ...string) Early {
 	ctx, cancel := context.WithTimeout(ctx, earlyTime)
 	defer cancel()
@@ -158,8 +158,7 @@ func (r *Registry) ReadEarly(ctx context.Context, keys ...string) Early {
 	return early
 }
 
-// first returns the document of a key as the first round of an update takes it, nil if it was not
-// read.
+// first returns the document of a key for the first round of an update, or nil if it was not read.
 func (e Early) first(key string) *store.Object {
 	object, ok := e[key]
 	if !ok {
@@ -168,11 +167,11 @@ func (e Early) first(key string) *store.Object {
 	return &object
 }
 
-// Publish merges entries into the build of an image, or begins it. It tries until ctx ends.
+// Publish merges entries into the build of an image, or creates it. It retries until ctx ends.
 func (r *Registry) Publish(
 	ctx context.Context, facts manifest.Facts, entries []manifest.Entry, early Early,
 ) (Stored, error) {
-	writeID, image, fingerprint := r.newID(), facts.Image, facts.Fingerprint
+	image, fingerprint, writeID := facts.Image, facts.Fingerprint, r.newID()
 	merge := func(current []byte) ([]byte, error) {
 		var old *manifest.Manifest
 		if current != nil {
@@ -195,18 +194,18 @@ func (r *Registry) Publish(
 	return r.stored(body, image, fingerprint)
 }
 
-// encode returns the body of a manifest. It refuses one that could not be read again: it would
-// block everybody.
+// encode returns the body of a manifest. It refuses one that could not be read again, because
+// nobody could publish the image any more.
 func (r *Registry) encode(m *manifest.Manifest, image, fingerprint string) ([]byte, error) {
 	uri := r.ManifestURI(image, fingerprint)
 	body, err := manifest.Encode(m)
 	if errors.Is(err, manifest.ErrTooLarge) {
-		// The past must not stop an image from being published.
+		// Old entries must not keep an image from being published.
 		m.Builds = m.Current()
 		body, err = manifest.Encode(m)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("write %s: %w\n\nIt was left as it is. The sources of one image do not "+
+		return nil, fmt.Errorf("write %s: %w\n\nNothing was written. The sources of one image do not "+
 			"fit into one manifest: make several images of it.", uri, err)
 	}
 	if _, err = manifest.Read(body, image, fingerprint); err != nil {
@@ -245,7 +244,9 @@ func (r *Registry) ManifestURI(image, fingerprint string) string {
 func (r *Registry) RefURI(image, name string) string { return r.store.Address(RefKey(image, name)) }
 
 // BuildKey returns the key of a build in the store.
-func BuildKey(image, fingerprint string) string { return image + "/builds/" + fingerprint + ".json" }
+func BuildKey(image, fingerprint string) string {
+	return image + "/builds/" + fingerprint + ".json"
+}
 
 // RefKey returns the key of a ref in the store.
 func RefKey(image, name string) string { return image + "/refs/" + name + ".json" }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package retry repeats what may succeed later. It waits for random and growing times, until a
-// context ends and not a number of times, and reports what it waits for. Which errors may pass is
-// the caller's knowledge.
+// context ends and not a number of times, and reports what it waits for. The caller decides which
+// errors are worth a retry.
 package retry
 
 import (
@@ -20,8 +20,8 @@ type Pace struct {
 	Rand func(limit time.Duration) time.Duration
 }
 
-// Wait waits after the attempt of that number, which counts from 1. When ctx ends first it stops
-// waiting, and returns the error of ctx.
+// Wait waits after an attempt; attempts count from 1. It returns the error of ctx if that ends
+// first.
 func (p Pace) Wait(ctx context.Context, attempt int) error {
 	random := p.Rand
 	if random == nil {
@@ -73,8 +73,8 @@ func (p Pace) Until(
 	}
 }
 
-// timeoutError is the end of the time. Its last error is the last one that ctx did not cause, if
-// there is one: a request that ctx cut off says less.
+// timeoutError means that ctx ended. If possible, last is an error that ctx did not cause: a
+// request that ctx cut off explains less.
 type timeoutError struct {
 	took  time.Duration
 	last  error

@@ -14,12 +14,12 @@ import (
 // up to 320 ms after a lost race, because the object is free again at once. No wait at all would
 // make all writers collide again. Its zero value is ready to use.
 type Backoff struct {
-	// Rand is that of [retry.Pace].
+	// Rand is passed to [retry.Pace].
 	Rand func(limit time.Duration) time.Duration
 }
 
-// Wait waits after the attempt of that number, which counts from 1, and which failed with cause.
-// When ctx ends first it stops waiting, and returns the error of ctx.
+// Wait waits after an attempt that failed with cause; attempts count from 1. It returns the error
+// of ctx if that ends first.
 func (b Backoff) Wait(ctx context.Context, attempt int, cause error) error {
 	pace := retry.Pace{First: 100 * time.Millisecond, Most: 2 * time.Second, Rand: b.Rand}
 	if errors.Is(cause, ErrConflict) {

@@ -17,8 +17,8 @@ const maxKey = 1024
 var ErrBadKey = errors.New("bad key")
 
 // CheckKey returns [ErrBadKey] unless a key is legal in every store. A key has 1 to 1,024 bytes of
-// UTF-8: parts between single slashes, without control characters, without the "\" and ":" that mean
-// something else in a path of Windows, and without a "." at the end, which Windows drops.
+// UTF-8, and consists of parts between single slashes. No part has control characters, a "\" or
+// ":", which have a meaning in paths of Windows, or a "." at its end, which Windows drops.
 func CheckKey(key string) error {
 	switch {
 	case key == "":

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package store keeps small documents and replaces them by compare-and-swap. It is what the
-// registry needs of a bucket, and no more: it knows no image, no manifest and no ref.
+// registry needs of a bucket, and no more: it knows nothing of images, manifests or refs.
 package store
 
 import (
@@ -21,8 +21,8 @@ var (
 	ErrVanished = errors.New("deleted by someone else while it was being changed")
 	// ErrUnknown means that the response was lost: the write may have landed or not.
 	ErrUnknown = errors.New("outcome unknown")
-	// ErrTransient means that nothing was written and that the same call may succeed a little later:
-	// throttling, an overloaded server, a connection that broke.
+	// ErrTransient means that nothing was written, and that the same call may succeed a little later:
+	// after throttling, an overloaded server or a broken connection.
 	ErrTransient = errors.New("not available at the moment")
 	// ErrTooLarge means that a body is over [MaxSize].
 	ErrTooLarge = errors.New("larger than 1 MiB")
@@ -39,12 +39,12 @@ type Object struct {
 // An error that wraps none of them is permanent: a retry does not help.
 type Store interface {
 	// Get reads an object. It returns [ErrNotFound] only if the object certainly does not exist. It
-	// retries a read that fails for a moment a few times before it returns [ErrTransient].
+	// retries a few times before it returns [ErrTransient].
 	Get(ctx context.Context, key string) (Object, error)
-	// Put writes body if the object still is the one that etag names, or with an empty etag if it
-	// does not exist yet. It returns the new tag, or [ErrConflict], [ErrVanished] or [ErrUnknown].
-	// Only after [ErrUnknown] may the body be there all the same. Put sends the body once and never
-	// retries: a retry after a lost response would fail against its own write.
+	// Put writes body if the object still has that etag or, with an empty etag, if it does not exist
+	// yet. It returns the new tag, or [ErrConflict], [ErrVanished] or [ErrUnknown].
+	// Only after [ErrUnknown] may the write have landed nevertheless. Put sends the body once and
+	// never retries: a retry after a lost response would fail against its own write.
 	Put(ctx context.Context, key string, body []byte, etag string) (string, error)
 	// Address returns the full address of a key, as a user would write it.
 	Address(key string) string

@@ -11,8 +11,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
 
-// lastReadTimeout limits the read that finds out, after ctx has ended, whether the last write landed.
-// It keeps what an Update takes beyond its deadline, or beyond Ctrl-C, below a second.
+// lastReadTimeout limits the read that finds out, after ctx has ended, whether the last write
+// landed. It keeps an Update from running on for more than a second after its deadline or Ctrl-C.
 const lastReadTimeout = 800 * time.Millisecond
 
 // ErrUnchanged is what an edit returns if the object is already as it should be.
@@ -21,31 +21,31 @@ var ErrUnchanged = errors.New("nothing to change")
 // errNotSeen means that the last read after a lost response showed nothing of the write.
 var errNotSeen = errors.New("it does not contain the write")
 
-// Updater changes objects by reading, editing and compare-and-swap, until it succeeds or its context
-// ends. It never gives up after a number of tries: with many writers that would lose builds.
+// Updater changes objects by read, edit and compare-and-swap, until it succeeds or its context
+// ends. It never gives up after a number of attempts: with many writers that would lose builds.
 type Updater struct {
 	Store Store
-	// Notify, if set, is told what Update waits for, after 2 seconds and then every 5. It is called
-	// from another goroutine, and never after Update has returned.
+	// Notify, if set, is called with what Update waits for, after 2 seconds and then every 5. The
+	// calls come from another goroutine, and never after Update has returned.
 	Notify func(msg string)
 	// Backoff is the wait between two attempts.
 	Backoff Backoff
 }
 
-// Update changes the object of a key with edit, and returns the body that it has afterwards.
+// Update changes the object of a key with edit, and returns its new body.
 //
-// If first is not nil, it is what the caller read already, with an empty ETag if there was no
-// object; the first round uses it instead of reading. If it is out of date, the write loses its
-// race like any other.
+// If first is not nil, the first round uses it instead of reading: it is what the caller has read,
+// with an empty ETag if there was no object. If it is out of date, the write loses its race like
+// any other.
 //
-// The edit gets the present body, nil if the object does not exist, and returns the new one. It is
+// edit gets the present body, nil if the object does not exist, and returns the new one. It is
 // called again after every lost race and every lost response, so it must recognise its own earlier
-// write and then return [ErrUnchanged]. Any other error of the edit ends the Update and is returned
-// unchanged. All other failures are an [*UpdateError].
+// write and then return [ErrUnchanged]. Any other error of edit ends the Update and is returned as
+// it is. All other failures are an [*UpdateError].
 func (u Updater) Update(
 	ctx context.Context, key string, first *Object, edit func(current []byte) ([]byte, error),
 ) (body []byte, err error) {
-	t := &try{store: u.Store, key: key, first: first, edit: edit, started: time.Now()}
+	t := &update{store: u.Store, key: key, first: first, edit: edit, started: time.Now()}
 	watch := retry.NewWatch(u.Notify, "no response yet from "+u.Store.Address(key))
 	defer watch.Stop()
 	for {
@@ -68,8 +68,8 @@ func (u Updater) Update(
 	}
 }
 
-// try is one Update under way.
-type try struct {
+// update is one Update under way.
+type update struct {
 	store   Store
 	key     string
 	first   *Object // nil once it was used
@@ -79,20 +79,20 @@ type try struct {
 	attempts int
 	// seen is set once the object exists: if it is missing later, it was deleted.
 	seen bool
-	// unsettled is set after a write whose response was lost. It may still land, as long as the object
-	// has the ETag in pendingETag.
+	// unsettled is set after a write whose response was lost. It may still land, as long as the
+	// object has the ETag in pendingETag.
 	unsettled   bool
 	pendingETag string
-	// cause is why the last round but one had to be repeated.
+	// cause is why the last round was repeated, or would have been.
 	cause error
 }
 
-// editError distinguishes an error of the edit from those of the store.
+// editError distinguishes an error of edit from those of the store.
 type editError struct{ err error }
 
 func (e *editError) Error() string { return e.err.Error() }
 
-func (t *try) once(ctx context.Context) ([]byte, error) {
+func (t *update) once(ctx context.Context) ([]byte, error) {
 	t.attempts++
 	current, err := t.read(ctx)
 	if err != nil {
@@ -116,7 +116,7 @@ func (t *try) once(ctx context.Context) ([]byte, error) {
 }
 
 // read returns an empty Object if it does not exist.
-func (t *try) read(ctx context.Context) (Object, error) {
+func (t *update) read(ctx context.Context) (Object, error) {
 	object, err := t.get(ctx)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -137,7 +137,7 @@ func (t *try) read(ctx context.Context) (Object, error) {
 }
 
 // get returns first, once, and after that what the store has.
-func (t *try) get(ctx context.Context) (Object, error) {
+func (t *update) get(ctx context.Context) (Object, error) {
 	first := t.first
 	t.first = nil
 	switch {
@@ -150,10 +150,10 @@ func (t *try) get(ctx context.Context) (Object, error) {
 }
 
 // settledBy notes that the object was read with that ETag, empty if it does not exist.
-func (t *try) settledBy(etag string) { t.unsettled = t.unsettled && etag == t.pendingETag }
+func (t *update) settledBy(etag string) { t.unsettled = t.unsettled && etag == t.pendingETag }
 
 // settle ends an Update that failed, and finds out whether its last write landed nevertheless.
-func (t *try) settle(ctx context.Context, err error) ([]byte, error) {
+func (t *update) settle(ctx context.Context, err error) ([]byte, error) {
 	stopped := ctx.Err()
 	switch {
 	case stopped != nil && t.unsettled:
@@ -179,7 +179,7 @@ func (t *try) settle(ctx context.Context, err error) ([]byte, error) {
 
 // lookAgain returns the body if it contains the write whose response was lost, and otherwise why
 // not.
-func (t *try) lookAgain(ctx context.Context) ([]byte, error) {
+func (t *update) lookAgain(ctx context.Context) ([]byte, error) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReadTimeout)
 	defer cancel()
 	current, err := t.read(last)

@@ -17,11 +17,11 @@ const (
 	// NotWritten means that the write was refused, was never sent, or can no longer land, because
 	// another writer changed the object first.
 	NotWritten Outcome = "not written"
-	// Unknown means that the write was sent and got no response: it landed, or may still land.
+	// Unknown means that the write was sent and got no response: it has landed, or may still land.
 	Unknown Outcome = "unknown"
 )
 
-// UpdateError is how an Update ended that did not succeed.
+// UpdateError is the failure of an Update.
 type UpdateError struct {
 	// Address is the full address of the object.
 	Address string
@@ -29,18 +29,19 @@ type UpdateError struct {
 	Attempts int
 	Elapsed  time.Duration
 	Outcome  Outcome
-	// Err is the last cause. It wraps the error of the context, if that ended the Update.
+	// Err is the last cause. It wraps the error of the context if that ended the Update.
 	Err error
 }
 
-// Error names the object, the outcome, the effort and the cause, and what to do if that is known.
+// Error returns the object, the outcome, the effort and the cause, and if possible what to do.
 func (e *UpdateError) Error() string {
 	text := fmt.Sprintf("update %s: %s", e.Address, e.Outcome)
 	if e.Outcome == Unknown {
 		text = fmt.Sprintf("update %s: outcome unknown", e.Address)
 	}
 	if e.Attempts > 1 {
-		text += fmt.Sprintf(" after %d attempts in %s", e.Attempts, e.Elapsed.Round(100*time.Millisecond))
+		elapsed := e.Elapsed.Round(100 * time.Millisecond)
+		text += fmt.Sprintf(" after %d attempts in %s", e.Attempts, elapsed)
 	}
 	text += fmt.Sprintf(": %v", e.Err)
 	advice := e.advice()
@@ -59,10 +60,10 @@ func (e *UpdateError) Unwrap() error { return e.Err }
 func (e *UpdateError) advice() string {
 	switch {
 	case e.Outcome == Unknown:
-		return "The write may have landed or not. Run it again: a write that is there already is recognised."
+		return "The write may have landed or not. Run it again: a write that has landed is recognised."
 	case errors.Is(e.Err, ErrVanished):
-		return "Nothing was written. Find out who deletes it, such as a lifecycle rule or a clean-up job; " +
-			"then run it again, which creates it anew."
+		return "Nothing was written. Find out what deletes it, such as a lifecycle rule or a clean-up " +
+			"job, and run it again, which creates it anew."
 	case errors.Is(e.Err, context.DeadlineExceeded) && errors.Is(e.Err, ErrConflict):
 		return "Other writers keep changing it. Run it again, or allow more time."
 	}

@@ -184,15 +184,15 @@ func TestUpdater_Update_unknown(t *testing.T) {
 		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: "+
 			"outcome unknown after 2 attempts in 0s: read memory://base/refs/latest.json: access denied\n\n"+
-			"The write may have landed or not. Run it again: a write that is there already is recognised.")
+			"The write may have landed or not. Run it again: a write that has landed is recognised.")
 	})
 }
 
 var noWait = store.Backoff{Rand: func(time.Duration) time.Duration { return 0 }}
 
 func TestUpdater_Update_vanished(t *testing.T) {
-	const advice = "deleted by someone else while it was being changed\n\nNothing was written. Find out who " +
-		"deletes it, such as a lifecycle rule or a clean-up job; then run it again, which creates it anew."
+	const advice = "deleted by someone else while it was being changed\n\nNothing was written. Find out what " +
+		"deletes it, such as a lifecycle rule or a clean-up job, and run it again, which creates it anew."
 	t.Run("before the write", func(t *testing.T) {
 		s := filled(t, "a")
 		s.put = func(context.Context, int) error { s.Delete(key); return nil }
@@ -275,17 +275,17 @@ func TestUpdater_Update_cancelledInWrite(t *testing.T) {
 		s, err = cancelledInWrite(t, false, nil)
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: outcome unknown: "+
 			"context canceled: read memory://base/refs/latest.json: it does not contain the write\n\n"+
-			"The write may have landed or not. Run it again: a write that is there already is recognised.")
+			"The write may have landed or not. Run it again: a write that has landed is recognised.")
 		wantIDs(t, s, "a")
 
 		_, err = cancelledInWrite(t, true, store.ErrTransient)
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: outcome unknown: "+
 			"write memory://base/refs/latest.json: outcome unknown: context canceled\n\n"+
-			"The write may have landed or not. Run it again: a write that is there already is recognised.")
+			"The write may have landed or not. Run it again: a write that has landed is recognised.")
 	})
 }
 
-// A write whose answer was lost cannot land any more once another writer has changed the object.
+// A write whose response was lost cannot land any more once another writer has changed the object.
 func TestUpdater_Update_overtaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -318,7 +318,7 @@ func TestUpdater_Update_unknownStays(t *testing.T) {
 		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: "+
 			"outcome unknown after 2 attempts in 0s: write memory://base/refs/latest.json: access denied\n\n"+
-			"The write may have landed or not. Run it again: a write that is there already is recognised.")
+			"The write may have landed or not. Run it again: a write that has landed is recognised.")
 	})
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package awstag knows the tags that this plugin writes on AMIs, and which tags AWS takes.
+// Package tags holds the keys of the tags that this plugin writes on AMIs, and the rules of EC2 for
+// tags.
 package tags
 
 import (
@@ -29,7 +30,7 @@ const (
 
 // The limits of tags, in Unicode characters. The Amazon EC2 User Guide ("Tag restrictions") allows
 // keys of 128 and values of 256; the API Reference ("Tag") allows keys of 127. One less than the
-// guide says holds everywhere.
+// guide allows is accepted everywhere.
 const (
 	// Max is how many tags a resource can have.
 	Max            = 50
@@ -37,9 +38,9 @@ const (
 	maxValueLength = 255
 )
 
-// Check returns every rule that the tags break, sorted by key, in words for the user. It returns
-// nothing for good tags. It repeats no values. Characters are refused only where EC2 cannot keep
-// them or nobody could read them: control characters, and bytes that are not UTF-8.
+// Check returns every rule that the tags break, sorted by key, in words for the user. It never
+// repeats a value, which may be secret. The only characters it refuses are control characters and
+// bytes that are not UTF-8.
 func Check(tags map[string]string) []string {
 	var broken []string
 	if len(tags) > Max {
@@ -85,7 +86,7 @@ func CheckKey(s string) error {
 	return nil
 }
 
-// Value returns what fits into the value of a tag: without what EC2 would refuse, and cut.
+// Value returns s as it fits into the value of a tag: without what EC2 would refuse, and cut.
 func Value(s string) string {
 	return text.Keep(s, maxValueLength, func(r rune) bool {
 		return !unicode.IsControl(r) && r != utf8.RuneError

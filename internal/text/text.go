@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package text makes text that others wrote fit to be shown: names of files, values of the
-// environment, and whatever a document in a bucket holds. A control sequence of a terminal would
-// show the user something else.
+// environment, and whatever a document in a bucket holds. Otherwise it could control the terminal.
 package text
 
 import (
@@ -24,7 +23,8 @@ func Keep(s string, limit int, keep func(rune) bool) string {
 	return string(kept[:min(len(kept), limit)])
 }
 
-// Clip returns the printable characters of s. After limit of them it cuts, and adds an ellipsis.
+// Clip returns the printable characters of s. If there are more than limit, it cuts them off and
+// adds an ellipsis.
 func Clip(s string, limit int) string {
 	kept := Keep(s, len(s), unicode.IsPrint)
 	if cut := Keep(kept, limit, unicode.IsPrint); cut != kept {
@@ -40,7 +40,7 @@ func OneLine(s string) string {
 	return Keep(strings.Join(words, " "), 200, visible)
 }
 
-// List returns the names in one line, each as in OneLine.
+// List returns the names on one line, each as in [OneLine].
 func List(names []string) string {
 	lines := make([]string, len(names))
 	for i, name := range names {

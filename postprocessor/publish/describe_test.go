@@ -73,7 +73,7 @@ func TestSameParent(t *testing.T) {
 		"the parent in another region": {[]manifest.Parent{base}, ami2, ""},
 		"the second parent":            {[]manifest.Parent{tools, base}, ami1, ""},
 		"no parent":                    {nil, other, ""},
-		"a parent that is not an AMI": {[]manifest.Parent{docker}, other, ""},
+		"a parent that is not an AMI":  {[]manifest.Parent{docker}, other, ""},
 		"the builder does not say":     {[]manifest.Parent{base}, "", ""},
 		"something else": {[]manifest.Parent{base}, other,
 			"it was built on " + other + ", but its parent is " + ami1 + " (base)" + remedy},

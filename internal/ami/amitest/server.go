@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package amitest is an EC2 for tests that responds as a script says: for each region a list of
-// requests in their order, and nothing else. It can do what emulators cannot: forget images,
-// throttle, answer in pages, refuse, and not answer at all. Nothing of it is in the plugin.
+// Package amitest is an EC2 for tests that follows a script: for each region a list of requests in
+// their order, and nothing else. It can do what emulators cannot: forget images, throttle, respond
+// in pages, refuse, and not respond at all. No plugin code imports it.
 package amitest
 
 import (
@@ -22,20 +22,20 @@ import (
 // Anywhere is the region of steps for requests to any region without its own script.
 const Anywhere = ""
 
-// Step is one request that is expected, and what it is answered.
+// Step is one request that is expected, and its response.
 type Step struct {
-	// Want are parameters that the request must have, "Action" first of all.
+	// Want are parameters that the request must have, such as "Action".
 	Want map[string]string
 	// Absent are parameters that it must not have.
 	Absent []string
-	// Status is the HTTP status of the answer. Default: 200.
+	// Status is the HTTP status of the response. Default: 200.
 	Status int
 	Body   string
-	// Hang leaves the request without an answer until the client goes away.
+	// Hang leaves the request without a response until the client goes away.
 	Hang bool
 }
 
-// On sets the action of the request that the step expects, and nothing else.
+// On returns the step with an action as the only parameter that the request must have.
 func (s Step) On(action string) Step {
 	s.Want = map[string]string{"Action": action}
 	return s
@@ -55,7 +55,7 @@ type Server struct {
 	strange []error
 }
 
-// New makes a server that is reached as the [http.RoundTripper] of a client, without a network, as
+// New returns a server that is the [http.RoundTripper] of a client, without a network, as
 // testing/synctest needs it. The keys of steps are regions, or [Anywhere].
 func New(steps map[string][]Step) *Server { return &Server{steps: steps, next: map[string]int{}} }
 
@@ -77,7 +77,7 @@ func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
 	return recorder.Result(), nil
 }
 
-// Start is [Serve] for a test, which fails when the requests are not those of the script.
+// Start is [Serve] for a test, which fails if the requests are not those of the script.
 func Start(t testing.TB, steps map[string][]Step) *Server {
 	t.Helper()
 	s := Serve(steps)
@@ -107,7 +107,7 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
-// Seen counts the requests for an action in a region so far.
+// Seen returns how many requests for an action came in a region so far.
 func (s *Server) Seen(region, action string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +125,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	step, ok := s.take(r)
 	if !ok {
-		// Not a status that a client would take for one that passes.
+		// A client does not retry this status.
 		http.Error(w, "not in the script", http.StatusTeapot)
 		return
 	}
@@ -172,8 +172,8 @@ func (s *Server) take(r *http.Request) (Step, bool) {
 
 var scope = regexp.MustCompile(`Credential=[^/]+/[0-9]+/([^/]+)/ec2/`)
 
-// signedRegion is the region in the signature of a request (AWS Signature Version 4, credential
-// scope).
+// signedRegion returns the region in the signature of a request (AWS Signature Version 4,
+// credential scope).
 func signedRegion(r *http.Request) string {
 	if match := scope.FindStringSubmatch(r.Header.Get("Authorization")); match != nil {
 		return match[1]

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package manifesttest holds documents that someone else put where ours belong, for tests: damaged ones,
-// ones of another image or schema, and ones that look right and name what is not ours. No plugin
-// code imports it.
+// Package manifesttest makes documents for tests that someone else may have put in place of ours:
+// damaged ones, ones of another image or schema, and ones that look right but name what is not
+// ours. No plugin code imports it.
 package manifesttest
 
 import (
@@ -24,13 +24,14 @@ type Document struct {
 	Newer bool
 }
 
-// Form are bodies that are no document of ours whatever is expected, made of a good one.
+// Form returns bodies that are not a valid document of any kind, made from a good one.
 func Form(good string) []Document {
 	cut := len(good) / 2
 	docs := []Document{
 		text("empty", ""), text("space", " \n\t"), text("null", "null"), text("list", "["+good+"]"),
-		text("number", "1"), text("text", `"`+ForeignAMI+`"`), text("not JSON", "<Error><Code>NoSuchKey</Code></Error>"),
-		text("cut", good[:cut]), text("cut by a byte", strings.TrimSpace(good)[:len(strings.TrimSpace(good))-1]),
+		text("number", "1"), text("text", `"`+ForeignAMI+`"`),
+		text("not JSON", "<Error><Code>NoSuchKey</Code></Error>"),
+		text("cut", good[:cut]), text("cut by a byte", strings.TrimSuffix(strings.TrimSpace(good), "}")),
 		text("doubled", good+good), text("data behind", good+"x"), text("byte order mark", "\ufeff"+good),
 		text("NUL bytes", strings.Repeat("\x00", 100)), text("NUL behind", good+"\x00"),
 		text("NUL in a text", strings.Replace(good, `"write_id": "`, "\"write_id\": \"\x00", 1)),
@@ -44,26 +45,34 @@ func Form(good string) []Document {
 		text("schema of text", swap(good, `"schema": 1`, `"schema": "one"`)),
 		text("schema of a fraction", swap(good, `"schema": 1`, `"schema": 1.5`)),
 		text("no schema", swap(good, `"schema": 1`, `"schema": 0`)),
-		text("seq of 0", swap(good, `"seq": 1`, `"seq": 0`)), text("seq below 0", swap(good, `"seq": 1`, `"seq": -1`)),
-		text("seq of text", swap(good, `"seq": 1`, `"seq": "1"`)), text("seq of 1e30", swap(good, `"seq": 1`, `"seq": 1e30`)),
+		text("seq of 0", swap(good, `"seq": 1`, `"seq": 0`)),
+		text("seq below 0", swap(good, `"seq": 1`, `"seq": -1`)),
+		text("seq of text", swap(good, `"seq": 1`, `"seq": "1"`)),
+		text("seq of 1e30", swap(good, `"seq": 1`, `"seq": 1e30`)),
 		text("the largest seq", swap(good, `"seq": 1`, `"seq": 9223372036854775807`)),
 		text("seq beyond an int64", swap(good, `"seq": 1`, `"seq": 9223372036854775808`)),
 		text("no write_id", swap(good, `"write_id": "`, `"write_ID": "`)),
 		text("write_id of a list", swap(good, `"write_id": "`, `"write_id": [], "other": "`)),
 	}
-	newer := text("newer schema", swap(swap(good, `"schema": 1`, `"schema": 2`), `"seq": 1`, `"seq": "of another type"`))
+	changed := swap(good, `"seq": 1`, `"seq": "of another type"`)
+	newer := text("newer schema", swap(changed, `"schema": 1`, `"schema": 2`))
 	newer.Newer = true
 	return append(docs, newer)
 }
 
-// Manifests are the bodies that must be refused where the manifest of an image and fingerprint is
-// expected. They are made of a good one, as [manifest.Encode] writes it.
+// Manifests returns bodies that must be refused as the manifest of an image and fingerprint. They
+// are made from a good one, as [manifest.Encode] writes it.
 func Manifests(good []byte, image, fingerprint string) []Document {
 	ours := string(good)
+	eu := func(id string) string { return `{"provider":"aws","region":"eu-west-1","id":"` + id + `"}` }
+	at := func(region string) string {
+		return `{"provider":"aws","region":"` + region + `","id":"` + ForeignAMI + `"}`
+	}
 	return append(Form(ours),
 		text("of another image", swap(ours, `"image": "`+image+`"`, `"image": "other"`)),
 		text("of an image above", swap(ours, `"image": "`+image+`"`, `"image": "../`+image+`"`)),
-		text("of an image with a newline", swap(ours, `"image": "`+image+`"`, `"image": "`+image+`\n"`)),
+		text("of an image with a newline",
+			swap(ours, `"image": "`+image+`"`, `"image": "`+image+`\n"`)),
 		text("of another fingerprint", strings.ReplaceAll(ours, fingerprint, strings.Repeat("e", 64))),
 		text("no fingerprint", strings.ReplaceAll(ours, fingerprint, "")),
 		text("no builds", `{"builds":[],`+afterBuilds(ours)),
@@ -71,12 +80,13 @@ func Manifests(good []byte, image, fingerprint string) []Document {
 		text("builds of an object", `{"builds":{},`+afterBuilds(ours)),
 		text("builds of numbers", `{"builds":[1,2],`+afterBuilds(ours)),
 		text("builds in another case", swap(ours, `"builds"`, `"Builds"`)),
-		text("Packer's own", `{"builds":[{"artifact_id":"eu-west-1:`+ForeignAMI+`"}],"last_run_uuid":""}`),
+		text("Packer's own",
+			`{"builds":[{"artifact_id":"eu-west-1:`+ForeignAMI+`"}],"last_run_uuid":""}`),
 		text("a ref", string(goodRef(image, "latest", fingerprint))),
-		text("an AMI with a newline", withImage(ours, `{"provider":"aws","region":"eu-west-1","id":"`+ForeignAMI+`\n"}`)),
-		text("an AMI of shell", withImage(ours, `{"provider":"aws","region":"eu-west-1","id":"$(reboot)"}`)),
-		text("an AMI in no region", withImage(ours, `{"provider":"aws","region":"eu-west-1.example.com/","id":"`+ForeignAMI+`"}`)),
-		text("an AMI in a region with NUL", withImage(ours, `{"provider":"aws","region":"eu-west-1\u0000","id":"`+ForeignAMI+`"}`)),
+		text("an AMI with a newline", withImage(ours, eu(ForeignAMI+`\n`))),
+		text("an AMI of shell", withImage(ours, eu("$(reboot)"))),
+		text("an AMI in no region", withImage(ours, at("eu-west-1.example.com/"))),
+		text("an AMI in a region with NUL", withImage(ours, at(`eu-west-1\u0000`))),
 		text("an image without id", withImage(ours, `{"provider":"docker"}`)),
 		text("images of text", withImage(ours, `"`+ForeignAMI+`"`)),
 		text("an invalid time", inChain(ours, `"updated_at": "2026-02-30T25:61:00Z"`)),
@@ -87,23 +97,25 @@ func Manifests(good []byte, image, fingerprint string) []Document {
 	)
 }
 
-// Refs are the bodies that must be refused where a ref of an image is expected.
+// Refs returns bodies that must be refused as a ref of an image.
 func Refs(image, name, fingerprint string) []Document {
 	good := string(goodRef(image, name, fingerprint))
 	return append(Form(good),
 		text("of another image", swap(good, `"image": "`+image+`"`, `"image": "other"`)),
 		text("of another name", swap(good, `"name": "`+name+`"`, `"name": "other"`)),
 		text("no fingerprint", strings.ReplaceAll(good, fingerprint, "")),
-		text("a fingerprint that leads away", strings.ReplaceAll(good, fingerprint, "../../other/builds/"+fingerprint)),
+		text("a fingerprint that leads away",
+			strings.ReplaceAll(good, fingerprint, "../../other/builds/"+fingerprint)),
 		text("moves of an object", swap(good, `"moves": []`, `"moves": {"0":{}}`)),
 		text("AMIs of numbers", swap(good, `"amis": {}`, `"amis": {"eu-west-1": 5}`)),
-		text("a time after 9999", swap(good, `"commit": ""`, `"commit_time": "10000-01-01T00:00:00Z"`)),
+		text("a time after 9999",
+			swap(good, `"commit": ""`, `"commit_time": "10000-01-01T00:00:00Z"`)),
 		text("a manifest", `{"builds":[{"artifact_id":"x"}],"last_run_uuid":"","chain":{"schema":1}}`),
 	)
 }
 
-// Ref is a ref as this plugin writes it, the first of its name. replace are texts of it and others in
-// their place, in turn.
+// Ref returns a ref as this plugin first writes it. replace holds pairs of a text in it and the
+// text that takes its place.
 func Ref(image, name, fingerprint string, replace ...string) []byte {
 	body := string(goodRef(image, name, fingerprint))
 	for i := 0; i+1 < len(replace); i += 2 {
@@ -112,10 +124,10 @@ func Ref(image, name, fingerprint string, replace ...string) []byte {
 	return []byte(body)
 }
 
-// ManyBuilds is a good manifest with as many builds more as fit into a number of bytes. It says how many.
-func ManyBuilds(good []byte, size int) ([]byte, int) {
+// ManyBuilds adds as many builds to a good manifest as fit into size bytes. It returns the manifest
+// and how many it added.
+func ManyBuilds(good []byte, size int) (body []byte, n int) {
 	var builds bytes.Buffer
-	n := 0
 	for builds.Len()+len(good) < size-64 {
 		fmt.Fprintf(&builds, `{"name":"%x"},`, n)
 		n++
@@ -125,7 +137,7 @@ func ManyBuilds(good []byte, size int) ([]byte, int) {
 
 func text(name, body string) Document { return Document{Name: name, Body: []byte(body)} }
 
-// swap panics where there is nothing to replace: the document would be a good one.
+// swap replaces old. It panics if body does not contain it: the document would be a good one.
 func swap(body, old, with string) string {
 	if !strings.Contains(body, old) {
 		panic(fmt.Sprintf("%q is not in %s", old, body))
@@ -133,7 +145,7 @@ func swap(body, old, with string) string {
 	return strings.Replace(body, old, with, 1)
 }
 
-// open is a good document without its end.
+// open returns a good document without its end, ready for another field.
 func open(good string) string {
 	return strings.TrimSuffix(strings.TrimSpace(good), "}") + ","
 }
@@ -148,10 +160,12 @@ func withImage(good, image string) string {
 	return swap(good, `"builds": [`, `"builds": [{"name":"x","images":[`+image+`]},`)
 }
 
-// inChain gives a field of the chain another value.
+// inChain replaces a field of the chain.
 func inChain(good, field string) string {
 	name, _, _ := strings.Cut(field, ":")
-	return swap(swap(good, `"schema": 1,`, `"schema": 1, `+field+`,`), "\n    "+name+":", "\n    \"x-"+strings.Trim(name, `"`)+`":`)
+	renamed := `"x-` + strings.Trim(name, `"`) + `"`
+	good = swap(good, "\n    "+name+":", "\n    "+renamed+":")
+	return swap(good, `"schema": 1,`, `"schema": 1, `+field+`,`)
 }
 
 func goodRef(image, name, fingerprint string) []byte {

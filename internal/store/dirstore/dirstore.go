@@ -19,7 +19,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// maxReads is how often a read is tried that Windows refuses while the file is being replaced.
+// maxReads is how often a file is read if Windows refuses that while the file is being replaced.
 const maxReads = 10
 
 var _ store.Store = (*Store)(nil)
@@ -48,15 +48,15 @@ func (s *Store) Get(ctx context.Context, key string) (store.Object, error) {
 		if err == nil {
 			return store.Object{Body: body, ETag: text.SHA256(body)}, nil
 		}
-		if errors.Is(err, store.ErrTransient) && attempt < maxReads && (store.Backoff{}).Wait(ctx, 1, err) == nil {
-			continue
+		if !errors.Is(err, store.ErrTransient) || attempt == maxReads ||
+			(store.Backoff{}).Wait(ctx, 1, err) != nil {
+			return store.Object{}, fmt.Errorf("read %s: %w", s.Address(key), err)
 		}
-		return store.Object{}, fmt.Errorf("read %s: %w", s.Address(key), err)
 	}
 }
 
-// Put writes the file of a key if it still is the one that tag names, or with an empty tag if it does
-// not exist. It makes the folders that it needs. Its outcome is always known.
+// Put writes the file of a key if it still has that tag or, with an empty tag, if it does not
+// exist. It makes the folders that it needs. Its outcome is always known.
 func (s *Store) Put(ctx context.Context, key string, body []byte, tag string) (string, error) {
 	if err := check(ctx, key); err != nil {
 		return "", fmt.Errorf("write %q in %s: %w", key, s.dir, err)

@@ -82,7 +82,7 @@ func compare(path, tag string) error {
 	return nil
 }
 
-// writeTemporary makes a hidden file in the folder, so that the rename stays within one file system.
+// writeTemporary makes a hidden file in dir, so that the rename stays within one file system.
 func writeTemporary(dir string, body []byte) (path string, err error) {
 	path = filepath.Join(dir, ".chain-"+rand.Text()+".tmp")
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
@@ -108,7 +108,11 @@ func writeTemporary(dir string, body []byte) (path string, err error) {
 // ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
 func busy(err error) error {
 	var number syscall.Errno
-	if runtime.GOOS == "windows" && errors.As(err, &number) && (number == 5 || number == 32 || number == 33) {
+	if runtime.GOOS != "windows" || !errors.As(err, &number) {
+		return err
+	}
+	switch number {
+	case 5, 32, 33:
 		return fmt.Errorf("%w: %w", store.ErrTransient, err)
 	}
 	return err

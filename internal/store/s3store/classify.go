@@ -12,7 +12,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
-// What is permanent. Callers compare the errors of package store only; these are for the user.
+// The permanent errors. They are for the user: callers compare only those of package store.
 var (
 	errAccessDenied      = errors.New("access denied")
 	errCredentials       = errors.New("no valid AWS credentials")
@@ -25,16 +25,17 @@ var (
 	errConditionsRacy    = errors.New(
 		"the store does not keep conditions when several writes come at once")
 	errRefused    = errors.New("the request was refused")
-	errUnexpected = errors.New("unexpected answer")
+	errUnexpected = errors.New("unexpected response")
 	errUnsent     = errors.New("the request could not be sent")
-	errNoTag      = errors.New("the answer has no ETag")
+	errNoTag      = errors.New("the response has no ETag")
 )
 
 const conditionAdvice = "Without conditional writes two builds that publish at once may lose a " +
 	"manifest. Use another store, or set conditional_writes = \"off\" where only one build " +
 	"publishes at a time."
 
-const credentialAdvice = "Check the profile, the role to assume and the AWS_… environment variables."
+const credentialAdvice = "Check the profile, the role to assume and the AWS_… environment " +
+	"variables."
 
 // kind is what a request does.
 type kind int
@@ -60,15 +61,15 @@ func (k kind) condition() string {
 	return "no condition"
 }
 
-// request is what an answer has to be judged by.
+// request is what classify needs to know of a request.
 type request struct {
 	kind    kind
 	address string
-	// owner: the request said which account must own the bucket.
+	// owner is true if the request names the account that must own the bucket.
 	owner bool
 }
 
-// verdict is what an answer means, and what the user can do.
+// verdict is what a failure means, and what the user can do.
 type verdict struct {
 	means  error
 	advice string
@@ -88,7 +89,7 @@ func (r request) classify(err error) error {
 }
 
 // judge is the whole table: "Error responses" of the Amazon S3 API reference, "Conditional writes"
-// of its user guide, and what other stores were seen to answer.
+// of its user guide, and the observed responses of other stores.
 func (r request) judge(f failure) verdict {
 	switch {
 	case f.expired:
@@ -124,8 +125,8 @@ func (r request) judge(f failure) verdict {
 	return r.judgeWrite(f)
 }
 
-// wroteNothing reports whether the status alone shows it. Then the request may be sent again, to
-// learn the code.
+// wroteNothing reports whether the status alone shows that nothing was written. Then the request
+// may be sent again, to learn the code.
 func (r request) wroteNothing(status int) bool {
 	switch status {
 	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestTimeout:
@@ -161,7 +162,7 @@ func (r request) judgeWrite(f failure) verdict {
 	return verdict{means: errRefused}
 }
 
-// judgeSilence is for a request that got no answer.
+// judgeSilence is for a request without a response.
 func (r request) judgeSilence(f failure) verdict {
 	switch {
 	case f.unreachable:
@@ -181,10 +182,10 @@ func (r request) accessAdvice() string {
 	switch r.kind {
 	case read:
 		advice = "The credentials need s3:GetObject on the object and s3:ListBucket on the bucket; " +
-			"without s3:ListBucket S3 answers \"access denied\" for an object that does not exist."
+			"without s3:ListBucket S3 returns \"access denied\" for an object that does not exist."
 	case swap:
-		advice = "The credentials need s3:PutObject on the object, and s3:GetObject as the write has " +
-			"a condition."
+		advice = "The credentials need s3:PutObject on the object, and s3:GetObject because the write " +
+			"has a condition."
 	case create, overwrite:
 		advice = "The credentials need s3:PutObject on the object."
 	}

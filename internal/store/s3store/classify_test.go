@@ -240,7 +240,7 @@ func TestRequest_classify_text(t *testing.T) {
 			want: [2]string{
 				"read " + address + ": access denied: ",
 				"\n\nThe credentials need s3:GetObject on the object and s3:ListBucket on the bucket; " +
-					"without s3:ListBucket S3 answers \"access denied\" for an object that does not exist. " +
+					"without s3:ListBucket S3 returns \"access denied\" for an object that does not exist. " +
 					"With a KMS key they also need kms:Decrypt and kms:GenerateDataKey on it.",
 			},
 		},
@@ -249,7 +249,7 @@ func TestRequest_classify_text(t *testing.T) {
 			on: request{kind: swap, owner: true},
 			want: [2]string{
 				"write " + address + ": access denied: ",
-				"\n\nThe credentials need s3:PutObject on the object, and s3:GetObject as the write has a " +
+				"\n\nThe credentials need s3:PutObject on the object, and s3:GetObject because the write has a " +
 					"condition. With a KMS key they also need kms:Decrypt and kms:GenerateDataKey on it. " +
 					"The bucket must belong to the account of expected_bucket_owner.",
 			},

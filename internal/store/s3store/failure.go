@@ -21,34 +21,34 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 )
 
-// failure is what an error of the SDK tells, without its types.
+// failure is what is known from an error of the SDK, without the SDK's types.
 type failure struct {
-	// status is that of the answer of S3; 0 when there was none.
+	// status is the HTTP status of S3; 0 if there was no response.
 	status int
-	// code is the error code of S3, or the words of the status where the answer had no body.
+	// code is the error code of S3, or the text of the status if the response had no body.
 	code string
-	// region is where the bucket is, where the answer says so.
+	// region is that of the bucket, if the response names it.
 	region string
-	// expired, credentials: it failed over the credentials, at S3 or before.
+	// expired and credentials: the credentials were the cause, at S3 or before.
 	expired, credentials bool
 	// advice is what can be done about the credentials, if that is known.
 	advice string
-	// skewed: the clock of this machine is wrong, which the SDK corrects in the next request.
+	// skewed: the clock of this machine is wrong. The SDK corrects that in the next request.
 	skewed bool
 	// unsent: not one byte of the request reached the store.
 	unsent bool
-	// unreachable: it never will, as the name or the certificate of the store is wrong.
+	// unreachable: none ever will, because the name or the certificate of the store is wrong.
 	unreachable bool
-	// passing: the SDK holds it for a fault that may pass.
+	// passing: the SDK considers it a fault that may pass.
 	passing bool
-	// cut: the body of an error broke off, and with it the code that says what the status means.
+	// cut: the body of the error broke off, and with it the code that explains the status.
 	cut bool
 }
 
 var passingFaults = retry.IsErrorRetryables(retry.DefaultRetryables)
 
-// expectedRegion is how S3 names the right region in AuthorizationHeaderMalformed; other stores
-// leave the quotes out.
+// expectedRegion matches the right region in the message of AuthorizationHeaderMalformed. Other
+// stores leave the quotes out.
 var expectedRegion = regexp.MustCompile(`expecting '?([a-z0-9-]+)`)
 
 func failureOf(err error) failure {
@@ -68,7 +68,7 @@ func failureOf(err error) failure {
 		f.advice = awserror.OfCredentials(err)
 		return f
 	}
-	status, header := answerOf(err)
+	status, header := responseOf(err)
 	f.status = status
 	if region := header.Get("X-Amz-Bucket-Region"); region != "" {
 		f.region = region
@@ -80,21 +80,21 @@ func failureOf(err error) failure {
 	return f
 }
 
-// brokeOff reports whether an answer ended too early, or never did.
+// brokeOff reports whether a response ended too early, or did not end in time.
 func brokeOff(err error) bool {
 	var connection *net.OpError
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.As(err, &connection)
 }
 
-// failedBefore tells an error of another service, such as STS, from one of S3: the SDK asks it for
-// credentials within the request to S3, and its status must not be taken for an answer of S3.
+// failedBefore reports whether another service failed, such as STS: within the request to S3, the
+// SDK gets credentials from it. Its status must not be taken for one of S3.
 func failedBefore(err error) bool {
 	var outer, inner *smithy.OperationError
 	return errors.As(err, &outer) && errors.As(outer.Err, &inner)
 }
 
-// sending tells how far a request without an answer came.
+// sending reports how far a request without a response came.
 func sending(err error) (unsent, unreachable bool) {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
@@ -107,19 +107,21 @@ func sending(err error) (unsent, unreachable bool) {
 	}
 	var send *smithyhttp.RequestSendError
 	var canceled interface{ CanceledError() bool }
-	var answer *smithyhttp.ResponseError
-	return !errors.As(err, &send) && !errors.As(err, &canceled) && !errors.As(err, &answer), false
+	var response *smithyhttp.ResponseError
+	return !errors.As(err, &send) && !errors.As(err, &canceled) && !errors.As(err, &response), false
 }
 
-// answerOf returns the HTTP status and header of the answer behind an error; 0 if there was none.
-func answerOf(err error) (status int, header http.Header) {
-	var answer *smithyhttp.ResponseError
-	if !errors.As(err, &answer) || answer.Response == nil || answer.Response.Response == nil {
+// responseOf returns the HTTP status and header of the response behind an error; 0 if there was
+// none.
+func responseOf(err error) (status int, header http.Header) {
+	var failed *smithyhttp.ResponseError
+	if !errors.As(err, &failed) || failed.Response == nil || failed.Response.Response == nil {
 		return 0, nil
 	}
-	return answer.Response.StatusCode, answer.Response.Header
+	return failed.Response.StatusCode, failed.Response.Header
 }
 
+// misdirected reports whether the request went to the wrong region.
 func (f failure) misdirected() bool {
 	switch f.code {
 	case "PermanentRedirect", "TemporaryRedirect", "Redirect", "IllegalLocationConstraintException":
@@ -137,13 +139,15 @@ func (f failure) regionAdvice() string {
 		"The bucket is in %s: set the region of the registry to %q.", f.region, f.region)
 }
 
-// throttled: the store refused the request as there are too many. Nothing was written.
+// throttled reports whether the store refused the request because there are too many. Then nothing
+// was written.
 func (f failure) throttled() bool {
 	_, known := retry.DefaultThrottleErrorCodes[f.code]
 	return known || f.status == http.StatusTooManyRequests || strings.HasPrefix(f.code, "SlowDown")
 }
 
-// resend: the request itself arrived damaged or too slowly. Nothing was written.
+// resend reports whether the request itself arrived damaged or too slowly. Then nothing was
+// written.
 func (f failure) resend() bool {
 	switch f.code {
 	case "RequestTimeout", "IncompleteBody", "BadDigest":
@@ -152,6 +156,7 @@ func (f failure) resend() bool {
 	return false
 }
 
+// badKey reports whether the store refused the access key.
 func (f failure) badKey() bool {
 	switch f.code {
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthorizationHeaderMalformed":

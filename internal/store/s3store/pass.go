@@ -20,25 +20,26 @@ import (
 const (
 	testKey     = "conditional-write-test.json"
 	testPurpose = "shows whether this store keeps the conditions of conditional writes"
-	// testVersion is raised with every change of the self-test: a pass of an older test is void.
+	// testVersion is raised with every change of the self-test: a pass of an older test does not
+	// count.
 	testVersion = 1
 )
 
-// testDocument is the object that the self-test writes. The last write of a test that nothing
-// disturbed adds the pass, so that later processes need not test. It is untrusted: whoever can
-// write the bucket can forge a pass, and can destroy the whole registry as well.
+// testDocument is the object that the self-test writes. The last write of an undisturbed test adds
+// the pass, so that later processes need not test. It is untrusted: whoever can write to the bucket
+// can forge a pass, but can destroy the whole registry as well.
 type testDocument struct {
 	Purpose string `json:"purpose"`
-	// ID is random, so that a tag never comes back.
+	// ID is random, so that no two versions have the same tag.
 	ID       string    `json:"id"`
 	Passed   *tested   `json:"passed,omitempty"`
 	PassedAt time.Time `json:"passed_at,omitzero"`
 }
 
-// tested is what was tested, and by what. A pass counts if all of it is the same: not for a bucket
-// that was copied to another store, and not for another version of the plugin.
+// tested is what was tested, and by what. A pass counts only if all of it is the same, so it does
+// not count in a copy of the bucket in another store, or for another version of the plugin.
 type tested struct {
-	// Endpoint is a host with its port; empty for the default of AWS.
+	// Endpoint is a host and its port; empty for the default of AWS.
 	Endpoint string `json:"endpoint"`
 	Bucket   string `json:"bucket"`
 	Prefix   string `json:"prefix"`
@@ -47,7 +48,7 @@ type tested struct {
 }
 
 func (s *Store) tested() tested {
-	// The URL may hold a password, so only its host is written down.
+	// The URL may hold a password, so only its host is stored.
 	host := ""
 	if u, err := url.Parse(aws.ToString(s.client.Options().BaseEndpoint)); err == nil {
 		host = strings.ToLower(u.Host)
@@ -58,9 +59,8 @@ func (s *Store) tested() tested {
 	}
 }
 
-// hasPassed reports whether the bucket remembers a pass of this very store. A document that is
-// damaged, or of anything else, is as good as none. So is one that cannot be read, unless the fault
-// may pass.
+// hasPassed reports whether the bucket remembers a pass of this very store. A damaged or unrelated
+// document counts as none. So does one that cannot be read, unless the fault may pass.
 func (s *Store) hasPassed(ctx context.Context) (bool, error) {
 	object, err := s.Get(ctx, testKey)
 	if errors.Is(err, store.ErrTransient) || (err != nil && ctx.Err() != nil) {
@@ -73,8 +73,8 @@ func (s *Store) hasPassed(ctx context.Context) (bool, error) {
 	return document.Passed != nil && *document.Passed == s.tested(), nil
 }
 
-// remember writes the pass in place of the version that tag names. A failure, such as a lost race
-// with another process, costs the next process a test and nothing else.
+// remember writes the pass in place of the version that tag names. After a failure, such as a lost
+// race with another process, the next process only repeats the test.
 func (s *Store) remember(ctx context.Context, tag string) {
 	passed := s.tested()
 	document := testDocument{Passed: &passed, PassedAt: time.Now().UTC().Truncate(time.Second)}
@@ -86,7 +86,7 @@ func (d testDocument) body() []byte {
 	d.Purpose, d.ID = testPurpose, rand.Text()
 	body, err := json.Marshal(d)
 	if err != nil {
-		panic(err) // No field of it can fail.
+		panic(err) // None of its fields can fail.
 	}
 	return append(body, '\n')
 }

@@ -71,8 +71,8 @@ func (s *Store) putOnce(
 	return *out.ETag, nil
 }
 
-// putUnguarded compares, writes and reads back in three requests. It is not atomic: a write between
-// the first and the second is lost. The read-back only finds a write that came after ours.
+// putUnguarded reads, writes and reads back in three requests. It is not atomic: a write between
+// the first and the second is lost. The read-back only detects a write that came after ours.
 func (s *Store) putUnguarded(
 	ctx context.Context, key string, body []byte, tag string,
 ) (string, error) {

@@ -143,7 +143,7 @@ func TestStore_Put_neverAnswered(t *testing.T) {
 	before := time.Now()
 	_, err := s.Put(t.Context(), key, []byte("{}"), "")
 	wantErr(t, err, store.ErrUnknown)
-	if err != nil && !strings.Contains(err.Error(), "no whole answer within 100ms") {
+	if err != nil && !strings.Contains(err.Error(), "no complete response within 100ms") {
 		t.Errorf("the error does not tell the limit: %v", err)
 	}
 	if took := time.Since(before); took > 5*time.Second {

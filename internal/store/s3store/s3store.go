@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package s3store is a store in an S3 bucket, of Amazon or of another maker. It replaces objects by
-// conditional writes, sends each of them once, and sorts every answer into the errors of package
+// conditional writes, sends each of them once, and maps every response to the errors of package
 // store. It knows nothing of what the objects hold.
 package s3store
 
@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// defaultAttemptTimeout is needed as the SDK waits without end for a server that never answers.
+	// defaultAttemptTimeout is needed because the SDK waits forever for a server that never responds.
 	defaultAttemptTimeout = 30 * time.Second
 	maxReads              = 10
 )
@@ -39,23 +39,24 @@ const (
 
 var _ store.Store = (*Store)(nil)
 
-// Options say where the objects lie and how they are written.
+// Options are where the objects are, and how they are written.
 type Options struct {
 	Bucket string
 	// Prefix comes before every key; slashes at its ends do not count. Empty: none.
 	Prefix string
-	// Endpoint is the URL of another store than Amazon's. Empty: what aws.Config and its sources say,
+	// Endpoint is the URL of a store that is not Amazon's. Empty: that of aws.Config and its sources,
 	// such as AWS_ENDPOINT_URL_S3.
 	Endpoint string
 	// UsePathStyle puts the bucket into the path instead of the host name.
 	UsePathStyle bool
-	// ConditionalWrites is [Auto], [Require] or [Off]. Empty: auto. Any other value counts as require.
+	// ConditionalWrites is [Auto], [Require] or [Off]. Empty means Auto; any unknown value means
+	// Require.
 	ConditionalWrites string
 	// KMSKeyID encrypts with that key (SSE-KMS). Empty: as the bucket does by default.
 	KMSKeyID string
 	// ExpectedBucketOwner is the id of the account that must own the bucket. Empty: any.
 	ExpectedBucketOwner string
-	// AttemptTimeout limits one request with its answer. Default 30 s.
+	// AttemptTimeout limits one request with its response. Default: 30 seconds.
 	AttemptTimeout time.Duration
 }
 
@@ -67,8 +68,8 @@ type Store struct {
 	test    *selfTest
 }
 
-// New is the store in a bucket. It sends nothing yet. The HTTP client is the one of cfg: a plain
-// *http.Client of ours could not take up AWS_CA_BUNDLE.
+// New returns the store in a bucket. It sends nothing yet. It uses the HTTP client of cfg, because
+// a plain *http.Client would ignore AWS_CA_BUNDLE.
 func New(cfg aws.Config, options Options) *Store {
 	options.Prefix = strings.Trim(options.Prefix, "/")
 	if options.AttemptTimeout <= 0 {
@@ -79,8 +80,9 @@ func New(cfg aws.Config, options Options) *Store {
 			o.BaseEndpoint = &options.Endpoint
 		}
 		o.UsePathStyle = options.UsePathStyle
-		// The SDK would turn a lost answer into a 412 against our own write, and it cannot repeat a read
-		// whose body broke. Reads are repeated here instead, writes by store.Updater.
+		// After a lost response, a retry of the SDK would get a 412 because of our own write, and the
+		// SDK cannot repeat a read whose body broke. Reads are repeated here instead, writes by
+		// store.Updater.
 		o.Retryer = aws.NopRetryer{}
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
@@ -102,10 +104,10 @@ func forForeignStore(o *s3.Options) {
 	}
 }
 
-// isAmazon reports whether an endpoint is one of Amazon's own S3, such as a VPC endpoint: by the
-// suffixes and the form of the names in "S3 endpoints" of the AWS General Reference. A load
-// balancer and an instance have these suffixes too, and any store may be behind them. Empty is the
-// SDK's default.
+// isAmazon reports whether an endpoint is one of Amazon's S3, such as a VPC endpoint, by the
+// suffixes and the form of the names in "S3 endpoints" of the AWS General Reference. Load balancers
+// and instances have these suffixes too, and any store may be behind them. Empty is the SDK's
+// default.
 func isAmazon(endpoint string) bool {
 	if endpoint == "" {
 		return true
@@ -123,8 +125,7 @@ func isAmazon(endpoint string) bool {
 	return false
 }
 
-// isS3 reports whether a host name ends in the label of S3, with nothing but its kind and region
-// behind it.
+// isS3 reports whether the last label of a host name is that of S3, apart from its kind and region.
 func isS3(labels []string) bool {
 	for _, label := range slices.Backward(labels) {
 		isRegion := strings.Count(label, "-") >= 2
@@ -138,7 +139,7 @@ func isS3(labels []string) bool {
 	return false
 }
 
-// Address is s3://bucket/prefix/key.
+// Address returns s3://bucket/prefix/key.
 func (s *Store) Address(key string) string { return "s3://" + s.options.Bucket + "/" + s.path(key) }
 
 func (s *Store) path(key string) string {
@@ -148,7 +149,7 @@ func (s *Store) path(key string) string {
 	return s.options.Prefix + "/" + key
 }
 
-// Get reads an object, and tries up to ten times while the store is not available.
+// Get reads an object. It tries up to ten times while the store is not available.
 func (s *Store) Get(ctx context.Context, key string) (store.Object, error) {
 	if err := store.CheckKey(key); err != nil {
 		return store.Object{}, fmt.Errorf("read %s: %w", s.Address(key), err)
@@ -181,19 +182,19 @@ func (s *Store) getOnce(ctx context.Context, key string) (store.Object, error) {
 	case len(body) > store.MaxSize:
 		return store.Object{}, fmt.Errorf("read %s: %w", call.address, store.ErrTooLarge)
 	case err != nil:
-		// Also a checksum of the SDK that does not match. The next read may well be whole.
-		err = s.explainTimeout(ctx, err)
-		return store.Object{}, fmt.Errorf("read %s: %w: body: %w", call.address, store.ErrTransient, err)
+		// This may also be the SDK's check of a checksum. The next read may well be whole.
+		return store.Object{}, fmt.Errorf("read %s: %w: body: %w",
+			call.address, store.ErrTransient, s.explainTimeout(ctx, err))
 	case aws.ToString(out.ETag) == "":
 		return store.Object{}, fmt.Errorf("read %s: %w", call.address, errNoTag)
 	}
 	return store.Object{Body: body, ETag: *out.ETag}, nil
 }
 
-// explainTimeout tells our own limit for one attempt from the deadline of the caller.
+// explainTimeout distinguishes our own limit for one attempt from the deadline of the caller.
 func (s *Store) explainTimeout(ctx context.Context, err error) error {
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no whole answer within %s: %w", s.options.AttemptTimeout, err)
+		return fmt.Errorf("no complete response within %s: %w", s.options.AttemptTimeout, err)
 	}
 	return err
 }

@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// madeUpTag is the tag of no object: it has the form of an MD5, but is that of no known bytes.
+	// madeUpTag is not the tag of any object: it has the form of an MD5, but no known bytes have it.
 	madeUpTag = `"00000000000000000000000000000000"`
 	// A store that lets a second writer through in one round of three passes 4 rounds in one case of
-	// five, and 10 rounds in one of sixty. A pass is remembered, so 10 is worth its requests.
+	// five, and 10 rounds in one of sixty. A pass is remembered, so 10 rounds are worth the requests.
 	raceRounds  = 10
 	raceWriters = 8
 )
 
 // selfTest finds out whether the bucket keeps the conditions that everything here is built on. Many
-// stores do not know them, some ignore them, and some look at them too early. A Store asks once:
-// the bucket remembers a pass, see [testDocument], or else the test runs.
+// stores do not know them, some ignore them, and some check them too early. A Store needs it once:
+// the test runs unless the bucket remembers a pass, see [testDocument].
 type selfTest struct {
 	// turn is held during the read and the test, so that both happen once.
 	turn chan struct{}
@@ -41,11 +41,11 @@ func newSelfTest(mode string, foreign bool) *selfTest {
 // the first Put need not wait for it. It writes nothing.
 func (s *Store) Prepare(ctx context.Context) error { return s.test.settle(ctx, s, false) }
 
-// passed returns nil if the test is not needed, or has passed now or earlier. The result is kept; a
-// fault that may pass is not.
+// passed returns nil if the test is not needed, or has passed now or earlier. The result is kept,
+// except for a fault that may pass.
 func (t *selfTest) passed(ctx context.Context, s *Store) error { return t.settle(ctx, s, true) }
 
-// settle reads the pass. If none counts it runs the test, or leaves that to the first Put.
+// settle looks for a pass that counts. If there is none, it runs the test if test is true.
 func (t *selfTest) settle(ctx context.Context, s *Store, test bool) error {
 	select {
 	case <-ctx.Done():
@@ -70,8 +70,8 @@ func (t *selfTest) settle(ctx context.Context, s *Store, test bool) error {
 }
 
 // probe writes one object in every way in which the registry writes: as a new one and as a changed
-// one, with a condition that holds and with one that does not, alone and several at once. It may
-// run in many processes at once, and proves no store right. Nobody deletes the object.
+// one, with a condition that holds and with one that does not, alone and concurrently. It may run
+// in many processes at once, and it finds faults but proves nothing. Nobody deletes the object.
 //
 // A pass is remembered only if each round replaced what the round before wrote. So nobody else
 // wrote in between, and every round was a race that one writer won.
@@ -96,7 +96,7 @@ func (s *Store) probe(ctx context.Context) error {
 		tag = created[0]
 	}
 	for range raceRounds {
-		if tag, err = s.mustTakeOne(ctx, tag); err != nil {
+		if tag, err = s.mustAcceptOne(ctx, tag); err != nil {
 			return err
 		}
 		undisturbed = undisturbed && tag != ""
@@ -107,11 +107,11 @@ func (s *Store) probe(ctx context.Context) error {
 	return nil
 }
 
-// race sends several writes under one condition, and returns the tags of those that were taken. It
-// is sure of them if every other write was refused: one that failed may have been taken.
+// race sends several writes under one condition, and returns the tags of those that were accepted.
+// It is sure of them if every other write was refused: one that failed may have been accepted.
 func (s *Store) race(
 	ctx context.Context, kind kind, tag string,
-) (taken []string, sure bool, err error) {
+) (accepted []string, sure bool, err error) {
 	var mu sync.Mutex
 	var failures []error
 	var all sync.WaitGroup
@@ -122,40 +122,40 @@ func (s *Store) race(
 			defer mu.Unlock()
 			switch {
 			case err == nil:
-				taken = append(taken, next)
+				accepted = append(accepted, next)
 			case !refused(err):
 				failures = append(failures, err)
 			}
 		})
 	}
 	all.Wait()
-	if len(taken) == 0 && len(failures) > 0 {
+	if len(accepted) == 0 && len(failures) > 0 {
 		return nil, false, s.undecided(failures[0])
 	}
 	sure = !slices.ContainsFunc(failures, func(err error) bool {
 		return !errors.Is(err, store.ErrConflict)
 	})
-	return taken, sure, nil
+	return accepted, sure, nil
 }
 
 // mustTakeOne has writers replace the version of the object that tag names, or with an empty tag
-// the present one. It returns the next version. That is empty if the round shows little: a write
-// failed, or was none of ours, as another process may run the same test.
-func (s *Store) mustTakeOne(ctx context.Context, tag string) (next string, err error) {
+// the present one. It returns the tag of the next version. The tag is empty if the round shows
+// little: a write failed, or another process wrote the object, which may run the same test.
+func (s *Store) mustAcceptOne(ctx context.Context, tag string) (next string, err error) {
 	if tag == "" {
 		if tag, err = s.present(ctx); err != nil {
 			return "", err
 		}
 	}
-	taken, sure, err := s.race(ctx, swap, tag)
+	accepted, sure, err := s.race(ctx, swap, tag)
 	switch {
 	case err != nil:
 		return "", err
-	case len(taken) > 1:
+	case len(accepted) > 1:
 		return "", s.unfit(errConditionsRacy, swap)
-	case len(taken) == 1 && sure:
-		return taken[0], nil
-	case len(taken) == 1:
+	case len(accepted) == 1 && sure:
+		return accepted[0], nil
+	case len(accepted) == 1:
 		return "", nil
 	}
 	if next, err = s.present(ctx); err == nil && next == tag {
@@ -180,10 +180,10 @@ func (s *Store) mustRefuse(ctx context.Context, kind kind, tag string) error {
 	return s.undecided(err)
 }
 
-// refused reports whether a write was not taken because of its condition. A 409 means that it met
-// another write, and nothing about the condition.
+// refused reports whether a write was refused because of its condition. A 409 only means that it
+// met another write.
 func refused(err error) bool {
-	status, _ := answerOf(err)
+	status, _ := responseOf(err)
 	return status == http.StatusPreconditionFailed || errors.Is(err, store.ErrVanished)
 }
 
@@ -192,8 +192,8 @@ func (s *Store) unfit(why error, kind kind) error {
 		"test %s: %w (%s)\n\n%s", s.Address(testKey), why, kind.condition(), conditionAdvice)
 }
 
-// undecided turns what may pass into [store.ErrTransient]: whatever became of the test object, the
-// object that the caller wants to write was not touched.
+// undecided turns a fault that may pass into [store.ErrTransient]: even if the test object was
+// written, the object that the caller wants to write was not touched.
 func (s *Store) undecided(err error) error {
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrUnknown) ||
 		errors.Is(err, store.ErrTransient) {

@@ -43,8 +43,8 @@ func Append(id string) func(current []byte) ([]byte, error) {
 	}
 }
 
-// CheckLog tells what is wrong with a document after the ids were appended: a lost, a doubled or a
-// strange entry, or a gap in the count. It returns nil for a good one.
+// CheckLog returns what is wrong with a document after the ids were appended: a lost, repeated or
+// unknown entry, or a gap in the count. It returns nil for a good one.
 func CheckLog(body []byte, ids []string) error {
 	var l log
 	if err := json.Unmarshal(body, &l); err != nil {
@@ -62,7 +62,7 @@ func CheckLog(body []byte, ids []string) error {
 	}
 	for _, id := range ids {
 		if count[id] != 1 {
-			return fmt.Errorf("entry %s is there %d times, want 1", id, count[id])
+			return fmt.Errorf("entry %s was found %d times, want 1", id, count[id])
 		}
 	}
 	if len(count) != len(ids) {

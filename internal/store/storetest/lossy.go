@@ -10,8 +10,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
-// Lossy is a store whose writes land while their answers get lost, as they do when a connection breaks
-// at the wrong moment.
+// Lossy is a store whose writes land but whose responses get lost, as when a connection breaks at
+// the wrong moment.
 type Lossy struct {
 	store.Store
 	// Lose reports whether to lose the response to a write. Writes count from 1.
@@ -26,10 +26,10 @@ func (l *Lossy) Put(ctx context.Context, key string, body []byte, tag string) (s
 	tag, err := l.Store.Put(ctx, key, body, tag)
 	if err == nil && l.Lose(put) {
 		l.lost.Add(1)
-		return "", fmt.Errorf("write %s: %w: the answer was lost", l.Address(key), store.ErrUnknown)
+		return "", fmt.Errorf("write %s: %w: the response was lost", l.Address(key), store.ErrUnknown)
 	}
 	return tag, err
 }
 
-// Lost is the number of answers that were lost.
+// Lost returns how many responses were lost.
 func (l *Lossy) Lost() int { return int(l.lost.Load()) }

@@ -41,9 +41,7 @@ func testRaceToCreate(t *testing.T, s store.Store) {
 	}
 }
 
-func testRaceToUpdate(t *testing.T, s store.Store) { race(t, s) }
-
-// testLostAnswers loses every third answer after the write has landed.
+// testLostAnswers loses every third response after the write has landed.
 func testLostAnswers(t *testing.T, s store.Store) {
 	lossy := &Lossy{Store: s, Lose: func(put int) bool { return put%3 == 0 }}
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
@@ -51,25 +49,26 @@ func testLostAnswers(t *testing.T, s store.Store) {
 	var ids []string
 	for i := range 6 {
 		ids = append(ids, fmt.Sprintf("only-%d", i))
-		if _, err := (store.Updater{Store: lossy}).Update(ctx, "log.json", nil, Append(ids[i])); err != nil {
+		_, err := store.Updater{Store: lossy}.Update(ctx, "log.json", nil, Append(ids[i]))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	wantLog(t, s, ids)
 	if lossy.Lost() == 0 {
-		t.Error("no answer was lost, so nothing was tested")
+		t.Error("no response was lost, so nothing was tested")
 	}
 }
 
-// race lets all writers append to one document at once, and wants every entry once.
-func race(t *testing.T, s store.Store) {
-	t.Helper()
+// testRaceToUpdate lets all writers append to one document at once, and wants every entry once.
+func testRaceToUpdate(t *testing.T, s store.Store) {
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
 	defer cancel()
 	together(writers, func(writer int) {
 		for i := range updates {
 			id := fmt.Sprintf("%d-%d", writer, i)
-			if _, err := (store.Updater{Store: s}).Update(ctx, "log.json", nil, Append(id)); err != nil {
+			_, err := store.Updater{Store: s}.Update(ctx, "log.json", nil, Append(id))
+			if err != nil {
 				t.Errorf("append %s: %v", id, err)
 			}
 		}
@@ -92,7 +91,7 @@ func wantLog(t *testing.T, s store.Store, ids []string) {
 	}
 }
 
-// together calls do n times at once, and waits.
+// together runs n calls of do concurrently, and waits for them.
 func together(n int, do func(i int)) {
 	start := make(chan struct{})
 	var all sync.WaitGroup

@@ -86,7 +86,7 @@ func testSwapStale(t *testing.T, s store.Store) {
 	wantObject(t, s, "b.json", `{"seq":2}`, second)
 }
 
-// testSwapAbsent allows ErrConflict next to ErrVanished: some buckets answer 412 instead of 404.
+// testSwapAbsent allows ErrConflict besides ErrVanished: some buckets return 412 instead of 404.
 func testSwapAbsent(t *testing.T, s store.Store) {
 	tag := mustPut(t, s, "other.json", `{"seq":1}`, "")
 	_, err := s.Put(t.Context(), "absent.json", []byte(`{"seq":2}`), tag)
@@ -97,8 +97,8 @@ func testSwapAbsent(t *testing.T, s store.Store) {
 	wantErr(t, err, store.ErrNotFound)
 }
 
-// testBackToEarlierContent goes from A to B and back to A. A tag may be a hash of the bytes, so this is
-// safe only as every write has its own write id.
+// testBackToEarlierContent goes from A to B and back to A. A tag may be a hash of the bytes, so
+// this is safe only because every write has its own write id.
 func testBackToEarlierContent(t *testing.T, s store.Store) {
 	stale := mustPut(t, s, "ref.json", `{"to":"A","seq":1,"write_id":"k3"}`, "")
 	tag := mustPut(t, s, "ref.json", `{"to":"B","seq":2,"write_id":"p8"}`, stale)
@@ -121,7 +121,8 @@ func testSize(t *testing.T, s store.Store) {
 func testKeys(t *testing.T, s store.Store) {
 	keys := []string{
 		"a", "a.json", "with space/and+plus.json", "per%20cent/%2F.json", "é/ü.json", "日本/画像.json",
-		"-dash/_under.json", "...", ".hidden", "a/..b/c..", "q?x=1&y#z", "'quote'/(round)/[square]", "tilde~/@at!",
+		"-dash/_under.json", "...", ".hidden", "a/..b/c..", "q?x=1&y#z", "'quote'/(round)/[square]",
+		"tilde~/@at!",
 	}
 	if testing.Short() || !oddFileNames {
 		keys = keys[:6]

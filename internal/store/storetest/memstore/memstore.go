@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package memstore is a store in memory with the semantics of a bucket, for tests of what is built on
-// a store. As in a bucket, equal bytes have equal tags, so that a test finds whoever writes the same
-// bytes twice.
+// Package memstore is a store in memory with the semantics of a bucket, for tests of what is built
+// on a store. As in a bucket, equal bytes have equal tags, so that a test finds code that writes
+// the same bytes twice.
 package memstore
 
 import (
@@ -41,8 +41,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.Object, error) {
 	return store.Object{Body: bytes.Clone(body), ETag: etag(body)}, nil
 }
 
-// Put writes an object if it still is the one that tag names, or with an empty tag if it does not
-// exist.
+// Put writes an object if it still has that tag or, with an empty tag, if it does not exist.
 func (s *Store) Put(ctx context.Context, key string, body []byte, tag string) (string, error) {
 	err := check(ctx, key)
 	if err == nil && len(body) > store.MaxSize {
@@ -71,7 +70,7 @@ func (s *Store) swap(key string, body []byte, tag string) error {
 	return nil
 }
 
-// Delete removes an object, as somebody else may do in a bucket. An absent one stays absent.
+// Delete removes an object, if it exists, as somebody else may do in a bucket.
 func (s *Store) Delete(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +87,7 @@ func check(ctx context.Context, key string) error {
 	return store.CheckKey(key)
 }
 
-// etag is the MD5 that S3 makes of an unencrypted object.
+// etag returns the MD5, which is the tag of an unencrypted object in S3.
 func etag(body []byte) string {
 	sum := md5.Sum(body)
 	return `"` + hex.EncodeToString(sum[:]) + `"`

@@ -5,6 +5,7 @@ package s3server
 import (
 	"bytes"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -13,8 +14,7 @@ import (
 	"time"
 )
 
-// Faults is how many of 1,000 requests go wrong, and how. Its source of chance is guarded, so that
-// it may serve many requests at once.
+// Faults is how many of 1,000 requests go wrong, and how. It may serve many requests at once.
 type Faults struct {
 	// LostAnswers of the writes land, and the connection breaks before the response.
 	LostAnswers int
@@ -26,7 +26,7 @@ type Faults struct {
 	Unavailable int
 	// Cut of the reads lose the second half of their body.
 	Cut int
-	// Random is the source of chance.
+	// Random decides which requests go wrong.
 	Random *rand.Rand
 
 	mu   sync.Mutex
@@ -55,18 +55,14 @@ func (f *Faults) Before(bucket http.Handler) http.Handler {
 	})
 }
 
-// Hits counts the faults so far, by kind.
+// Hits returns how many faults happened so far, by kind.
 func (f *Faults) Hits() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	hits := map[string]int{}
-	for kind, n := range f.hits {
-		hits[kind] = n
-	}
-	return hits
+	return maps.Clone(f.hits)
 }
 
-// next draws what goes wrong with a request: "" for nothing.
+// next draws what goes wrong with a request, or "".
 func (f *Faults) next(put bool) string {
 	type fault struct {
 		kind string
@@ -113,8 +109,7 @@ func cut(w http.ResponseWriter, r *http.Request, bucket http.Handler) {
 	panic(http.ErrAbortHandler)
 }
 
-// Slow delays each request by a random time from shortest to longest. The source of chance is
-// guarded.
+// Slow delays each request by a random time from shortest to longest.
 func Slow(bucket http.Handler, shortest, longest time.Duration, random *rand.Rand) http.Handler {
 	var mu sync.Mutex
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -126,17 +121,17 @@ func Slow(bucket http.Handler, shortest, longest time.Duration, random *rand.Ran
 	})
 }
 
-// Unconditional is a store that does not look at conditions.
+// Unconditional returns a store that ignores conditions.
 func Unconditional(bucket http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		bucket.ServeHTTP(w, withoutConditions(r))
 	})
 }
 
-// Racy is a store that looks at conditions, but not in one step with the write: gap later.
+// Racy returns a store that checks conditions, but writes only after gap, in a second step.
 func Racy(bucket http.Handler, gap time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPut && !holds(bucket, r) {
+		if r.Method == http.MethodPut && !conditionsHold(bucket, r) {
 			Fail(w, http.StatusPreconditionFailed, "PreconditionFailed")
 			return
 		}
@@ -153,19 +148,19 @@ func Racy(bucket http.Handler, gap time.Duration) http.Handler {
 	})
 }
 
-// holds reports whether the conditions of the request are met at this moment.
-func holds(bucket http.Handler, r *http.Request) bool {
-	answer := httptest.NewRecorder()
-	bucket.ServeHTTP(answer, httptest.NewRequest(http.MethodHead, r.URL.String(), nil))
-	found := answer.Code == http.StatusOK
+// conditionsHold reports whether the conditions of the request hold at this moment.
+func conditionsHold(bucket http.Handler, r *http.Request) bool {
+	response := httptest.NewRecorder()
+	bucket.ServeHTTP(response, httptest.NewRequest(http.MethodHead, r.URL.String(), nil))
+	found := response.Code == http.StatusOK
 	if r.Header.Get("If-None-Match") != "" && found {
 		return false
 	}
 	match := r.Header.Get("If-Match")
-	return match == "" || (found && answer.Header().Get("ETag") == match)
+	return match == "" || (found && response.Header().Get("ETag") == match)
 }
 
-// Unimplemented is a store that refuses conditions by 501.
+// Unimplemented returns a store that refuses conditions with 501.
 func Unimplemented(bucket http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("If-Match") != "" || r.Header.Get("If-None-Match") != "" {

@@ -42,9 +42,9 @@ func (m *matchAbsent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer m.mu.Unlock()
 	if r.Header.Get("If-Match") != "" {
 		head := httptest.NewRequest(http.MethodHead, r.URL.String(), nil)
-		answer := httptest.NewRecorder()
-		m.next.ServeHTTP(answer, head)
-		if answer.Code == http.StatusNotFound {
+		response := httptest.NewRecorder()
+		m.next.ServeHTTP(response, head)
+		if response.Code == http.StatusNotFound {
 			Fail(w, http.StatusNotFound, "NoSuchKey")
 			return
 		}
@@ -57,12 +57,12 @@ func Fail(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("X-Amz-Request-Id", "REQ123")
 	w.WriteHeader(status)
 	if code != "" {
-		_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>told so</Message></Error>")
+		_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>on purpose</Message></Error>")
 	}
 }
 
 // Proxy passes requests through to the server at an address. It keeps the name of the host, which
-// is signed, and prints nothing: a process that is killed takes its other requests with it.
+// is signed. It prints no errors, because killed processes cause many.
 func Proxy(address string) (*httputil.ReverseProxy, error) {
 	to, err := url.Parse(address)
 	if err != nil {

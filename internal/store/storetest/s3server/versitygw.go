@@ -25,7 +25,7 @@ const (
 	startTimeout = 30 * time.Second
 )
 
-// ErrNoVersitygw means that versitygw is not installed.
+// ErrNoVersitygw means that versitygw is not on PATH.
 var ErrNoVersitygw = errors.New("no versitygw")
 
 // Gateway is a running versitygw. It keeps objects as files, and its conditional writes hold
@@ -42,7 +42,7 @@ type Gateway struct {
 }
 
 // Versitygw starts the versitygw on PATH with one empty bucket in a folder. The error is
-// [ErrNoVersitygw] if there is none.
+// [ErrNoVersitygw] if it is not installed.
 func Versitygw(ctx context.Context, dir, bucket string) (*Gateway, error) {
 	binary, err := exec.LookPath("versitygw")
 	if err != nil {
@@ -85,7 +85,7 @@ func (g *Gateway) Stop() string {
 	return g.output.String()
 }
 
-// await returns when the server responds, whatever the status.
+// await waits until the server responds, with any status.
 func (g *Gateway) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

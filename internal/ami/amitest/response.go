@@ -59,7 +59,7 @@ func (i Image) xml() string {
 	return b.String()
 }
 
-// Page is the body of an answer to DescribeImages. A token says that there is a next page.
+// Page returns the body of a response to DescribeImages. A token announces a next page.
 func Page(token string, images ...Image) string {
 	var b strings.Builder
 	b.WriteString("<DescribeImagesResponse " + namespace + "><imagesSet>")
@@ -74,15 +74,15 @@ func Page(token string, images ...Image) string {
 	return b.String()
 }
 
-// Tagged is the body of an answer to CreateTags.
+// Tagged is the body of a response to CreateTags.
 const Tagged = "<CreateTagsResponse " + namespace + "><return>true</return></CreateTagsResponse>"
 
-// Describe expects a DescribeImages, and returns the images in one page.
+// Describe returns a step that expects a DescribeImages, and responds with one page of images.
 func Describe(images ...Image) Step {
 	return Step{Body: Page("", images...)}.On("DescribeImages")
 }
 
-// Tag expects a CreateTags of exactly these resources, and takes it.
+// Tag returns a step that expects a CreateTags of exactly these resources, and accepts it.
 func Tag(ids ...string) Step {
 	step := Step{Body: Tagged}.On("CreateTags")
 	for i, id := range ids {
@@ -92,21 +92,23 @@ func Tag(ids ...string) Step {
 	return step
 }
 
-// Refuse responds with an error of EC2.
+// Refuse returns a step that responds with an error of EC2.
 func Refuse(status int, code, message string) Step {
-	return Step{Status: status, Body: fmt.Sprintf(`<Response><Errors><Error><Code>%s</Code><Message>%s</Message>`+
-		`</Error></Errors><RequestID>r-1</RequestID></Response>`, url.PathEscape(code), html.EscapeString(message))}
+	body := fmt.Sprintf("<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error>"+
+		"</Errors><RequestID>r-1</RequestID></Response>",
+		url.PathEscape(code), html.EscapeString(message))
+	return Step{Status: status, Body: body}
 }
 
-// NotFound is what EC2 says of an AMI that it does not know (any more, or yet).
+// NotFound returns the response of EC2 for an AMI that it does not know (any more, or yet).
 func NotFound() Step {
 	return Refuse(http.StatusBadRequest, "InvalidAMIID.NotFound", "The image id does not exist")
 }
 
-// Throttled is what EC2 says to too many requests.
+// Throttled returns the response of EC2 to too many requests.
 func Throttled() Step {
 	return Refuse(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")
 }
 
-// Times repeats a step.
+// Times returns a step n times.
 func Times(n int, step Step) []Step { return slices.Repeat([]Step{step}, n) }
