@@ -44,8 +44,8 @@ func lookedFor(id string, answer amitest.Step) amitest.Step {
 	return answer
 }
 
-// TestEC2_build has EC2 in every state in which the image may be found. The request counts: nothing is
-// asked more often than written here.
+// TestEC2_build has EC2 in every state in which the image may be found. The request counts: nothing
+// is asked more often than written here.
 func TestEC2_build(t *testing.T) {
 	offline(t)
 	is := func(state string) amitest.Step {
@@ -132,8 +132,8 @@ func TestEC2_regions(t *testing.T) {
 	}
 }
 
-// TestS3_denied: without s3:ListBucket S3 answers 403 for an object that does not exist. That must not be
-// taken for a first build.
+// TestS3_denied: without s3:ListBucket S3 returns 403 for an object that does not exist. That must
+// not be taken for a first build.
 func TestS3_denied(t *testing.T) {
 	offline(t)
 	newRepo(t, app)

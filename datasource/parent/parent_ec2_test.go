@@ -26,8 +26,8 @@ const (
 	account2    = "210987654321"
 )
 
-// publishedAMI is a registry in a folder, with one image that is an AMI in two regions. Where quick
-// is true the ref names the AMIs, so that they are asked for while the manifest is read.
+// publishedAMI is a registry in a folder, with one image that is an AMI in two regions. If quick is
+// true, the ref names the AMIs, so that they are asked for while the manifest is read.
 func publishedAMI(t *testing.T, quick bool) (dir string) {
 	t.Helper()
 	return publishedAMIs(t, quick, map[string]string{here: amiHere, there: amiThere})
@@ -88,7 +88,7 @@ func lookedFor(id, owner string, answer amitest.Step) amitest.Step {
 	return answer
 }
 
-// explained is a request for one AMI of whomever, to say what became of it.
+// explained is a request for one AMI of any owner, to explain what became of it.
 func explained(answer amitest.Step) amitest.Step {
 	answer.Want = map[string]string{"Action": "DescribeImages", "ImageId.1": amiHere, "Owner.1": ""}
 	return answer
@@ -119,7 +119,7 @@ func TestEC2_parent(t *testing.T) {
 		{name: "pending", steps: []amitest.Step{is("pending"), is("pending"), is("available")}},
 		{name: "gone", steps: []amitest.Step{none, explained(amitest.NotFound())},
 			wantErr: []string{amiHere + " is gone (deregistered, or never there)", "Build and publish base first"}},
-		{name: "gone, and an empty answer", steps: []amitest.Step{none, explained(amitest.Describe())},
+		{name: "gone, and an empty response", steps: []amitest.Step{none, explained(amitest.Describe())},
 			wantErr: []string{amiHere + " is gone (deregistered, or never there)", "Allowed AMIs"}},
 		{name: "disabled", steps: []amitest.Step{is("disabled"), explained(is("disabled"))},
 			wantErr: []string{amiHere + " is disabled"}},
@@ -190,7 +190,7 @@ func TestEC2_regions(t *testing.T) {
 }
 
 // TestEC2_sameIDInTwoRegions has a manifest that names an AMI of one region in another too. What
-// EC2 said of it was kept by id, so that the answer of one region stood for both.
+// EC2 said of it was kept by id, so that one region counted for both.
 func TestEC2_sameIDInTwoRegions(t *testing.T) {
 	offline(t)
 	for name, quick := range map[string]bool{"asked for while the manifest is read": true, "asked for after it": false} {
@@ -219,7 +219,7 @@ func TestEC2_manifestTwice(t *testing.T) {
 	wantParent(t, id, err, nil)
 }
 
-// TestEC2_tag looks for tags: over several pages, and in vain where another account shares the
+// TestEC2_tag looks for tags: over several pages, and in vain if another account shares the
 // image.
 func TestEC2_tag(t *testing.T) {
 	offline(t)
@@ -252,7 +252,7 @@ func TestEC2_pendingIsNotMissing(t *testing.T) {
 	}
 }
 
-// TestS3_denied: without s3:ListBucket S3 answers 403 for an object that does not exist. That must
+// TestS3_denied: without s3:ListBucket S3 returns 403 for an object that does not exist. That must
 // not be taken for a parent that is missing.
 func TestS3_denied(t *testing.T) {
 	offline(t)
