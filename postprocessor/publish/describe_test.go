@@ -73,7 +73,7 @@ func TestSameParent(t *testing.T) {
 		"the parent in another region": {[]manifest.Parent{base}, ami2, ""},
 		"the second parent":            {[]manifest.Parent{tools, base}, ami1, ""},
 		"no parent":                    {nil, other, ""},
-		"a parent that is not an AMI": {[]manifest.Parent{docker}, other, ""},
+		"a parent that is not an AMI":  {[]manifest.Parent{docker}, other, ""},
 		"the builder does not say":     {[]manifest.Parent{base}, "", ""},
 		"something else": {[]manifest.Parent{base}, other,
 			"it was built on " + other + ", but its parent is " + ami1 + " (base)" + remedy},
@@ -84,7 +84,7 @@ func TestSameParent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := &fakeArtifact{state: map[string]any{"generated_data": map[any]any{"SourceAMI": tt.built}}}
 			got := ""
-			if err := sameParent(tt.parents, source); err != nil {
+			if err := checkParent(tt.parents, source); err != nil {
 				got = err.Error()
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
