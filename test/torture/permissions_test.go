@@ -120,8 +120,8 @@ func publishAndResolve(ctx context.Context, options *access.Config, image, id st
 	if _, err := reg.Follow(ctx, ref); err != nil {
 		return err
 	}
-	there, err := images.Lookup(ctx, map[string][]string{permittedRegion: {id}}, nil)
-	if err == nil && len(there) != 1 {
+	found, err := images.Lookup(ctx, map[string][]string{permittedRegion: {id}}, nil)
+	if err == nil && len(found) != 1 {
 		err = fmt.Errorf("find %s: it does not exist", id)
 	}
 	return err
