@@ -38,10 +38,10 @@ func fromEC2(t *testing.T, options string, steps map[string][]amitest.Step) (cty
 }
 
 // lookedFor is a request for one AMI by id, as the owner's.
-func lookedFor(id string, answer amitest.Step) amitest.Step {
-	answer.Want = map[string]string{
+func lookedFor(id string, response amitest.Step) amitest.Step {
+	response.Want = map[string]string{
 		"Action": "DescribeImages", "Filter.1.Name": "image-id", "Filter.1.Value.1": id, "Filter.1.Value.2": "", "Owner.1": "self"}
-	return answer
+	return response
 }
 
 // TestEC2_build has EC2 in every state in which the image may be found. The request counts: nothing
@@ -93,8 +93,8 @@ func TestEC2_refused(t *testing.T) {
 	offline(t)
 	publishedAMI(t)
 	for name, tt := range map[string]struct {
-		answer amitest.Step
-		want   []string
+		response amitest.Step
+		want     []string
 	}{
 		"denied": {amitest.Refuse(403, "UnauthorizedOperation", "You are not authorized."),
 			[]string{"find " + ami2 + " in " + far + ": ec2:DescribeImages is not allowed", "need ec2:DescribeImages in " + far}},
@@ -104,7 +104,7 @@ func TestEC2_refused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fromEC2(t, fmt.Sprintf("regions = [%q, %q]", here, far), map[string][]amitest.Step{
-				here: {lookedFor(ami1, amitest.Describe(amitest.Image{ID: ami1}))}, far: {tt.answer}})
+				here: {lookedFor(ami1, amitest.Describe(amitest.Image{ID: ami1}))}, far: {tt.response}})
 			for _, want := range tt.want {
 				if err == nil || !strings.HasPrefix(err.Error(), "find image app: ") || !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v, want %q in it", err, want)

@@ -34,7 +34,7 @@ func message(err error) string {
 	return err.Error()
 }
 
-func TestAcceptable(t *testing.T) {
+func TestCheckPolicy(t *testing.T) {
 	const (
 		uri    = "s3://acme-images/chain/base/builds/1.json"
 		revoke = "\n\nBuild the parent again, or set allow_revoked = true."

@@ -108,7 +108,7 @@ func TestExecute_manifest(t *testing.T) {
 			wantExecute(t, "local_manifest = \""+path+"\"", path, tt.want)
 		})
 	}
-	t.Run("not there", func(t *testing.T) {
+	t.Run("does not exist", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "none.json")
 		wantExecute(t, "local_manifest = \""+path+"\"", path, "  local_manifest  "+path+" does not exist")
 	})

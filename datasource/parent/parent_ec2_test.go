@@ -81,17 +81,17 @@ func fromEC2(t *testing.T, options string, steps map[string][]amitest.Step) (str
 }
 
 // lookedFor is a request for one AMI by id, as the owner's.
-func lookedFor(id, owner string, answer amitest.Step) amitest.Step {
-	answer.Want = map[string]string{
+func lookedFor(id, owner string, response amitest.Step) amitest.Step {
+	response.Want = map[string]string{
 		"Action": "DescribeImages", "Filter.1.Name": "image-id", "Filter.1.Value.1": id, "Filter.1.Value.2": "",
 		"Owner.1": owner, "IncludeDisabled": "true", "IncludeDeprecated": "true"}
-	return answer
+	return response
 }
 
 // explained is a request for one AMI of any owner, to explain what became of it.
-func explained(answer amitest.Step) amitest.Step {
-	answer.Want = map[string]string{"Action": "DescribeImages", "ImageId.1": amiHere, "Owner.1": ""}
-	return answer
+func explained(response amitest.Step) amitest.Step {
+	response.Want = map[string]string{"Action": "DescribeImages", "ImageId.1": amiHere, "Owner.1": ""}
+	return response
 }
 
 // TestEC2_parent has EC2 in every state in which a parent may be found. The request counts: nothing

@@ -94,7 +94,8 @@ func (s search) onlyUsable(
 	case err != nil:
 		return ami.Image{}, err
 	case len(usable) > 1:
-		return ami.Image{}, fmt.Errorf("%s has several AMIs in %s: %s\n\nSet source to one of its sources.",
+		return ami.Image{}, fmt.Errorf(
+			"%s has several AMIs in %s: %s\n\nSet source to one of its sources.",
 			uri, region, strings.Join(idsOf(usable), ", "))
 	case len(usable) == 0:
 		return ami.Image{}, s.noneUsable(ctx, ec2, uri, region, ids)

@@ -111,7 +111,9 @@ type progress struct {
 // run publishes in an order in which everything that is visible is complete: the tags, then the
 // manifest that names the AMIs, then the refs that name the manifest, then the local manifest. A
 // bug is a failed publication like any other: it must not cost the image.
-func (p publication) run(ctx context.Context, source packersdk.Artifact) (done progress, err error) {
+func (p publication) run(
+	ctx context.Context, source packersdk.Artifact,
+) (done progress, err error) {
 	defer crash.Recover(component, &err)
 	if err := p.checkTemplate(source); err != nil {
 		return done, err

@@ -220,8 +220,8 @@ func TestEC2_fail(t *testing.T) {
 // How often it is asked until then is a matter of chance.
 func TestEC2_never(t *testing.T) {
 	for name, tt := range map[string]struct {
-		answer amitest.Step
-		want   string
+		response amitest.Step
+		want     string
 	}{
 		"not found": {amitest.NotFound(), "InvalidAMIID.NotFound"},
 		"pending":   {amitest.Describe(amitest.Image{ID: regionAMIs["us-east-1"], State: "pending"}), ": the image is pending"},
@@ -230,7 +230,7 @@ func TestEC2_never(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := cloud{t, folder(t)}
 			steps := c.done()
-			steps["us-east-1"] = amitest.Times(1000, tt.answer)
+			steps["us-east-1"] = amitest.Times(1000, tt.response)
 			server := amitest.Serve(steps)
 			ui, err := process(t, configured(t, "amazon-ebs", newRecord(c.dir), fmt.Sprintf("region = \"eu-west-1\"\n"+
 				"access_key = \"AKIDEXAMPLE\"\nsecret_key = \"secret\"\npublish_timeout = \"1s\"\ncustom_endpoint_ec2 = %q", server.URL)),

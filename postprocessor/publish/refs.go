@@ -63,7 +63,7 @@ func (p publication) refKeys() []string {
 	return keys
 }
 
-// move moves one ref, and prints where it is now.
+// move moves one ref, and prints where it is if that is news.
 func (p publication) move(
 	ctx context.Context, reg *registry.Registry, name string, to registry.Target, rule registry.Rule,
 	early registry.Early,
