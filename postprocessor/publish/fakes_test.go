@@ -113,7 +113,7 @@ func open(t *testing.T, dir string) *registry.Registry {
 	return reg
 }
 
-// stored returns the manifest in the registry, or nil if there is none.
+// stored is the manifest in the registry; nil if there is none.
 func stored(t *testing.T, dir string) *manifest.Manifest {
 	t.Helper()
 	got, err := open(t, dir).Manifest(t.Context(), "app", print1)
