@@ -4,7 +4,6 @@ package parent
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -260,8 +259,5 @@ func TestMissing(t *testing.T) {
 	var none *missing
 	if !errors.As(missingf("%s does not exist", "x"), &none) || errors.As(errors.New("access denied"), &none) {
 		t.Error("missing is not told from other errors")
-	}
-	if got := joinOwners(strings.Split("self amazon", " ")); got != "self or amazon" {
-		t.Error(got)
 	}
 }

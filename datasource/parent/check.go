@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -27,22 +26,18 @@ const (
 // "architecture").
 var architectures = []string{"x86_64", "arm64", "i386", "x86_64_mac", "arm64_mac"}
 
-const (
-	defaultGitSHATag = "chain:git-sha"
-	defaultChannel   = "latest"
-	selfOwned        = "self"
-)
+const defaultChannel = "latest"
 
 // prepare sets the defaults and returns everything that is wrong with the options.
 func (c *Config) prepare() []error {
 	if c.GitSHATag == "" {
-		c.GitSHATag = defaultGitSHATag
+		c.GitSHATag = tags.GitSHA
 	}
 	if c.OnMissing == "" {
 		c.OnMissing = "error"
 	}
 	if len(c.Owners) == 0 {
-		c.Owners = []string{selfOwned}
+		c.Owners = []string{"self"}
 	}
 	c.Architecture = ami.Architecture(c.Architecture)
 
@@ -132,5 +127,3 @@ func (c *Config) describe() string {
 	}
 	return "channel " + defaultChannel
 }
-
-func joinOwners(owners []string) string { return strings.Join(owners, " or ") }

@@ -3,6 +3,7 @@
 package parent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,10 +35,8 @@ func findLocal(_ context.Context, s search) (candidate, error) {
 	if err != nil {
 		return candidate{}, fmt.Errorf("read %s: %w", path, err)
 	}
-	for _, why := range []string{s.mismatch(m.Chain), incomplete(m)} {
-		if why != "" {
-			return candidate{}, missingf("%s %s", path, why)
-		}
+	if why := cmp.Or(s.mismatch(m.Chain), incomplete(m)); why != "" {
+		return candidate{}, missingf("%s %s", path, why)
 	}
 	return fromManifest(wayLocal, m, path, text.SHA256(body)), nil
 }

@@ -90,7 +90,7 @@ func (s search) pick(region string, listed []ami.Image, fingerprint string) (ami
 	if err == nil && image.ID == "" {
 		key, value := s.tag()
 		err = missingf("no available AMI in %s with tag %s = %s that belongs to %s%s",
-			region, key, value, joinOwners(s.config.Owners), notTaken(listed))
+			region, key, value, strings.Join(s.config.Owners, " or "), notTaken(listed))
 	}
 	return image, err
 }
