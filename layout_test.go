@@ -16,7 +16,7 @@ import (
 
 const module = "github.com/packer-chain/packer-plugin-chain"
 
-// imports are what a package imports directly. Packages of this module are named without it.
+// imports are what a package imports directly. Packages of this module have no prefix.
 type imports struct{ code, tests []string }
 
 // list returns all packages of this module.
@@ -40,8 +40,8 @@ func list(t *testing.T) map[string]imports {
 	return packages
 }
 
-// watch looks at all folders, so that go test repeats a test after a change. It does not see what go
-// list reads, and would take the result from its cache.
+// watch reads all folders, so that go test repeats a test after a change. Otherwise it would take
+// the result from its cache, because it does not see what go list reads.
 func watch(t *testing.T) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {

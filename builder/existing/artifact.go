@@ -17,17 +17,17 @@ import (
 
 var _ packersdk.Artifact = (*Artifact)(nil)
 
-// Artifact is an image that existed before the build. It looks like the artifact of the builder that
-// made it, so that other post-processors take it.
+// Artifact is an image that existed before the build. It looks like the artifact of the builder
+// that made it, so that other post-processors take it.
 type Artifact struct {
 	image   string
 	entries []manifest.Entry
 }
 
-// BuilderId is that of the builder that made the image.
+// BuilderId returns the id of the builder that made the image.
 func (a *Artifact) BuilderId() string { return a.entries[0].BuilderID }
 
-// Files are the files of the image, for images that are files.
+// Files returns the names of the image's files. An AMI has none.
 func (a *Artifact) Files() []string {
 	var names []string
 	for _, entry := range a.entries {
@@ -38,8 +38,8 @@ func (a *Artifact) Files() []string {
 	return names
 }
 
-// Id is "region:ami-…,region:ami-…", sorted, as the Amazon plugin has it; for other images the ids of
-// their artifacts.
+// Id returns "region:ami-…,region:ami-…", sorted, as the Amazon plugin does. For other images, it
+// returns the ids of their artifacts.
 func (a *Artifact) Id() string {
 	var ids []string
 	for _, entry := range a.entries {
@@ -55,7 +55,7 @@ func (a *Artifact) Id() string {
 	return strings.Join(slices.Compact(ids), ",")
 }
 
-// String is what Packer prints at the end of the build.
+// String returns what Packer prints at the end of the build.
 func (a *Artifact) String() string {
 	return fmt.Sprintf("%s is unchanged:\n%s\n", a.image, strings.Join(a.lines(), "\n"))
 }
@@ -75,8 +75,8 @@ func (a *Artifact) lines() []string {
 	return slices.Compact(lines)
 }
 
-// State fills what post-processors ask an Amazon artifact for: the images of the registry, and the
-// data that the builder generated.
+// State returns what post-processors ask an Amazon artifact for: the images of the registry, and
+// the data that the builder generated.
 func (a *Artifact) State(name string) any {
 	switch name {
 	case registryimage.ArtifactStateURI:
@@ -92,7 +92,8 @@ func (a *Artifact) registryImages() []*registryimage.Image {
 	for _, entry := range a.entries {
 		for _, image := range entry.Images {
 			images = append(images, &registryimage.Image{
-				ImageID: image.ID, ProviderName: image.Provider, ProviderRegion: image.Region, SourceImageID: image.SourceID,
+				ImageID: image.ID, SourceImageID: image.SourceID,
+				ProviderName: image.Provider, ProviderRegion: image.Region,
 				Labels: map[string]string{},
 			})
 		}
@@ -100,8 +101,9 @@ func (a *Artifact) registryImages() []*registryimage.Image {
 	return images
 }
 
-// generatedData has a value for every name that a template may refer to as build.NAME: Packer evaluates these
-// for each source of a build, and one that is missing would be an error, or reach others as "<unknown>".
+// generatedData returns a value for every name that a template may refer to as build.NAME. Packer
+// evaluates these for each source of a build: a missing one would be an error, or reach others as
+// "<unknown>".
 func (a *Artifact) generatedData() map[string]any {
 	data := map[string]any{}
 	for _, name := range slices.Concat(commonData, amazonData) {
@@ -119,16 +121,20 @@ func (a *Artifact) generatedData() map[string]any {
 	return data
 }
 
-// commonData are what the builders of all instances generate (Packer, packer/provisioner.go).
+// commonData are the names that the builders of all instances generate (Packer,
+// packer/provisioner.go).
 var commonData = []string{
-	"ID", "Host", "Port", "User", "Password", "ConnType", "PackerRunUUID", "PackerHTTPPort", "PackerHTTPIP",
-	"PackerHTTPAddr", "SSHPublicKey", "SSHPrivateKey", "WinRMPassword",
+	"ID", "Host", "Port", "User", "Password", "ConnType", "PackerRunUUID",
+	"PackerHTTPPort", "PackerHTTPIP", "PackerHTTPAddr",
+	"SSHPublicKey", "SSHPrivateKey", "WinRMPassword",
 }
 
-// amazonData are what the builders of AMIs generate besides (Amazon plugin, common/interpolate_build_info.go).
+// amazonData are the names that the builders of AMIs generate besides (Amazon plugin,
+// common/interpolate_build_info.go).
 var amazonData = []string{
-	"SourceAMIName", "BuildRegion", "SourceAMI", "SourceAMICreationDate", "SourceAMIOwner", "SourceAMIOwnerName",
+	"SourceAMIName", "BuildRegion", "SourceAMI", "SourceAMICreationDate",
+	"SourceAMIOwner", "SourceAMIOwnerName",
 }
 
-// Destroy does nothing: the image is not this build's.
+// Destroy does nothing: the image does not belong to this build.
 func (a *Artifact) Destroy() error { return nil }

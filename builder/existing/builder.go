@@ -38,7 +38,9 @@ func (b *Builder) Prepare(raws ...any) (vars, warnings []string, err error) {
 
 // Run passes the image through. It makes no request: data "chain-image" has checked that the image
 // exists.
-func (b *Builder) Run(_ context.Context, ui packersdk.Ui, _ packersdk.Hook) (_ packersdk.Artifact, err error) {
+func (b *Builder) Run(
+	_ context.Context, ui packersdk.Ui, _ packersdk.Hook,
+) (_ packersdk.Artifact, err error) {
 	defer crash.Recover(`source "chain"`, &err)
 	rec, err := record.Decode(b.config.Record)
 	if err != nil {
@@ -49,7 +51,8 @@ func (b *Builder) Run(_ context.Context, ui packersdk.Ui, _ packersdk.Hook) (_ p
 			"Use the source \"chain\" only if data.chain-image.NAME.needed is false.", rec.Image, rec.Reason)
 	}
 	artifact := &Artifact{image: rec.Image, entries: rec.Entries}
-	ui.Say(fmt.Sprintf("%s: %s: nothing is built (fingerprint %.12s)", rec.Image, rec.Reason, rec.Fingerprint))
+	ui.Say(fmt.Sprintf("%s: %s: nothing is built (fingerprint %.12s)",
+		rec.Image, rec.Reason, rec.Fingerprint))
 	for _, line := range artifact.lines() {
 		ui.Say(line)
 	}

@@ -38,14 +38,14 @@ func fromEC2(t *testing.T, options string, steps map[string][]amitest.Step) (cty
 }
 
 // lookedFor is a request for one AMI by id, as the owner's.
-func lookedFor(id string, answer amitest.Step) amitest.Step {
-	answer.Want = map[string]string{
+func lookedFor(id string, response amitest.Step) amitest.Step {
+	response.Want = map[string]string{
 		"Action": "DescribeImages", "Filter.1.Name": "image-id", "Filter.1.Value.1": id, "Filter.1.Value.2": "", "Owner.1": "self"}
-	return answer
+	return response
 }
 
-// TestEC2_build has EC2 in every state in which the image may be found. The request counts: nothing is
-// asked more often than written here.
+// TestEC2_build has EC2 in every state in which the image may be found. The request counts: nothing
+// is asked more often than written here.
 func TestEC2_build(t *testing.T) {
 	offline(t)
 	is := func(state string) amitest.Step {
@@ -93,8 +93,8 @@ func TestEC2_refused(t *testing.T) {
 	offline(t)
 	publishedAMI(t)
 	for name, tt := range map[string]struct {
-		answer amitest.Step
-		want   []string
+		response amitest.Step
+		want     []string
 	}{
 		"denied": {amitest.Refuse(403, "UnauthorizedOperation", "You are not authorized."),
 			[]string{"find " + ami2 + " in " + far + ": ec2:DescribeImages is not allowed", "need ec2:DescribeImages in " + far}},
@@ -104,7 +104,7 @@ func TestEC2_refused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fromEC2(t, fmt.Sprintf("regions = [%q, %q]", here, far), map[string][]amitest.Step{
-				here: {lookedFor(ami1, amitest.Describe(amitest.Image{ID: ami1}))}, far: {tt.answer}})
+				here: {lookedFor(ami1, amitest.Describe(amitest.Image{ID: ami1}))}, far: {tt.response}})
 			for _, want := range tt.want {
 				if err == nil || !strings.HasPrefix(err.Error(), "find image app: ") || !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v, want %q in it", err, want)
@@ -132,8 +132,8 @@ func TestEC2_regions(t *testing.T) {
 	}
 }
 
-// TestS3_denied: without s3:ListBucket S3 answers 403 for an object that does not exist. That must not be
-// taken for a first build.
+// TestS3_denied: without s3:ListBucket S3 returns 403 for an object that does not exist. That must
+// not be taken for a first build.
 func TestS3_denied(t *testing.T) {
 	offline(t)
 	newRepo(t, app)

@@ -42,12 +42,13 @@ func (c *Config) prepare() []error {
 	}
 	check.Duration("max_age", c.MaxAge)
 	for _, key := range slices.Sorted(maps.Keys(c.Inputs)) {
-		check.That("inputs", key, checkInput)
+		check.That("inputs", key, checkInputKey)
 	}
 	return append(errs, check.Errors...)
 }
 
-// checkParent is the rule of a parent's ref. An empty one belongs to a parent that does not exist.
+// checkParent returns the rule for the ref of parent i. An empty ref belongs to a parent that does
+// not exist.
 func (c *Config) checkParent(i int) func(string) error {
 	return option.Optional(func(text string) error {
 		if first := slices.Index(c.Parents, text); first < i {
@@ -58,7 +59,7 @@ func (c *Config) checkParent(i int) func(string) error {
 	})
 }
 
-func checkInput(key string) error {
+func checkInputKey(key string) error {
 	if key == "" {
 		return errors.New("must not have an empty key")
 	}

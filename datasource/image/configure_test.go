@@ -46,7 +46,7 @@ func fromHCL(t *testing.T, body string) cty.Value {
 	return value
 }
 
-// texts are the errors of Configure, one by one.
+// texts returns the errors of Configure, one by one.
 func texts(err error) []string {
 	if err == nil {
 		return nil
@@ -126,8 +126,9 @@ func TestConfigure_twice(t *testing.T) {
 	}
 }
 
-// TestConfigure_unknown goes over the options as they are generated, so that a new one is not forgotten:
-// the value that Packer hands over for what it does not know yet passes, and is refused in Execute.
+// TestConfigure_unknown goes over the options as they are generated, so that a new one is not
+// forgotten: the value that Packer hands over for what it does not know yet passes, and is refused
+// in Execute.
 func TestConfigure_unknown(t *testing.T) {
 	offline(t)
 	flat := reflect.TypeFor[FlatConfig]()

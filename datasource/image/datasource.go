@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package build is the data source "chain-image": which image the template builds, and whether it
+// Package image is the data source "chain-image": which image the template builds, and whether it
 // has to be built.
 package image
 
@@ -21,8 +21,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
-// timeout is how long it may take altogether. Packer gives a data source no context; a
-// terminal gives Ctrl-C to the plugin too.
+// timeout is how long a look-up may take altogether. Packer gives a data source no context, but a
+// terminal sends Ctrl-C to the plugin too.
 const timeout = 5 * time.Minute
 
 var _ packersdk.Datasource = (*Datasource)(nil)
@@ -33,7 +33,9 @@ type Datasource struct {
 }
 
 // ConfigSpec returns the options.
-func (d *Datasource) ConfigSpec() hcldec.ObjectSpec { return d.config.FlatMapstructure().HCL2Spec() }
+func (d *Datasource) ConfigSpec() hcldec.ObjectSpec {
+	return d.config.FlatMapstructure().HCL2Spec()
+}
 
 // Configure checks the options, all at once. It does no I/O.
 func (d *Datasource) Configure(raws ...any) (err error) {

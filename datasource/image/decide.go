@@ -28,7 +28,7 @@ type decision struct {
 	entries []manifest.Entry
 }
 
-// decide makes the whole decision. It does no I/O.
+// decide decides whether the image has to be built. It does no I/O.
 func decide(c Config, facts manifest.Facts, e existing, now time.Time) decision {
 	required := e.required(c.Sources)
 	missing, why := e.check(required)
@@ -51,9 +51,9 @@ func decide(c Config, facts manifest.Facts, e existing, now time.Time) decision 
 	case e.olderThan(c.MaxAge, required, now):
 		d.reason = fmt.Sprintf("older than %s", shortDuration(c.MaxAge))
 	case e.unpublished:
-		return decision{reason: reasonUnpublished, entries: e.good(c.MaxAge, now)}
+		return decision{reason: reasonUnpublished, entries: e.usable(c.MaxAge, now)}
 	default:
-		return decision{reason: reasonUnchanged, entries: e.good(c.MaxAge, now)}
+		return decision{reason: reasonUnchanged, entries: e.usable(c.MaxAge, now)}
 	}
 	return d
 }
@@ -72,7 +72,9 @@ func changes(facts manifest.Facts, newest *manifest.Chain) string {
 
 // sameSources reports whether two lists name the same sources. The list is not part of the
 // fingerprint, so the one in the template may change while the one in the manifest stays.
-func sameSources(stored, wanted []string) bool { return slices.Equal(sorted(stored), sorted(wanted)) }
+func sameSources(stored, wanted []string) bool {
+	return slices.Equal(sorted(stored), sorted(wanted))
+}
 
 func listed(sources []string) string {
 	if len(sources) == 0 {
@@ -81,9 +83,11 @@ func listed(sources []string) string {
 	return text.OneLine(strings.Join(sorted(sources), ", "))
 }
 
-func sorted(sources []string) []string { return slices.Compact(slices.Sorted(slices.Values(sources))) }
+func sorted(sources []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(sources)))
+}
 
-// shortDuration writes 168h, not 168h0m0s, as the user did.
+// shortDuration returns a duration as a user writes it: 168h, not 168h0m0s.
 func shortDuration(d time.Duration) string {
 	short := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
@@ -94,7 +98,7 @@ func shortDuration(d time.Duration) string {
 	return short
 }
 
-// current returns the entries that make up the image; none if there is no manifest.
+// current returns the entries that make up the image, or none if it has no manifest.
 func (e existing) current() []manifest.Entry {
 	if e.manifest == nil {
 		return nil
@@ -107,16 +111,18 @@ func (e existing) current() []manifest.Entry {
 // again.
 func (e existing) required(sources []string) []manifest.Entry {
 	current := e.current()
-	ofLastRun := func(entry manifest.Entry) bool { return entry.PackerRunUUID == e.manifest.LastRunUUID }
+	ofLastRun := func(entry manifest.Entry) bool {
+		return entry.PackerRunUUID == e.manifest.LastRunUUID
+	}
 	if len(sources) > 0 || !slices.ContainsFunc(current, ofLastRun) {
 		return current
 	}
 	return slices.DeleteFunc(current, func(entry manifest.Entry) bool { return !ofLastRun(entry) })
 }
 
-// good returns the entries that may be passed through. If the image is not needed, those that are
+// usable returns the entries that may be passed through. If the image is not needed, those that are
 // required are among them.
-func (e existing) good(maxAge time.Duration, now time.Time) []manifest.Entry {
+func (e existing) usable(maxAge time.Duration, now time.Time) []manifest.Entry {
 	return slices.DeleteFunc(e.current(), func(entry manifest.Entry) bool {
 		alone := []manifest.Entry{entry}
 		missing, _ := e.check(alone)
@@ -143,7 +149,9 @@ func (e existing) checkRegion(region string, entries []manifest.Entry) []string 
 		if len(amis) == 0 {
 			continue
 		}
-		here := slices.DeleteFunc(slices.Clone(amis), func(i manifest.Image) bool { return i.Region != region })
+		here := slices.DeleteFunc(slices.Clone(amis), func(image manifest.Image) bool {
+			return image.Region != region
+		})
 		if len(here) == 0 {
 			problems = append(problems, "missing in "+region)
 		}
@@ -157,6 +165,7 @@ func (e existing) checkRegion(region string, entries []manifest.Entry) []string 
 	return slices.Compact(problems)
 }
 
+// problemOf returns why an AMI of the manifest cannot be used, or "".
 func problemOf(seen map[ami.Address]ami.Image, want manifest.Image) string {
 	address := ami.Address{Region: want.Region, ID: want.ID}
 	image, ok := seen[address]
@@ -172,7 +181,7 @@ func problemOf(seen map[ami.Address]ami.Image, want manifest.Image) string {
 	return ""
 }
 
-// olderThan reports whether the oldest of the entries is older than maxAge, if that is not 0.
+// olderThan reports whether the oldest of the entries is older than maxAge. 0 means no limit.
 func (e existing) olderThan(maxAge time.Duration, entries []manifest.Entry, now time.Time) bool {
 	if maxAge == 0 {
 		return false

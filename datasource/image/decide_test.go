@@ -94,7 +94,7 @@ func TestDecide(t *testing.T) {
 			seen: existing{manifest: one, regions: []string{"eu-west-1", "us-east-1"}, images: good},
 			want: decision{needed: true, reason: "missing in us-east-1", missingRegions: []string{"us-east-1"}},
 		},
-		// What EC2 said was kept by id, so that the answer of one region stood for both.
+		// What EC2 said was kept by id, so that one region counted for both.
 		"the same id in a region where it is not": {
 			seen: existing{manifest: existingManifest(twice), regions: []string{"eu-west-1", "us-east-1"}, images: good},
 			want: decision{needed: true, reason: ami1 + " in us-east-1 is gone", missingRegions: []string{"us-east-1"}},
@@ -160,8 +160,9 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestDecide_earlierRuns has an image of which the last run made one source only. With no list of sources, what an
-// earlier run had left of another one made the image needed, although no run would ever build that again.
+// TestDecide_earlierRuns has an image of which the last run made one source only. With no list of
+// sources, what an earlier run had left of another one made the image needed, although no run would
+// ever build that again.
 func TestDecide_earlierRuns(t *testing.T) {
 	arm, amd := built("arm64", "eu-west-1", ami1), built("amd64", "eu-west-1", ami2)
 	amd.PackerRunUUID, amd.BuildTime = "last", now.Unix()
@@ -197,8 +198,9 @@ func TestDecide_earlierRuns(t *testing.T) {
 	}
 }
 
-// TestDecide_builds has a list of sources that changed, which changes no fingerprint. The image counted as unchanged, was
-// passed through with sources that nobody wants, and the post-processor waited for others that nobody builds.
+// TestDecide_builds has a list of sources that changed, which changes no fingerprint. The image
+// counted as unchanged, was passed through with sources that nobody wants, and the post-processor
+// waited for others that nobody builds.
 func TestDecide_builds(t *testing.T) {
 	const a, b = "amazon-ebs.a", "amazon-ebs.b"
 	entryA, entryB := built("a", "eu-west-1", ami1), built("b", "eu-west-1", ami1)

@@ -31,7 +31,7 @@ func execute(t *testing.T, options string) (cty.Value, error) {
 	return d.Execute()
 }
 
-// looked is what one look says: whether the image is needed, why, and its record.
+// looked is what one look returns: whether the image is needed, why, and its record.
 func looked(t *testing.T, options, wantReason string) record.Record {
 	t.Helper()
 	value, err := execute(t, options)
@@ -156,8 +156,8 @@ func revoke(t *testing.T, rec record.Record, reason string) {
 	replace(t, path, body)
 }
 
-// TestExecute_damagedNewest has the build damaged that a new one is compared with: that is for the reason
-// only, and stops nothing.
+// TestExecute_damagedNewest has the build damaged that a new one is compared with: that is for the
+// reason only, and stops nothing.
 func TestExecute_damagedNewest(t *testing.T) {
 	offline(t)
 	dir := newRepo(t, app)
@@ -177,7 +177,7 @@ func TestExecute_damagedNewest(t *testing.T) {
 	}
 }
 
-// TestExecute_secret looks for the value of an input in everything that is answered.
+// TestExecute_secret looks for the value of an input in everything that is returned.
 func TestExecute_secret(t *testing.T) {
 	offline(t)
 	newRepo(t, app)
@@ -289,8 +289,9 @@ func TestExecute_localAndRegistry(t *testing.T) {
 	}
 }
 
-// TestExecute_localIsNotIt has a local manifest of what a run built and could not publish, and which is not what is wanted
-// now. It was published all the same: that took a later revocation off, or passed through sources that nobody wants.
+// TestExecute_localIsNotIt has a local manifest of what a run built and could not publish, and
+// which is not what is wanted now. It was published all the same: that took a later revocation off,
+// or passed through sources that nobody wants.
 func TestExecute_localIsNotIt(t *testing.T) {
 	offline(t)
 	no := false
@@ -319,8 +320,8 @@ func TestExecute_localIsNotIt(t *testing.T) {
 	}
 }
 
-// TestExecute_localRelic has a local manifest of a source that is no part of the image any more: it made the image needed
-// for ever, as no run publishes it.
+// TestExecute_localRelic has a local manifest of a source that is no part of the image any more: it
+// made the image needed for ever, as no run publishes it.
 func TestExecute_localRelic(t *testing.T) {
 	offline(t)
 	newRepo(t, app)

@@ -19,25 +19,25 @@ import (
 // maxNamed is how many uncommitted files an error names.
 const maxNamed = 10
 
-// lookAgain is what to do about files that git was told to overlook.
-const lookAgain = `Git does not say whether the files with a flag in brackets are as committed. Take the flag off:
+// overlookedRemedy is what to do about files that git was told to overlook.
+const overlookedRemedy = `Git overlooks changes to the files with a flag in brackets. Take it off:
   git update-index --no-assume-unchanged FILE
   git update-index --no-skip-worktree FILE
-Or widen the sparse checkout, where that leaves them out.`
+Or widen the sparse checkout, if that leaves them out.`
 
 // identify asks git what the image is built from, and computes the fingerprint.
 func identify(ctx context.Context, c Config, getenv func(string) string) (manifest.Facts, error) {
-	at, err := registry.ParseLocation(c.Registry)
+	location, err := registry.ParseLocation(c.Registry)
 	if err != nil {
 		return manifest.Facts{}, fmt.Errorf("registry %w", err)
 	}
-	isLeft := gitrepo.LeftBehind(at.Dir, c.LocalManifest)
+	isLeft := gitrepo.LeftBehind(location.Dir, c.LocalManifest)
 	checkout, err := gitrepo.Inspect(ctx, isLeft, append([]string{c.Path}, c.ExtraPaths...)...)
 	if err != nil {
 		return manifest.Facts{}, err
 	}
 	if c.Dirty == dirtyError {
-		if err := clean(checkout); err != nil {
+		if err := checkClean(checkout); err != nil {
 			return manifest.Facts{}, err
 		}
 	}
@@ -56,7 +56,8 @@ func identify(ctx context.Context, c Config, getenv func(string) string) (manife
 	return facts, nil
 }
 
-// decodeParents reads the refs of the parents. Empty ones belong to parents that do not exist.
+// decodeParents decodes the refs of the parents. An empty one belongs to a parent that does not
+// exist.
 func decodeParents(refs []string) ([]manifest.Parent, error) {
 	var parents []manifest.Parent
 	for _, ref := range refs {
@@ -72,6 +73,7 @@ func decodeParents(refs []string) ([]manifest.Parent, error) {
 	return parents, nil
 }
 
+// parts returns what the fingerprint is computed from.
 func parts(c Config, checkout gitrepo.Checkout, parents []manifest.Parent) fingerprint.Parts {
 	all := fingerprint.Parts{
 		Image: c.Image, TemplateSHA: checkout.Objects[0].Content, Extra: map[string]string{},
@@ -86,6 +88,7 @@ func parts(c Config, checkout gitrepo.Checkout, parents []manifest.Parent) finge
 	return all
 }
 
+// gitOf returns what git knows of the image.
 func gitOf(checkout gitrepo.Checkout) manifest.Git {
 	template := checkout.Objects[0]
 	files := checkout.DirtyFiles()
@@ -93,15 +96,16 @@ func gitOf(checkout gitrepo.Checkout) manifest.Git {
 		SHA: template.SHA, Commit: checkout.Commit, CommitTime: checkout.CommitTime,
 		Branch: checkout.Branch, Dirty: len(files) > 0,
 	}
-	// The name is of the folder alone. A checkout of the same folder finds the image by it, and must
-	// not get one of extra files that nobody has committed.
+	// The name is that of the folder alone. Whoever has the same folder finds the image by it, and
+	// must not get one with extra files that nobody has committed.
 	if len(files) == len(template.Dirty) {
 		git.Name = template.Name()
 	}
 	return git
 }
 
-func clean(checkout gitrepo.Checkout) error {
+// checkClean returns an error that names the files that are not committed, and what to do.
+func checkClean(checkout gitrepo.Checkout) error {
 	files := checkout.DirtyFiles()
 	if len(files) == 0 {
 		return nil
@@ -109,7 +113,7 @@ func clean(checkout gitrepo.Checkout) error {
 	what, remedy := "are not committed",
 		`Commit them, add them to .gitignore, or set dirty = "include".`
 	if len(checkout.Overlooked) > 0 {
-		what, remedy = what+" or that git was told to overlook", remedy+"\n\n"+lookAgain
+		what, remedy = what+" or that git was told to overlook", remedy+"\n\n"+overlookedRemedy
 	}
 	var named []string
 	for _, file := range files[:min(len(files), maxNamed)] {

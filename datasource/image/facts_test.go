@@ -71,7 +71,7 @@ func write(t *testing.T, dir string, files map[string]string) {
 
 var app = map[string]string{"app/app.pkr.hcl": "1", "shared/tasks.sh": "2", "README": "3"}
 
-// prepared is a Config with its defaults.
+// prepared returns a Config with its defaults.
 func prepared(t *testing.T, change func(*Config)) Config {
 	t.Helper()
 	c := Config{Image: "app", Registry: "registry", Path: "app"}
@@ -126,7 +126,8 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// Cause: the object id of a file has no mode, so a script that became executable changed no fingerprint.
+// Cause: the object id of a file has no mode, so a script that became executable changed no
+// fingerprint.
 func TestIdentify_executable(t *testing.T) {
 	dir := newRepo(t, app)
 	tasks := func(c *Config) { c.ExtraPaths = []string{"shared/tasks.sh"} }
@@ -231,8 +232,8 @@ func TestIdentify_manyDirty(t *testing.T) {
 	}
 }
 
-// TestIdentify_overlooked has files that git was told to overlook. Cause: "git status" does not list them,
-// so an image of changed files got the fingerprint of the commit.
+// TestIdentify_overlooked has files that git was told to overlook. Cause: "git status" does not
+// list them, so an image of changed files got the fingerprint of the commit.
 func TestIdentify_overlooked(t *testing.T) {
 	dir := newRepo(t, map[string]string{"app/app.pkr.hcl": "1", "app/role/tasks.yml": "2", "app/run.sh": "3"})
 	before := identified(t, nil)
@@ -247,10 +248,10 @@ func TestIdentify_overlooked(t *testing.T) {
 
 Commit them, add them to .gitignore, or set dirty = "include".
 
-Git does not say whether the files with a flag in brackets are as committed. Take the flag off:
+Git overlooks changes to the files with a flag in brackets. Take it off:
   git update-index --no-assume-unchanged FILE
   git update-index --no-skip-worktree FILE
-Or widen the sparse checkout, where that leaves them out.`
+Or widen the sparse checkout, if that leaves them out.`
 	_, err := identify(t.Context(), prepared(t, nil), noEnv)
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -261,8 +262,8 @@ Or widen the sparse checkout, where that leaves them out.`
 	}
 }
 
-// TestIdentify_dirtyName has names that would clear the terminal, and that a CI service would take for a command of its
-// own. They were printed as they are.
+// TestIdentify_dirtyName has names that would clear the terminal, and that a CI service would take
+// for one of its commands. They were printed as they are.
 func TestIdentify_dirtyName(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no such names")
@@ -276,7 +277,8 @@ func TestIdentify_dirtyName(t *testing.T) {
 	}
 }
 
-// TestIdentify_dirtyExtra has uncommitted files outside of the folder: its object id names them not.
+// TestIdentify_dirtyExtra has uncommitted files outside of the folder, which its object id does not
+// cover.
 func TestIdentify_dirtyExtra(t *testing.T) {
 	dir := newRepo(t, app)
 	write(t, dir, map[string]string{"shared/tasks.sh": "changed"})
@@ -290,8 +292,8 @@ func TestIdentify_dirtyExtra(t *testing.T) {
 	}
 }
 
-// TestIdentify_leftBehind builds a second time: what the first left in the folder is no input, unless
-// somebody committed it.
+// TestIdentify_leftBehind builds a second time: what the first left in the folder is no input,
+// unless somebody committed it.
 func TestIdentify_leftBehind(t *testing.T) {
 	left := map[string]string{
 		"app/manifest-app.json": "{}", "app/packer-manifest.json": "{}", "app/packer_cache/x/y.lock": "", "app/packer-manifest.json.lock": "",
@@ -343,7 +345,7 @@ func TestIdentify_leftBehind(t *testing.T) {
 	})
 }
 
-// TestIdentify_errors says what to do about a folder that git cannot name.
+// TestIdentify_errors checks what the user is told to do about a folder that git cannot name.
 func TestIdentify_errors(t *testing.T) {
 	dir := newRepo(t, app)
 	write(t, dir, map[string]string{"empty/.gitignore": "*\n", "fresh/x": ""})

@@ -15,8 +15,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 )
 
-// TestHostile has the documents of the registry replaced by someone else. None makes an image needed, which
-// would end in a build whose manifest cannot be written, and none makes it unchanged.
+// TestHostile has the documents of the registry replaced by someone else. None makes an image
+// needed, which would end in a build whose manifest cannot be written, and none makes it unchanged.
 func TestHostile(t *testing.T) {
 	offline(t)
 	dir := newRepo(t, app)
@@ -65,8 +65,8 @@ func wantHostile(t *testing.T, doc manifesttest.Document, path string) {
 	}
 }
 
-// TestHostile_manyBuilds has both the manifest and the local manifest as full as they can be. It took minutes
-// when each entry was compared with each other.
+// TestHostile_manyBuilds has both the manifest and the local manifest as full as they can be. It
+// took minutes when each entry was compared with each other.
 func TestHostile_manyBuilds(t *testing.T) {
 	offline(t)
 	dir := newRepo(t, app)

@@ -22,7 +22,7 @@ import (
 // newestRef is the ref to the build that a new one is compared with.
 const newestRef = "latest"
 
-// existing is what exists of an image. Its zero value is: nothing.
+// existing is what exists of an image. The zero value means that nothing does.
 type existing struct {
 	// manifest is that of the fingerprint, nil if there is none. Unpublished is true if a part of it
 	// is in the local manifest only.
@@ -89,7 +89,9 @@ func unlessMissing(err error) error {
 
 // readNewest reads the build that this one is compared with, to say what changed. A damaged one
 // does not fail the run: it only makes the reason less exact.
-func readNewest(ctx context.Context, reg *registry.Registry, ref *registry.Ref) (*manifest.Chain, error) {
+func readNewest(
+	ctx context.Context, reg *registry.Registry, ref *registry.Ref,
+) (*manifest.Chain, error) {
 	if ref == nil {
 		return nil, nil
 	}
@@ -105,13 +107,14 @@ func readNewest(ctx context.Context, reg *registry.Registry, ref *registry.Ref) 
 	return stored.Manifest.Chain, nil
 }
 
-// readLocal reads the local manifest. It returns nil if there is none, and for a damaged one.
+// readLocal returns the local manifest. It is nil if the file does not exist, is damaged, or is not
+// by this plugin.
 func readLocal(path string) *manifest.Manifest {
 	local, _, err := localmanifest.Read(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Printf("[WARN] read %s: %s", path, err)
+	}
 	if err != nil || local.Chain == nil {
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			log.Printf("[WARN] read %s: %s", path, err)
-		}
 		return nil
 	}
 	return local
@@ -120,7 +123,9 @@ func readLocal(path string) *manifest.Manifest {
 // addUnpublished adds what an earlier run built from the same parts and could not publish. It is
 // ignored if the list of sources has changed, or if the image was revoked: publishing it would lift
 // the revocation, and it may be older.
-func addUnpublished(published, local *manifest.Manifest, facts manifest.Facts) (*manifest.Manifest, bool) {
+func addUnpublished(
+	published, local *manifest.Manifest, facts manifest.Facts,
+) (merged *manifest.Manifest, unpublished bool) {
 	switch {
 	case local == nil,
 		local.Belongs(facts.Image, facts.Fingerprint) != nil,

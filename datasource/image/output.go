@@ -52,9 +52,12 @@ type DatasourceOutput struct {
 // output returns the outputs, and the record for the builder and the post-processor.
 func output(c Config, facts manifest.Facts, e existing, d decision) (DatasourceOutput, error) {
 	out := DatasourceOutput{
-		Needed: d.needed, Reason: d.reason, Fingerprint: facts.Fingerprint, Short: facts.Fingerprint[:12],
-		GitSHA: facts.Git.SHA, Commit: facts.Git.Commit, Branch: facts.Git.Branch, Dirty: facts.Git.Dirty,
-		Tags: builderTags(c, facts), AMIs: map[string]string{}, MissingRegions: append([]string{}, d.missingRegions...),
+		Needed: d.needed, Reason: d.reason,
+		Fingerprint: facts.Fingerprint, Short: facts.Fingerprint[:12],
+		GitSHA: facts.Git.SHA, Commit: facts.Git.Commit,
+		Branch: facts.Git.Branch, Dirty: facts.Git.Dirty,
+		Tags: builderTags(c, facts), AMIs: map[string]string{},
+		MissingRegions: append([]string{}, d.missingRegions...),
 	}
 	rec := record.Record{
 		Facts: facts, Registry: c.Registry, Needed: d.needed, Reason: d.reason, Tags: out.Tags,

@@ -12,7 +12,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
-// candidate is what a finder found. Its AMIs are still to be checked.
+// candidate is what a finder found. Its AMIs have not been checked yet.
 type candidate struct {
 	// way is the place where it was found, foundBy the same with details.
 	way, foundBy string
@@ -21,7 +21,7 @@ type candidate struct {
 	revoked string
 	// uri and sha256 are those of its manifest. Both are empty if it has none.
 	uri, sha256 string
-	// entries are what its manifest says that it consists of.
+	// entries are the builds that it consists of, according to its manifest.
 	entries []manifest.Entry
 	// seen are AMIs of the manifest that EC2 has described already.
 	seen map[ami.Address]ami.Image
@@ -43,8 +43,8 @@ func fromStored(stored registry.Stored) candidate {
 	return fromManifest(wayRegistry, stored.Manifest, stored.URI, stored.SHA256)
 }
 
-// fromTags returns the candidate that an AMI's tags describe. Tags are untrusted: what does not have
-// the right form is left out.
+// fromTags returns the candidate that an AMI's tags describe. Tags are untrusted: what does not
+// have the right form is left out.
 func fromTags(way string, image ami.Image, gitSHATag string) candidate {
 	found := candidate{way: way, foundBy: way}
 	if fingerprint := image.Tags[tags.Fingerprint]; manifest.CheckFingerprint(fingerprint) == nil {
@@ -60,7 +60,7 @@ func fromTags(way string, image ami.Image, gitSHATag string) candidate {
 	return found
 }
 
-// builtAt returns when the oldest of the entries was built; zero if none says when.
+// builtAt returns when the oldest of the entries was built, or zero if none has a time.
 func (c candidate) builtAt() time.Time {
 	var oldest time.Time
 	for _, entry := range c.entries {
@@ -80,8 +80,8 @@ func (c candidate) artifactID() string {
 	return c.entries[len(c.entries)-1].ArtifactID
 }
 
-// amiIDs returns the AMIs that the entries of a source name, by region, all entries if source is
-// empty. It reports false for an image that is not an AMI.
+// amiIDs returns the AMIs that the entries of a source name, by region. An empty source means all
+// entries. isAMI is false for an image that is not an AMI.
 func (c candidate) amiIDs(source string) (ids map[string][]string, isAMI bool) {
 	ids = map[string][]string{}
 	for _, entry := range c.entries {

@@ -4,7 +4,6 @@ package parent
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +33,7 @@ func message(err error) string {
 	return err.Error()
 }
 
-func TestAcceptable(t *testing.T) {
+func TestCheckPolicy(t *testing.T) {
 	const (
 		uri    = "s3://acme-images/chain/base/builds/1.json"
 		revoke = "\n\nBuild the parent again, or set allow_revoked = true."
@@ -59,7 +58,7 @@ func TestAcceptable(t *testing.T) {
 		"revoked by tag":    {parent{candidate{way: wayTag}, "", one(revoked)}, Config{}, ami1 + " in eu-west-1 is revoked: CVE in the kernel (found by tag)" + revoke},
 		"revoked, no words": {parent{candidate{uri: uri}, "", one(noReason)}, Config{}, ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},
 		"deprecated": {parent{candidate{uri: uri}, "", one(deprecated)}, Config{},
-			ami1 + " in eu-west-1 is deprecated since 2026-06-01T12:00:00Z (" + uri + ")\n\nBuild the parent again, or set allow_deprecated = true."},
+			ami1 + " in eu-west-1 has been deprecated since 2026-06-01T12:00:00Z (" + uri + ")\n\nBuild the parent again, or set allow_deprecated = true."},
 		"deprecated, allowed": {parent{candidate{uri: uri}, "", one(deprecated)}, Config{AllowDeprecated: true}, ""},
 		"not deprecated yet":  {parent{candidate{uri: uri}, "", one(later)}, Config{}, ""},
 		"too old": {parent{candidate{uri: uri}, "", one(young)}, Config{MaxAge: 30 * time.Minute},
@@ -70,7 +69,7 @@ func TestAcceptable(t *testing.T) {
 			"it is 3h0m0s old, older than max_age 2h0m0s (" + uri + ")\n\nBuild the parent again, or raise max_age."},
 		"no AMI, young": {parent{candidate: candidate{uri: uri, entries: builtAt(now.Add(-time.Hour))}}, Config{MaxAge: 2 * time.Hour}, ""},
 		"of no known age": {parent{candidate{uri: uri}, "", one(undated)}, Config{MaxAge: 2 * time.Hour},
-			"nothing says how old it is (" + uri + ")\n\nBuild the parent again, or remove max_age."},
+			"its age is unknown (" + uri + ")\n\nBuild the parent again, or remove max_age."},
 		"the first region by name is named": {parent{candidate{uri: uri}, "", map[string]ami.Image{"us-east-1": revoked, "eu-west-1": noReason}}, Config{},
 			ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},
 		"fallback is what the user named": {parent{candidate{way: wayFallback}, "", one(revoked)}, Config{MaxAge: 1}, ""},
@@ -79,7 +78,7 @@ func TestAcceptable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// The order of a map is random: the same error must come each time.
 			for range 20 {
-				if diff := cmp.Diff(tt.want, message(tt.found.acceptable(tt.in, now))); diff != "" {
+				if diff := cmp.Diff(tt.want, message(tt.found.checkPolicy(tt.in, now))); diff != "" {
 					t.Fatal(diff)
 				}
 			}
@@ -90,8 +89,8 @@ func TestAcceptable(t *testing.T) {
 // builtAt is an image that is not an AMI.
 func builtAt(at time.Time) []manifest.Entry { return []manifest.Entry{{BuildTime: at.Unix()}} }
 
-// TestFromManifest_age has a parent of two sources that are not AMIs. The age of the newest counted, and an old part of
-// the parent passed max_age.
+// TestFromManifest_age has a parent of two sources that are not AMIs. The age of the newest
+// counted, and an old part of the parent passed max_age.
 func TestFromManifest_age(t *testing.T) {
 	oldest := now.AddDate(0, -6, 0)
 	undated, old, young := fileBuild("a"), fileBuild("b"), fileBuild("c")
@@ -148,7 +147,7 @@ func TestOtherThan(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := search{config: tt.config, gitName: tt.gitName}
-			if got := r.otherThan(tt.in); got != tt.want {
+			if got := r.mismatch(tt.in); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -255,13 +254,10 @@ func TestNotFound(t *testing.T) {
 	}
 }
 
-// TestMissing keeps apart what is certainly not there from everything else.
+// TestMissing tells what certainly does not exist from everything else.
 func TestMissing(t *testing.T) {
 	var none *missing
 	if !errors.As(missingf("%s does not exist", "x"), &none) || errors.As(errors.New("access denied"), &none) {
 		t.Error("missing is not told from other errors")
-	}
-	if got := joinOwners(strings.Split("self amazon", " ")); got != "self or amazon" {
-		t.Error(got)
 	}
 }

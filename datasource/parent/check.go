@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -23,25 +22,22 @@ const (
 	wayFallback = "fallback"
 )
 
-// architectures are those of EC2 (Amazon EC2 API Reference, "DescribeImages", filter "architecture").
+// architectures are those of EC2 (Amazon EC2 API Reference, "DescribeImages", filter
+// "architecture").
 var architectures = []string{"x86_64", "arm64", "i386", "x86_64_mac", "arm64_mac"}
 
-const (
-	defaultGitSHATag = "chain:git-sha"
-	defaultChannel   = "latest"
-	selfOwned        = "self"
-)
+const defaultChannel = "latest"
 
 // prepare sets the defaults and returns everything that is wrong with the options.
 func (c *Config) prepare() []error {
 	if c.GitSHATag == "" {
-		c.GitSHATag = defaultGitSHATag
+		c.GitSHATag = tags.GitSHA
 	}
 	if c.OnMissing == "" {
 		c.OnMissing = "error"
 	}
 	if len(c.Owners) == 0 {
-		c.Owners = []string{selfOwned}
+		c.Owners = []string{"self"}
 	}
 	c.Architecture = ami.Architecture(c.Architecture)
 
@@ -66,7 +62,7 @@ func (c *Config) prepare() []error {
 	return append(append(errs, check.Errors...), c.checkWays()...)
 }
 
-// ifKnown is empty for a value that is not known yet: it may turn out to be empty.
+// ifKnown returns the value, or "" if it is not known yet: it may turn out to be empty.
 func ifKnown(value string) string {
 	if option.IsUnknown(value) {
 		return ""
@@ -74,32 +70,35 @@ func ifKnown(value string) string {
 	return value
 }
 
+// checkWays returns what is wrong with the options together: each of them may be right.
 func (c *Config) checkWays() []error {
 	var errs []error
 	configured := c.configured()
 	if len(configured) == 0 {
-		errs = append(errs, fmt.Errorf("registry is required, unless local_manifest, path, git_sha or fingerprint is set"))
+		errs = append(errs, errors.New(
+			"registry is required, unless local_manifest, path, git_sha or fingerprint is set"))
 	}
 	needs := map[string]string{
 		wayLocal: "local_manifest", wayRegistry: "registry", wayTag: "path, git_sha or fingerprint"}
 	for _, way := range c.ResolveBy {
-		if option, known := needs[way]; known && !slices.Contains(configured, way) {
-			errs = append(errs, fmt.Errorf("resolve_by has %q, which needs %s", way, option))
+		if need, known := needs[way]; known && !slices.Contains(configured, way) {
+			errs = append(errs, fmt.Errorf("resolve_by has %q, which needs %s", way, need))
 		}
 	}
 	if ifKnown(c.Channel) != "" && c.LocalManifest != "" {
-		errs = append(errs, errors.New("only one of channel and local_manifest may be set: a local file knows no channels"))
+		errs = append(errs, errors.New(
+			"only one of channel and local_manifest may be set: a local file has no channels"))
 	}
 	if ifKnown(c.Channel) != "" && c.Registry == "" {
-		errs = append(errs, fmt.Errorf("channel needs registry: tags know no channels"))
+		errs = append(errs, errors.New("channel needs registry: channels have no tag"))
 	}
 	if ifKnown(c.FallbackAMI) != "" && c.OnMissing == "empty" {
-		errs = append(errs, fmt.Errorf("only one of fallback_ami and on_missing = \"empty\" may be set"))
+		errs = append(errs, errors.New(`only one of fallback_ami and on_missing = "empty" may be set`))
 	}
 	return errs
 }
 
-// configured are the ways that the options make possible, in the default order.
+// configured returns the ways that the options make possible, in the default order.
 func (c *Config) configured() []string {
 	var ways []string
 	if c.LocalManifest != "" {
@@ -128,5 +127,3 @@ func (c *Config) describe() string {
 	}
 	return "channel " + defaultChannel
 }
-
-func joinOwners(owners []string) string { return strings.Join(owners, " or ") }

@@ -27,7 +27,7 @@ var (
 	print2 = strings.Repeat("2", 64)
 )
 
-// offline leaves nothing that a look-up could ask: no AWS, no git, no files of the user.
+// offline leaves a look-up nothing to ask: no AWS, no git, no files of the user.
 func offline(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
@@ -104,8 +104,8 @@ func TestConfigure_errors(t *testing.T) {
 			`resolve_by[0] must be one of local_manifest, registry, tag, got "tags"`,
 			`resolve_by has "tag", which needs path, git_sha or fingerprint`, `resolve_by has "local_manifest", which needs local_manifest`}},
 		"resolve_by registry": {"image = \"base\"\npath = \".\"\nresolve_by = [\"registry\"]", []string{`resolve_by has "registry", which needs registry`}},
-		"channel in a file":   {ok + "channel = \"latest\"\nlocal_manifest = \"m.json\"", []string{"only one of channel and local_manifest may be set: a local file knows no channels"}},
-		"channel without":     {"image = \"base\"\nchannel = \"latest\"", []string{"registry is required, unless local_manifest, path, git_sha or fingerprint is set", "channel needs registry: tags know no channels"}},
+		"channel in a file":   {ok + "channel = \"latest\"\nlocal_manifest = \"m.json\"", []string{"only one of channel and local_manifest may be set: a local file has no channels"}},
+		"channel without":     {"image = \"base\"\nchannel = \"latest\"", []string{"registry is required, unless local_manifest, path, git_sha or fingerprint is set", "channel needs registry: channels have no tag"}},
 		"max_age":             {ok + "max_age = \"-1h\"", []string{"max_age must be between 1s and ten years, got -1h0m0s"}},
 		"max_age is no duration": {ok + "max_age = \"7d\"", []string{
 			`max_age must be a duration, such as "168h" or "90m"`}},
@@ -143,8 +143,9 @@ func TestConfigure_defaults(t *testing.T) {
 	}
 }
 
-// TestConfigure_unknown goes over the options as they are generated, so that a new one is not forgotten:
-// the value that Packer hands over for what it does not know yet passes, and is refused in Execute.
+// TestConfigure_unknown goes over the options as they are generated, so that a new one is not
+// forgotten: the value that Packer hands over for what it does not know yet passes, and is refused
+// in Execute.
 func TestConfigure_unknown(t *testing.T) {
 	offline(t)
 	flat := reflect.TypeFor[FlatConfig]()
@@ -177,8 +178,8 @@ func TestConfigure_unknown(t *testing.T) {
 	}
 }
 
-// TestConfigure_allUnknown has every option unknown at once: selectors that exclude each other may turn
-// out to be empty.
+// TestConfigure_allUnknown has every option unknown at once: selectors that exclude each other may
+// turn out to be empty.
 func TestConfigure_allUnknown(t *testing.T) {
 	offline(t)
 	raw := map[string]any{"on_missing": "empty"}
@@ -190,7 +191,8 @@ func TestConfigure_allUnknown(t *testing.T) {
 	}
 }
 
-// TestConfigure_selectorUnknown has one selector unknown beside another: only one of them will be set.
+// TestConfigure_selectorUnknown has one selector unknown beside another: only one of them will be
+// set.
 func TestConfigure_selectorUnknown(t *testing.T) {
 	offline(t)
 	for _, unknown := range []string{"path", "git_sha", "fingerprint", "channel"} {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package parent is the data source "chain": it resolves the image that another one is built on, and
-// checks that it exists and is ours before anything is built on it.
+// Package parent is the data source "chain": it resolves the image that another one is built on,
+// and checks that it exists and is ours before anything is built on it.
 package parent
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
-// timeout is how long a look-up may take altogether. Packer gives a data source no context; a
-// terminal gives Ctrl-C to the plugin too.
+// timeout is how long a look-up may take altogether. Packer gives a data source no context, but a
+// terminal sends Ctrl-C to the plugin too.
 const timeout = 5 * time.Minute
 
 var _ packersdk.Datasource = (*Datasource)(nil)
@@ -32,7 +32,9 @@ type Datasource struct {
 }
 
 // ConfigSpec returns the options.
-func (d *Datasource) ConfigSpec() hcldec.ObjectSpec { return d.config.FlatMapstructure().HCL2Spec() }
+func (d *Datasource) ConfigSpec() hcldec.ObjectSpec {
+	return d.config.FlatMapstructure().HCL2Spec()
+}
 
 // Configure checks the options, all at once. It does no I/O.
 func (d *Datasource) Configure(raws ...any) (err error) {
@@ -71,15 +73,15 @@ func (d *Datasource) resolve(ctx context.Context) (DatasourceOutput, error) {
 		return DatasourceOutput{}, err
 	}
 	conn := access.Open(ctx, &d.config.Config, d.config.Registry, nil)
-	parent, err := resolve(ctx, conn, d.config)
+	found, err := resolve(ctx, conn, d.config)
 	if err != nil {
 		return DatasourceOutput{}, err
 	}
-	if parent == nil {
+	if found == nil {
 		return emptyOutput(), nil
 	}
-	if err := parent.acceptable(d.config, time.Now()); err != nil {
+	if err := found.checkPolicy(d.config, time.Now()); err != nil {
 		return DatasourceOutput{}, err
 	}
-	return parent.output(d.config.Image)
+	return found.output(d.config.Image)
 }

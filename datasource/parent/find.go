@@ -3,6 +3,7 @@
 package parent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,17 +35,15 @@ func findLocal(_ context.Context, s search) (candidate, error) {
 	if err != nil {
 		return candidate{}, fmt.Errorf("read %s: %w", path, err)
 	}
-	for _, why := range []string{s.otherThan(m.Chain), lacking(m)} {
-		if why != "" {
-			return candidate{}, missingf("%s %s", path, why)
-		}
+	if why := cmp.Or(s.mismatch(m.Chain), incomplete(m)); why != "" {
+		return candidate{}, missingf("%s %s", path, why)
 	}
 	return fromManifest(wayLocal, m, path, text.SHA256(body)), nil
 }
 
-// otherThan returns why a local manifest is not the one that is looked for, or "" if it is. The file
+// mismatch returns why a local manifest is not the one that is wanted, or "" if it is. The file
 // of Packer's own post-processor does not name its image, and is taken at its word.
-func (s search) otherThan(chain *manifest.Chain) string {
+func (s search) mismatch(chain *manifest.Chain) string {
 	switch {
 	case chain == nil:
 		return ""
@@ -60,16 +59,16 @@ func (s search) otherThan(chain *manifest.Chain) string {
 	return ""
 }
 
-// lacking returns why m does not describe a complete image, or "" if it does. It does not check
+// incomplete returns why m does not describe a complete image, or "" if it does. It does not check
 // whether the image may be used as a parent.
-func lacking(m *manifest.Manifest) string {
+func incomplete(m *manifest.Manifest) string {
 	switch missing := m.MissingSources(); {
 	case len(missing) > 0:
 		return fmt.Sprintf("is incomplete: %s not built", strings.Join(missing, ", "))
 	case m.Chain == nil && len(m.LastRun()) == 0:
 		return "names no build of its last run"
 	case m.Chain != nil && len(m.Current()) == 0:
-		return "names no build that is not revoked, of the sources that it wants"
+		return "names only builds that are revoked"
 	}
 	return ""
 }
@@ -85,7 +84,8 @@ func findInRegistry(ctx context.Context, s search) (candidate, error) {
 	}
 	stored, err := reg.Manifest(ctx, s.config.Image, s.config.Fingerprint)
 	if errors.Is(err, registry.ErrNotFound) {
-		return candidate{}, missingf("%s does not exist", reg.ManifestURI(s.config.Image, s.config.Fingerprint))
+		uri := reg.ManifestURI(s.config.Image, s.config.Fingerprint)
+		return candidate{}, missingf("%s does not exist", uri)
 	}
 	if err != nil {
 		return candidate{}, err
@@ -95,7 +95,7 @@ func findInRegistry(ctx context.Context, s search) (candidate, error) {
 
 // complete returns the candidate of a manifest that describes a complete image.
 func complete(stored registry.Stored) (candidate, error) {
-	if why := lacking(stored.Manifest); why != "" {
+	if why := incomplete(stored.Manifest); why != "" {
 		return candidate{}, missingf("%s %s", stored.URI, why)
 	}
 	return fromStored(stored), nil
@@ -143,8 +143,10 @@ func (s search) refNames() []string {
 	return []string{defaultChannel}
 }
 
-// readRefs reads refs concurrently. One that does not exist is nil.
-func (s search) readRefs(ctx context.Context, reg *registry.Registry, names []string) ([]*registry.Ref, error) {
+// readRefs reads refs concurrently. A ref that does not exist is nil.
+func (s search) readRefs(
+	ctx context.Context, reg *registry.Registry, names []string,
+) ([]*registry.Ref, error) {
 	refs := make([]*registry.Ref, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, name := range names {
@@ -159,8 +161,11 @@ func (s search) readRefs(ctx context.Context, reg *registry.Registry, names []st
 	return refs, group.Wait()
 }
 
-// follow reads what a ref points at, and asks EC2 for the AMIs that the ref names at the same time.
-func (s search) follow(ctx context.Context, reg *registry.Registry, ref *registry.Ref) (candidate, error) {
+// follow reads the manifest that a ref points at. Meanwhile it asks EC2 for the AMIs that the ref
+// names.
+func (s search) follow(
+	ctx context.Context, reg *registry.Registry, ref *registry.Ref,
+) (candidate, error) {
 	var stored registry.Stored
 	var seen map[ami.Address]ami.Image
 	group, ctx := errgroup.WithContext(ctx)

@@ -91,7 +91,7 @@ func TestExecute_manifest(t *testing.T) {
 		"ours, of other sources": {ours(t, func(m *manifest.Manifest) { m.Chain.Sources = []string{"amazon-ebs.app"} }),
 			"is incomplete: amazon-ebs.app not built"},
 		"ours, all revoked": {ours(t, func(m *manifest.Manifest) { m.Builds[0].Revoked = "bad kernel" }),
-			"names no build that is not revoked, of the sources that it wants"},
+			"names only builds that are revoked"},
 		"cut short":    {ours(t, nil)[:40], "corrupt: unexpected EOF"},
 		"not JSON":     {"image\n", "corrupt: not a JSON object"},
 		"empty":        {"", "corrupt: not a JSON object"},
@@ -108,7 +108,7 @@ func TestExecute_manifest(t *testing.T) {
 			wantExecute(t, "local_manifest = \""+path+"\"", path, tt.want)
 		})
 	}
-	t.Run("not there", func(t *testing.T) {
+	t.Run("does not exist", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "none.json")
 		wantExecute(t, "local_manifest = \""+path+"\"", path, "  local_manifest  "+path+" does not exist")
 	})
@@ -121,7 +121,7 @@ func TestExecute_manifest(t *testing.T) {
 	})
 }
 
-// wantExecute resolves the parent "base". The answer is from the file, or the error names it.
+// wantExecute resolves the parent "base". The output is from the file, or the error names it.
 func wantExecute(t *testing.T, options, address, wantErr string) {
 	t.Helper()
 	var d Datasource
@@ -208,13 +208,13 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// TestExecute_missing answers nothing, and no error.
+// TestExecute_missing finds nothing, which is not an error.
 func TestExecute_missing(t *testing.T) {
 	offline(t)
 	wantNone(t, t.TempDir())
 }
 
-// wantNone wants no parent in a registry, where that is no error.
+// wantNone wants no parent in a registry, and no error.
 func wantNone(t *testing.T, registry string) {
 	t.Helper()
 	var d Datasource
@@ -227,7 +227,8 @@ func wantNone(t *testing.T, registry string) {
 	}
 }
 
-// Cause: a publication to a registry below the parent's folder changed the name of the parent's files.
+// Cause: a publication to a registry below the parent's folder changed the name of the parent's
+// files.
 func TestReadGit_registryBelow(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")

@@ -15,8 +15,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 )
 
-// TestHostile has the documents of the registry replaced by someone else. None is taken for a parent, nor
-// for one that is missing, and each is left as it is.
+// TestHostile has the documents of the registry replaced by someone else. None is taken for a
+// parent, nor for one that is missing, and each is left as it is.
 func TestHostile(t *testing.T) {
 	offline(t)
 	good, err := os.ReadFile(filepath.Join(published(t, chain(print1)), "base", "builds", print1+".json"))
@@ -55,8 +55,8 @@ func wantHostile(t *testing.T, doc manifesttest.Document, name, options string) 
 	}
 }
 
-// TestHostile_foreignAMI has a ref that names an AMI of someone else, and a good manifest: what counts is
-// the manifest, and what EC2 says.
+// TestHostile_foreignAMI has a ref that names an AMI of someone else, and a good manifest: what
+// counts is the manifest, and what EC2 says.
 func TestHostile_foreignAMI(t *testing.T) {
 	offline(t)
 	dir := publishedAMI(t, false)

@@ -60,14 +60,18 @@ type DatasourceOutput struct {
 
 func emptyOutput() DatasourceOutput {
 	// A nil map or list would be null in HCL, and length() of it an error.
-	return DatasourceOutput{AMIs: map[string]string{}, Tags: map[string]string{}, Ancestors: []string{}}
+	return DatasourceOutput{
+		AMIs: map[string]string{}, Tags: map[string]string{}, Ancestors: []string{},
+	}
 }
 
-// output returns the outputs for a parent.
+// output returns the outputs for the parent, which the template calls image.
 func (p *parent) output(image string) (DatasourceOutput, error) {
 	out := emptyOutput()
-	out.Found, out.ResolvedBy, out.Image, out.ManifestURI = true, p.way, image, p.uri
-	out.Fingerprint, out.GitSHA, out.Commit = p.facts.Fingerprint, p.facts.Git.SHA, p.facts.Git.Commit
+	out.Found, out.ResolvedBy = true, p.way
+	out.Image, out.ManifestURI = image, p.uri
+	out.Fingerprint = p.facts.Fingerprint
+	out.GitSHA, out.Commit = p.facts.Git.SHA, p.facts.Git.Commit
 	if ci := p.facts.CI; ci != nil {
 		out.CIProvider, out.CIBuildID, out.CIBuildURL = ci.Provider, ci.BuildID, ci.BuildURL
 	}
@@ -77,8 +81,9 @@ func (p *parent) output(image string) (DatasourceOutput, error) {
 		ManifestURI: p.uri, ManifestSHA256: p.sha256, Ancestors: p.facts.Ancestors,
 	}
 	if main, isAMI := p.amis[p.region]; isAMI {
-		out.ID, out.Name, out.Region, out.Architecture = main.ID, main.Name, main.Region, main.Architecture
-		out.Owner, out.CreationDate = main.Owner, rfc3339(main.CreatedAt)
+		out.ID, out.Name, out.Region = main.ID, main.Name, main.Region
+		out.Architecture, out.Owner = main.Architecture, main.Owner
+		out.CreationDate = rfc3339(main.CreatedAt)
 		maps.Copy(out.Tags, main.Tags)
 		for region, image := range p.amis {
 			out.AMIs[region] = image.ID
@@ -93,7 +98,7 @@ func (p *parent) output(image string) (DatasourceOutput, error) {
 	return out, err
 }
 
-// rfc3339 returns the time as text, empty if it is not known.
+// rfc3339 returns the time as text, or "" if it is not known.
 func rfc3339(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -26,8 +26,8 @@ const (
 	account2    = "210987654321"
 )
 
-// publishedAMI is a registry in a folder, with one image that is an AMI in two regions. Where quick is
-// true the ref names the AMIs, so that they are asked for while the manifest is read.
+// publishedAMI is a registry in a folder, with one image that is an AMI in two regions. If quick is
+// true, the ref names the AMIs, so that they are asked for while the manifest is read.
 func publishedAMI(t *testing.T, quick bool) (dir string) {
 	t.Helper()
 	return publishedAMIs(t, quick, map[string]string{here: amiHere, there: amiThere})
@@ -81,21 +81,21 @@ func fromEC2(t *testing.T, options string, steps map[string][]amitest.Step) (str
 }
 
 // lookedFor is a request for one AMI by id, as the owner's.
-func lookedFor(id, owner string, answer amitest.Step) amitest.Step {
-	answer.Want = map[string]string{
+func lookedFor(id, owner string, response amitest.Step) amitest.Step {
+	response.Want = map[string]string{
 		"Action": "DescribeImages", "Filter.1.Name": "image-id", "Filter.1.Value.1": id, "Filter.1.Value.2": "",
 		"Owner.1": owner, "IncludeDisabled": "true", "IncludeDeprecated": "true"}
-	return answer
+	return response
 }
 
-// explained is a request for one AMI of whomever, to say what became of it.
-func explained(answer amitest.Step) amitest.Step {
-	answer.Want = map[string]string{"Action": "DescribeImages", "ImageId.1": amiHere, "Owner.1": ""}
-	return answer
+// explained is a request for one AMI of any owner, to explain what became of it.
+func explained(response amitest.Step) amitest.Step {
+	response.Want = map[string]string{"Action": "DescribeImages", "ImageId.1": amiHere, "Owner.1": ""}
+	return response
 }
 
-// TestEC2_parent has EC2 in every state in which a parent may be found. The request counts: nothing is
-// asked more often than written here.
+// TestEC2_parent has EC2 in every state in which a parent may be found. The request counts: nothing
+// is asked more often than written here.
 func TestEC2_parent(t *testing.T) {
 	offline(t)
 	is := func(state string) amitest.Step {
@@ -119,14 +119,14 @@ func TestEC2_parent(t *testing.T) {
 		{name: "pending", steps: []amitest.Step{is("pending"), is("pending"), is("available")}},
 		{name: "gone", steps: []amitest.Step{none, explained(amitest.NotFound())},
 			wantErr: []string{amiHere + " is gone or not visible", "Build and publish base first"}},
-		{name: "gone, and an empty answer", steps: []amitest.Step{none, explained(amitest.Describe())},
+		{name: "gone, and an empty response", steps: []amitest.Step{none, explained(amitest.Describe())},
 			wantErr: []string{amiHere + " is gone or not visible", "Allowed AMIs"}},
 		{name: "disabled", steps: []amitest.Step{is("disabled"), explained(is("disabled"))},
 			wantErr: []string{amiHere + " is disabled"}},
 		{name: "failed", steps: []amitest.Step{is("failed"), explained(is("failed"))},
 			wantErr: []string{amiHere + " has failed: disk broke"}},
 		{name: "deprecated", steps: []amitest.Step{lookedFor(amiHere, "self", amitest.Describe(old))},
-			wantErr: []string{amiHere + " in " + here + " is deprecated since 2026-01-01T00:00:00Z", "allow_deprecated = true"}},
+			wantErr: []string{amiHere + " in " + here + " has been deprecated since 2026-01-01T00:00:00Z", "allow_deprecated = true"}},
 		{name: "deprecated, and allowed", options: "allow_deprecated = true",
 			steps: []amitest.Step{lookedFor(amiHere, "self", amitest.Describe(old))}},
 		{name: "of another account", steps: []amitest.Step{none, explained(amitest.Describe(foreign))},
@@ -178,7 +178,7 @@ func TestEC2_regions(t *testing.T) {
 		"both":    {steps: []amitest.Step{lookedFor(amiThere, "self", found)}},
 		"pending": {steps: []amitest.Step{amitest.Describe(amitest.Image{ID: amiThere, State: "pending"}), found}},
 		"gone in the second": {steps: []amitest.Step{amitest.Describe(), amitest.Describe(), amitest.NotFound()},
-			wantErr: []string{"names AMIs in " + there + " of which none can be used: " + amiThere + " is gone"}},
+			wantErr: []string{"names no usable AMI in " + there + ": " + amiThere + " is gone"}},
 		"the second is not enabled": {steps: []amitest.Step{amitest.Refuse(401, "AuthFailure", "not able to validate")},
 			wantErr: []string{"find " + amiThere + " in " + there, "The region " + there + " is not enabled for this account"}},
 	} {
@@ -189,8 +189,8 @@ func TestEC2_regions(t *testing.T) {
 	}
 }
 
-// TestEC2_sameIDInTwoRegions has a manifest that names an AMI of one region in another too. What EC2 said of it was
-// kept by id, so that the answer of one region stood for both.
+// TestEC2_sameIDInTwoRegions has a manifest that names an AMI of one region in another too. What
+// EC2 said of it was kept by id, so that one region counted for both.
 func TestEC2_sameIDInTwoRegions(t *testing.T) {
 	offline(t)
 	for name, quick := range map[string]bool{"asked for while the manifest is read": true, "asked for after it": false} {
@@ -202,13 +202,13 @@ func TestEC2_sameIDInTwoRegions(t *testing.T) {
 			}
 			id, err := fromEC2(t, fmt.Sprintf("registry = %q\nregions = [%q]", dir, there), map[string][]amitest.Step{
 				here: {amitest.Describe(amitest.Image{ID: amiHere})}, there: asked})
-			wantParent(t, id, err, []string{"names AMIs in " + there + " of which none can be used: " + amiHere + " is gone"})
+			wantParent(t, id, err, []string{"names no usable AMI in " + there + ": " + amiHere + " is gone"})
 		})
 	}
 }
 
-// TestEC2_manifestTwice has a file to which two post-processors "manifest" of one build wrote. The AMI was taken for
-// several.
+// TestEC2_manifestTwice has a file to which two post-processors "manifest" of one build wrote. The
+// AMI was taken for several.
 func TestEC2_manifestTwice(t *testing.T) {
 	offline(t)
 	build := fmt.Sprintf(`{"builder_type": "amazon-ebs", "artifact_id": "%s:%s", "packer_run_uuid": "run"}`, here, amiHere)
@@ -219,7 +219,8 @@ func TestEC2_manifestTwice(t *testing.T) {
 	wantParent(t, id, err, nil)
 }
 
-// TestEC2_tag looks for tags: over several pages, and in vain where another account shares the image.
+// TestEC2_tag looks for tags: over several pages, and in vain if another account shares the
+// image.
 func TestEC2_tag(t *testing.T) {
 	offline(t)
 	tags := map[string]string{
@@ -239,8 +240,8 @@ func TestEC2_tag(t *testing.T) {
 		"Only the account that owns an AMI sees its tags: across accounts use registry or local_manifest."})
 }
 
-// TestEC2_pendingIsNotMissing: with on_missing = "empty" or fallback_ami a parent that is being made
-// would be passed over, and the image built on something else.
+// TestEC2_pendingIsNotMissing: with on_missing = "empty" or fallback_ami a parent that is being
+// made would be passed over, and the image built on something else.
 func TestEC2_pendingIsNotMissing(t *testing.T) {
 	offline(t)
 	pending := amitest.Describe(amitest.Image{ID: amiHere, State: "pending"})
@@ -251,8 +252,8 @@ func TestEC2_pendingIsNotMissing(t *testing.T) {
 	}
 }
 
-// TestS3_denied: without s3:ListBucket S3 answers 403 for an object that does not exist. That must not be
-// taken for a parent that is missing.
+// TestS3_denied: without s3:ListBucket S3 returns 403 for an object that does not exist. That must
+// not be taken for a parent that is missing.
 func TestS3_denied(t *testing.T) {
 	offline(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

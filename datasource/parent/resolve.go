@@ -15,7 +15,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
-// search is what is looked for, and how to reach it.
+// search is the parent that the options ask for, and the connection to look for it with.
 type search struct {
 	config Config
 	conn   *access.Connection
@@ -35,7 +35,9 @@ type missing struct{ why string }
 
 func (m *missing) Error() string { return m.why }
 
-func missingf(format string, args ...any) error { return &missing{why: fmt.Sprintf(format, args...)} }
+func missingf(format string, args ...any) error {
+	return &missing{why: fmt.Sprintf(format, args...)}
+}
 
 // resolve returns the first candidate whose AMIs can be used. It returns nil if there is none and
 // on_missing is "empty".
@@ -46,7 +48,7 @@ func resolve(ctx context.Context, conn *access.Connection, c Config) (*parent, e
 	}
 	var tried []string
 	for _, way := range s.ways() {
-		found, err := s.try(ctx, finders[way])
+		found, err := s.lookIn(ctx, way)
 		if err == nil {
 			return found, nil
 		}
@@ -65,23 +67,25 @@ func resolve(ctx context.Context, conn *access.Connection, c Config) (*parent, e
 	return nil, s.notFound(tried)
 }
 
-func (s search) try(ctx context.Context, find finder) (*parent, error) {
-	found, err := find(ctx, s)
+// lookIn looks for the parent in one place, and checks its AMIs.
+func (s search) lookIn(ctx context.Context, way string) (*parent, error) {
+	found, err := finders[way](ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	return s.verify(ctx, found)
 }
 
-// newSearch asks git for the names of the parent's files.
+// newSearch returns the search for a parent. If path is set, it asks git for the names of its
+// files.
 func newSearch(ctx context.Context, conn *access.Connection, c Config) (search, error) {
 	s := search{config: c, conn: conn, gitName: c.GitSHA}
 	if c.Path == "" {
 		return s, nil
 	}
-	// Without a registry it has no folder either.
-	at, _ := registry.ParseLocation(c.Registry)
-	isLeft := gitrepo.LeftBehind(at.Dir, c.LocalManifest)
+	// It fails only without a registry, which has no folder then.
+	location, _ := registry.ParseLocation(c.Registry)
+	isLeft := gitrepo.LeftBehind(location.Dir, c.LocalManifest)
 	checkout, err := gitrepo.Inspect(ctx, isLeft, c.Path)
 	if err != nil {
 		return search{}, fmt.Errorf("path: %w", err)
@@ -102,7 +106,7 @@ func (s search) ways() []string {
 	return s.config.configured()
 }
 
-// regions returns those in which the AMI must exist, the session's first.
+// regions returns the regions in which the AMI must exist, the session's first.
 func (s search) regions(session string) []string {
 	regions := []string{session}
 	for _, region := range s.config.Regions {
@@ -113,7 +117,7 @@ func (s search) regions(session string) []string {
 	return regions
 }
 
-// fallback returns the AMI that the user named. No check applies to it but that it can be used.
+// fallback returns the AMI that the user named. It must be usable; no other check applies to it.
 func (s search) fallback(ctx context.Context) (*parent, error) {
 	ec2, err := s.conn.EC2()
 	if err != nil {
@@ -134,7 +138,9 @@ func (s search) notFound(tried []string) error {
 	text := fmt.Sprintf("not found (%s)\n\n%s\n\nBuild and publish %s first. ",
 		s.config.describe(), strings.Join(tried, "\n"), s.config.Image)
 	if slices.Contains(s.config.configured(), wayTag) {
-		text += "Only the account that owns an AMI sees its tags: across accounts use registry or local_manifest. "
+		text += "Only the account that owns an AMI sees its tags: " +
+			"across accounts use registry or local_manifest. "
 	}
-	return errors.New(text + `For the first build of a chain set on_missing = "empty" or fallback_ami.`)
+	text += `For the first build of a chain set on_missing = "empty" or fallback_ami.`
+	return errors.New(text)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
-// maxNamed is how many AMIs an error names that were not taken.
+// maxNamed is how many of the AMIs that were not taken an error names.
 const maxNamed = 3
 
 // findByTag looks for the newest AMI that carries the tag. A template that did not change is built
@@ -27,7 +27,7 @@ func findByTag(ctx context.Context, s search) (candidate, error) {
 	}
 	ec2, err := s.conn.EC2()
 	if errors.Is(err, access.ErrNoRegion) && len(s.config.ResolveBy) == 0 {
-		return candidate{}, missingf("no region is configured to look for an AMI in")
+		return candidate{}, missingf("no region is configured")
 	}
 	if err != nil {
 		return candidate{}, err
@@ -61,20 +61,24 @@ func (s search) tag() (key, value string) {
 
 // listByTag returns the available AMIs that carry the tag, by region. It asks all regions
 // concurrently.
-func (s search) listByTag(ctx context.Context, client *ami.Client, regions []string) (map[string][]ami.Image, error) {
+func (s search) listByTag(
+	ctx context.Context, client *ami.Client, regions []string,
+) (map[string][]ami.Image, error) {
 	key, value := s.tag()
 	query := ami.Query{
-		Owners: s.config.Owners, Tags: map[string]string{key: value}, Architecture: s.config.Architecture}
+		Owners: s.config.Owners, Architecture: s.config.Architecture,
+		Tags: map[string]string{key: value},
+	}
 	var mu sync.Mutex
 	listed := map[string][]ami.Image{}
-	err := ami.EachRegion(ctx, regions, ami.MaxRegions, func(ctx context.Context, region string) error {
+	list := func(ctx context.Context, region string) error {
 		images, err := client.ByTags(ctx, region, query)
 		mu.Lock()
 		defer mu.Unlock()
 		listed[region] = images
 		return err
-	})
-	return listed, err
+	}
+	return listed, ami.EachRegion(ctx, regions, ami.MaxRegions, list)
 }
 
 // pick returns the newest usable AMI of a region. If a fingerprint is known, it must have that too.
@@ -86,14 +90,14 @@ func (s search) pick(region string, listed []ami.Image, fingerprint string) (ami
 	if err == nil && image.ID == "" {
 		key, value := s.tag()
 		err = missingf("no available AMI in %s with tag %s = %s that belongs to %s%s",
-			region, key, value, joinOwners(s.config.Owners), notTaken(listed))
+			region, key, value, strings.Join(s.config.Owners, " or "), notTaken(listed))
 	}
 	return image, err
 }
 
 // trusts reports whether the tags of an AMI are enough. AMIs that other tools made are taken at
 // their word, unless a source is wanted, which no tag names. A builder tags an AMI of this plugin
-// before anybody knows whether it will be published: only the registry knows, so if there is one,
+// before anybody knows whether it will be published. Only the registry knows: if one is configured,
 // such AMIs are found there or not at all.
 func (s search) trusts(image ami.Image) bool {
 	if s.config.Source != "" {
@@ -102,7 +106,8 @@ func (s search) trusts(image ami.Image) bool {
 	if _, ours := image.Tags[tags.Image]; !ours {
 		return true
 	}
-	published := image.Tags[tags.Manifest] != "" && manifest.CheckFingerprint(image.Tags[tags.Fingerprint]) == nil
+	published := image.Tags[tags.Manifest] != "" &&
+		manifest.CheckFingerprint(image.Tags[tags.Fingerprint]) == nil
 	return s.config.Registry == "" && published && image.Tags[tags.Image] == s.config.Image
 }
 

@@ -10,8 +10,9 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
 )
 
-// TestTag_trust finds an AMI by its tags, which a builder writes before anybody knows whether it will be published. AMIs
-// of this plugin are found in the registry if there is one, and by tag only without.
+// TestTag_trust finds an AMI by its tags, which a builder writes before anybody knows whether it
+// will be published. AMIs of this plugin are found in the registry if there is one, and by tag only
+// without.
 func TestTag_trust(t *testing.T) {
 	offline(t)
 	ours := map[string]string{
@@ -55,7 +56,7 @@ func with(tags map[string]string, key, value string) map[string]string {
 	return changed
 }
 
-// TestTag_source asks for a source where nothing says of which an AMI is. The newest AMI was taken.
+// TestTag_source asks for a source, which no tag names. The newest AMI was taken.
 func TestTag_source(t *testing.T) {
 	offline(t)
 	ours := map[string]string{

@@ -26,8 +26,8 @@ type parent struct {
 	amis   map[string]ami.Image
 }
 
-// verify checks the AMIs of a candidate: they must be available, in each region, and belong to
-// owners. A manifest is never trusted blindly.
+// verify checks the AMIs of a candidate: each region must have one that is available, and belongs
+// to owners. A manifest is never trusted blindly.
 func (s search) verify(ctx context.Context, found candidate) (*parent, error) {
 	ids, isAMI := found.amiIDs(s.config.Source)
 	if !isAMI && found.tagged == nil {
@@ -47,7 +47,7 @@ func (s search) verify(ctx context.Context, found candidate) (*parent, error) {
 	}
 	amis := map[string]ami.Image{}
 	for _, region := range regions {
-		image, err := s.only(ctx, ec2, found.uri, region, ids[region], seen)
+		image, err := s.onlyUsable(ctx, ec2, found.uri, region, ids[region], seen)
 		if err != nil {
 			return nil, err
 		}
@@ -56,10 +56,11 @@ func (s search) verify(ctx context.Context, found candidate) (*parent, error) {
 	return &parent{found, ec2.Region, amis}, nil
 }
 
-// lookUp returns what EC2 says of the AMIs in the wanted regions. It asks only for those that were
-// not seen.
+// lookUp returns what EC2 says of the AMIs in the wanted regions. It asks only for those that seen
+// lacks.
 func (s search) lookUp(
-	ctx context.Context, ec2 access.EC2, regions []string, ids map[string][]string, seen map[ami.Address]ami.Image,
+	ctx context.Context, ec2 access.EC2,
+	regions []string, ids map[string][]string, seen map[ami.Address]ami.Image,
 ) (map[ami.Address]ami.Image, error) {
 	ask := map[string][]string{}
 	for _, region := range regions {
@@ -74,9 +75,11 @@ func (s search) lookUp(
 	return all, err
 }
 
-// only returns the one AMI of a region that can be used.
-func (s search) only(
-	ctx context.Context, ec2 access.EC2, uri, region string, ids []string, seen map[ami.Address]ami.Image,
+// onlyUsable returns the one AMI of a region that can be used. ids are those that the manifest at
+// uri names.
+func (s search) onlyUsable(
+	ctx context.Context, ec2 access.EC2,
+	uri, region string, ids []string, seen map[ami.Address]ami.Image,
 ) (ami.Image, error) {
 	var usable []ami.Image
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
@@ -91,16 +94,19 @@ func (s search) only(
 	case err != nil:
 		return ami.Image{}, err
 	case len(usable) > 1:
-		return ami.Image{}, fmt.Errorf("%s has several AMIs in %s: %s\n\nSet source to the one of its sources that is meant.",
+		return ami.Image{}, fmt.Errorf(
+			"%s has several AMIs in %s: %s\n\nSet source to one of its sources.",
 			uri, region, strings.Join(idsOf(usable), ", "))
 	case len(usable) == 0:
-		return ami.Image{}, s.gone(ctx, ec2, uri, region, ids)
+		return ami.Image{}, s.noneUsable(ctx, ec2, uri, region, ids)
 	}
 	return image, nil
 }
 
-// gone returns why none of the AMIs that a manifest names in a region can be used.
-func (s search) gone(ctx context.Context, ec2 access.EC2, uri, region string, ids []string) error {
+// noneUsable returns why none of the AMIs that a manifest names in a region can be used.
+func (s search) noneUsable(
+	ctx context.Context, ec2 access.EC2, uri, region string, ids []string,
+) error {
 	if len(ids) == 0 {
 		return missingf("%s has no AMI in %s", uri, region)
 	}
@@ -108,11 +114,11 @@ func (s search) gone(ctx context.Context, ec2 access.EC2, uri, region string, id
 	for _, id := range ids {
 		why = append(why, id+" "+ec2.Explain(ctx, region, id, s.config.Owners))
 	}
-	text := fmt.Sprintf("%s names AMIs in %s of which none can be used: %s", uri, region, strings.Join(why, "; "))
+	wanted := ""
 	if s.config.Architecture != "" {
-		text += " (wanted: " + s.config.Architecture + ")"
+		wanted = " (wanted: " + s.config.Architecture + ")"
 	}
-	return missingf("%s", text)
+	return missingf("%s names no usable AMI in %s: %s%s", uri, region, strings.Join(why, "; "), wanted)
 }
 
 // choose returns the newest of the images, if they are of one architecture, and the zero image if
@@ -126,7 +132,8 @@ func choose(region string, images []ami.Image) (ami.Image, error) {
 	}
 	if len(architectures) > 1 {
 		slices.Sort(texts)
-		return ami.Image{}, fmt.Errorf("found AMIs for several architectures in %s: %s\n\nSet architecture.",
+		return ami.Image{}, fmt.Errorf(
+			"found AMIs for several architectures in %s: %s\n\nSet architecture.",
 			region, strings.Join(texts, ", "))
 	}
 	newest, _ := ami.Newest(images)
@@ -153,13 +160,14 @@ func idsOf(images []ami.Image) []string {
 	return ids
 }
 
-// acceptable returns why nothing may be built on a parent that exists, or nil.
-func (p *parent) acceptable(c Config, now time.Time) error {
+// checkPolicy returns an error if nothing may be built on a parent although it exists.
+func (p *parent) checkPolicy(c Config, now time.Time) error {
 	if p.way == wayFallback {
 		return nil
 	}
 	if p.revoked != "" && !c.AllowRevoked {
-		return p.refused("it is revoked"+because(p.revoked), "Build the parent again, or set allow_revoked = true.")
+		return p.refused("it is revoked"+because(p.revoked),
+			"Build the parent again, or set allow_revoked = true.")
 	}
 	for _, region := range slices.Sorted(maps.Keys(p.amis)) {
 		image := p.amis[region]
@@ -169,30 +177,30 @@ func (p *parent) acceptable(c Config, now time.Time) error {
 		}
 		if image.Deprecated(now) && !c.AllowDeprecated {
 			since := image.DeprecatedAt.UTC().Format(time.RFC3339)
-			return p.refused(fmt.Sprintf("%s is deprecated since %s", image, since),
+			return p.refused(fmt.Sprintf("%s has been deprecated since %s", image, since),
 				"Build the parent again, or set allow_deprecated = true.")
 		}
 	}
-	return p.youngEnough(c.MaxAge, now)
+	return p.checkAge(c.MaxAge, now)
 }
 
-func (p *parent) youngEnough(maxAge time.Duration, now time.Time) error {
+func (p *parent) checkAge(maxAge time.Duration, now time.Time) error {
 	if maxAge == 0 {
 		return nil
 	}
 	created := p.createdAt()
 	if created.IsZero() {
-		return p.refused("nothing says how old it is", "Build the parent again, or remove max_age.")
+		return p.refused("its age is unknown", "Build the parent again, or remove max_age.")
 	}
 	if age := now.Sub(created); age > maxAge {
-		return p.refused(fmt.Sprintf("it is %s old, older than max_age %s", age.Round(time.Minute), maxAge),
-			"Build the parent again, or raise max_age.")
+		why := fmt.Sprintf("it is %s old, older than max_age %s", age.Round(time.Minute), maxAge)
+		return p.refused(why, "Build the parent again, or raise max_age.")
 	}
 	return nil
 }
 
-// createdAt returns when the oldest part of the parent was made. It is zero if nothing says when, or
-// if one AMI does not.
+// createdAt returns when the oldest part of the parent was made. It is zero if no part has a time,
+// or if one AMI has none.
 func (p *parent) createdAt() time.Time {
 	if len(p.amis) == 0 {
 		return p.builtAt()
@@ -203,7 +211,8 @@ func (p *parent) createdAt() time.Time {
 	return oldest.CreatedAt
 }
 
-// because shows a reason from a tag or a document, which may be anything, on the same line.
+// because returns a reason as the end of a sentence. It comes from a tag or a document, and may be
+// anything.
 func because(reason string) string {
 	if reason = text.OneLine(reason); reason == "" {
 		return ""

@@ -22,7 +22,7 @@ const (
 	defaultTimeout = 5 * time.Minute
 	defaultChannel = "latest"
 
-	// ownPrefix begins the keys of the plugin's own tags, ownTags is how many there can be.
+	// ownPrefix begins the keys of the plugin's own tags; ownTags is how many of them an AMI may get.
 	ownPrefix = "chain:"
 	ownTags   = 8
 
@@ -60,12 +60,14 @@ func checkTags(given map[string]string) []error {
 		errs = append(errs, fmt.Errorf("tags: %s", broken))
 	}
 	if len(given) > tags.Max-ownTags && len(given) <= tags.Max {
-		errs = append(errs, fmt.Errorf("tags: at most %d allowed, got %d (EC2 allows %d, the plugin uses %d)",
+		errs = append(errs, fmt.Errorf(
+			"tags: at most %d allowed, got %d (EC2 allows %d, the plugin uses %d)",
 			tags.Max-ownTags, len(given), tags.Max, ownTags))
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if strings.HasPrefix(key, ownPrefix) {
-			errs = append(errs, fmt.Errorf("tags: keys that begin with %q are the plugin's own, got %q", ownPrefix, key))
+			errs = append(errs, fmt.Errorf(
+				"tags: keys that begin with %q are the plugin's own, got %q", ownPrefix, key))
 		}
 	}
 	return errs
@@ -74,11 +76,12 @@ func checkTags(given map[string]string) []error {
 func checkLabels(labels map[string]string) []error {
 	var errs []error
 	if len(labels) > maxLabels {
-		errs = append(errs, fmt.Errorf("labels: there are %d, the limit is %d", len(labels), maxLabels))
+		errs = append(errs, fmt.Errorf("labels: at most %d allowed, got %d", maxLabels, len(labels)))
 	}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		if key == "" || len(key)+len(labels[key]) > maxLabelLength {
-			errs = append(errs, fmt.Errorf("labels: %.60q must have a key, and at most %d bytes with its value", key, maxLabelLength))
+			errs = append(errs, fmt.Errorf(
+				"labels: %.60q must have a key, and at most %d bytes with its value", key, maxLabelLength))
 		}
 	}
 	return errs

@@ -50,7 +50,7 @@ func packerSays(builderType string) map[string]any {
 	return map[string]any{"packer_build_name": "image", "packer_builder_type": builderType, "packer_core_version": "1.16.0"}
 }
 
-// texts are the errors of Configure, one by one.
+// texts returns the errors of Configure, one by one.
 func texts(err error) []string {
 	if err == nil {
 		return nil
@@ -97,7 +97,7 @@ func TestConfigure_errors(t *testing.T) {
 		"42 tags":     {ok + "tags = " + numbered(42), nil},
 		"43 tags":     {ok + "tags = " + numbered(43), []string{"tags: at most 42 allowed, got 43 (EC2 allows 50, the plugin uses 8)"}},
 		"51 tags":     {ok + "tags = " + numbered(51), []string{"tags: there are 51 tags, EC2 allows 50"}},
-		"labels":      {ok + "labels = " + numbered(101), []string{"labels: there are 101, the limit is 100"}},
+		"labels":      {ok + "labels = " + numbered(101), []string{"labels: at most 100 allowed, got 101"}},
 		"long labels": {ok + `labels = { a = "` + strings.Repeat("v", 1024) + `" }`, []string{`labels: "a" must have a key, and at most 1024 bytes with its value`}},
 		"all at once": {"region = \"-\"\non_failure = \"x\"\nchannels = [\"A\"]\ntags = { \"\" = \"\" }\nlabels = { \"\" = \"\" }", []string{
 			`region must be the name of a region such as eu-west-1, got "-"`, "record is required" + remedy,
@@ -114,7 +114,8 @@ func TestConfigure_errors(t *testing.T) {
 	}
 }
 
-// TestConfigure_channels tells a list that is empty from one that is not set, before the build and after.
+// TestConfigure_channels tells a list that is empty from one that is not set, before the build and
+// after.
 func TestConfigure_channels(t *testing.T) {
 	offline(t)
 	for in, want := range map[string][]string{
@@ -135,8 +136,9 @@ func TestConfigure_channels(t *testing.T) {
 	}
 }
 
-// TestConfigure_unknown goes over the options as they are generated, so that a new one is not forgotten:
-// the value that Packer hands over for what it does not know yet passes, and is refused in PostProcess.
+// TestConfigure_unknown goes over the options as they are generated, so that a new one is not
+// forgotten: the value that Packer hands over for what it does not know yet passes, and is refused
+// in PostProcess.
 func TestConfigure_unknown(t *testing.T) {
 	offline(t)
 	flat := reflect.TypeFor[FlatConfig]()

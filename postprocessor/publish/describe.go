@@ -27,17 +27,17 @@ import (
 const builderType = "chain"
 
 // checkTemplate returns a [*templateError] if the artifact cannot belong to the record.
-func (j publication) checkTemplate(source packersdk.Artifact) error {
-	if j.passedThrough() && len(j.rec.Entries) == 0 {
+func (p publication) checkTemplate(source packersdk.Artifact) error {
+	if p.passedThrough() && len(p.rec.Entries) == 0 {
 		return &templateError{"the record names no image that exists"}
 	}
-	return sameParent(j.rec.Parents, source)
+	return checkParent(p.rec.Parents, source)
 }
 
-// sameParent compares the AMI that the image was built on with the parents that the fingerprint
+// checkParent compares the AMI that the image was built on with the parents that the fingerprint
 // names. A template that resolves a parent and then builds on something else is wrong: the next
 // build of the parent would not reach it.
-func sameParent(parents []manifest.Parent, source packersdk.Artifact) error {
+func checkParent(parents []manifest.Parent, source packersdk.Artifact) error {
 	built := artifact.SourceAMI(source.State("generated_data"))
 	if built == "" {
 		return nil
@@ -59,25 +59,27 @@ func sameParent(parents []manifest.Parent, source packersdk.Artifact) error {
 		"Nothing was tagged or published.", built, strings.Join(wanted, " or "))}
 }
 
-// describe returns what the manifest says of the artifact. Files may be large, so it takes as long
-// as it takes.
-func (j publication) describe(ctx context.Context, source packersdk.Artifact) ([]manifest.Entry, error) {
-	if j.passedThrough() {
-		return j.rec.Entries, nil
+// describe returns what the manifest says of the artifact. It has no deadline: files may be large.
+func (p publication) describe(
+	ctx context.Context, source packersdk.Artifact,
+) ([]manifest.Entry, error) {
+	if p.passedThrough() {
+		return p.rec.Entries, nil
 	}
-	files, err := hashFiles(ctx, j.ui, source.Files())
+	files, err := hashFiles(ctx, p.ui, source.Files())
 	if err != nil {
 		return nil, err
 	}
 	return []manifest.Entry{{
-		Name: j.config.PackerBuildName, BuilderType: j.config.PackerBuilderType, BuilderID: source.BuilderId(),
-		BuildTime: time.Now().Unix(), ArtifactID: source.Id(), Files: files,
-		PackerRunUUID: os.Getenv("PACKER_RUN_UUID"), Images: images(source),
+		Name: p.config.PackerBuildName, BuilderType: p.config.PackerBuilderType,
+		BuilderID: source.BuilderId(), BuildTime: time.Now().Unix(),
+		ArtifactID: source.Id(), Files: files, Images: images(source),
+		PackerRunUUID: os.Getenv("PACKER_RUN_UUID"),
 	}}, nil
 }
 
-// images reads the machine images of an artifact: from the state that every builder fills that is
-// ready for a registry of images, else from the id, as the Amazon plugin writes it.
+// images returns the machine images of an artifact: from the state that builders fill for a
+// registry of images, or else from the id, as the Amazon plugin writes it.
 func images(source packersdk.Artifact) []manifest.Image {
 	found := artifact.FromState(source.State(registryimage.ArtifactStateURI))
 	if len(found) == 0 {
@@ -89,42 +91,49 @@ func images(source packersdk.Artifact) []manifest.Image {
 	return found
 }
 
-// hashFiles records the files of an artifact. One that is gone already, as some builders list them,
-// is recorded by name.
+// hashFiles describes the files of an artifact.
 func hashFiles(ctx context.Context, ui packersdk.Ui, names []string) ([]manifest.File, error) {
 	var files []manifest.File
 	for _, name := range names {
-		file := manifest.File{Name: name}
-		info, err := os.Stat(name)
-		switch {
-		case errors.Is(err, os.ErrNotExist) || (err == nil && !info.Mode().IsRegular()):
-		case err != nil:
+		file, err := hashFile(ctx, ui, name)
+		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
-		default:
-			if info.Size() > 1<<30 {
-				ui.Say(fmt.Sprintf("reading %s (%d MiB) for its SHA-256", name, info.Size()>>20))
-			}
-			if file.Size, file.SHA256, err = hashFile(ctx, name); err != nil {
-				return nil, fmt.Errorf("read %s: %w", name, err)
-			}
 		}
 		files = append(files, file)
 	}
 	return files, nil
 }
 
-func hashFile(ctx context.Context, name string) (size int64, sum string, err error) {
+// hashFile describes a file. Some builders list files that they have deleted, and folders: of those
+// it returns the name only.
+func hashFile(ctx context.Context, ui packersdk.Ui, name string) (manifest.File, error) {
+	file := manifest.File{Name: name}
+	info, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) || (err == nil && !info.Mode().IsRegular()) {
+		return file, nil
+	}
+	if err != nil {
+		return file, err
+	}
+	if info.Size() > 1<<30 {
+		ui.Say(fmt.Sprintf("reading %s (%d MiB) for its SHA-256", name, info.Size()>>20))
+	}
+	file.Size, file.SHA256, err = hashContent(ctx, name)
+	return file, err
+}
+
+func hashContent(ctx context.Context, name string) (size int64, sha256Sum string, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return 0, "", err
 	}
 	defer f.Close()
 	hash := sha256.New()
-	size, err = io.Copy(hash, readerFunc(func(p []byte) (int, error) {
+	size, err = io.Copy(hash, readerFunc(func(buffer []byte) (int, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		return f.Read(p)
+		return f.Read(buffer)
 	}))
 	return size, hex.EncodeToString(hash.Sum(nil)), err
 }

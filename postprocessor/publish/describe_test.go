@@ -84,7 +84,7 @@ func TestSameParent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := &fakeArtifact{state: map[string]any{"generated_data": map[any]any{"SourceAMI": tt.built}}}
 			got := ""
-			if err := sameParent(tt.parents, source); err != nil {
+			if err := checkParent(tt.parents, source); err != nil {
 				got = err.Error()
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

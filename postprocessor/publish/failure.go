@@ -23,26 +23,27 @@ const (
 	timeAfterInterrupt = 1500 * time.Millisecond
 )
 
-// failed ends a publication that did not succeed, as on_failure says. With "keep" it returns nil, or
-// Packer would deregister the AMI.
-func (j publication) failed(
+// failed ends a publication that did not succeed, as on_failure says. With "keep" it returns nil,
+// or Packer would deregister the AMI.
+func (p publication) failed(
 	ctx context.Context, source packersdk.Artifact, done progress, cause error,
 ) error {
-	if j.config.OnFailure == failBuild {
-		return fmt.Errorf("publish %s: %w\n\n%s", j.rec.Image, cause, j.state(done, cause))
+	if p.config.OnFailure == failBuild {
+		return fmt.Errorf("publish %s: %w\n\n%s", p.rec.Image, cause, p.state(done, cause))
 	}
 	ctx, cancel := lastMoments(ctx)
 	defer cancel()
 	lines := []string{
-		fmt.Sprintf("publish %s: %s", j.rec.Image, cause), "",
-		j.state(done, cause),
+		fmt.Sprintf("publish %s: %s", p.rec.Image, cause), "",
+		p.state(done, cause),
 		"The image is kept: " + artifacts(source, done.entries),
-		j.remedy(ctx, done),
+		p.remedy(ctx, done),
 	}
-	j.ui.Error(strings.Join(lines, "\n"))
+	p.ui.Error(strings.Join(lines, "\n"))
 	return nil
 }
 
+// lastMoments returns the context of a failed publication, which outlives ctx.
 func lastMoments(ctx context.Context) (context.Context, context.CancelFunc) {
 	last := context.WithoutCancel(ctx)
 	if ctx.Err() == nil {
@@ -51,21 +52,23 @@ func lastMoments(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(last, timeAfterInterrupt)
 }
 
-// state says what is known of the registry: published, not published, or unknown.
-func (j publication) state(done progress, cause error) string {
+// state returns what is known of the registry: published, not published, or unknown.
+func (p publication) state(done progress, cause error) string {
 	address, unknown := unknownWrite(cause)
 	switch {
-	case j.published():
-		return "The image was published by an earlier build; its channels or the local manifest may not be up to date."
+	case p.published():
+		return "The image was published by an earlier build; " +
+			"its channels or the local manifest may not be up to date."
 	case done.stored.Manifest != nil:
-		return "The manifest is published (" + done.stored.URI + "); its channels or the local manifest are incomplete."
+		return "The manifest is published (" + done.stored.URI + "); " +
+			"its channels or the local manifest are incomplete."
 	case unknown:
 		return "It is unknown whether the manifest is published: read " + address + " to find out."
 	}
 	return "The manifest is not published."
 }
 
-// unknownWrite returns the address of a document whose write may have landed or not.
+// unknownWrite returns the address of a document if it is unknown whether it was written.
 func unknownWrite(cause error) (address string, unknown bool) {
 	var update *store.UpdateError
 	if errors.As(cause, &update) && update.Outcome == store.Unknown {
@@ -74,20 +77,23 @@ func unknownWrite(cause error) (address string, unknown bool) {
 	return "", false
 }
 
-// remedy leaves a local manifest and says how to finish.
-func (j publication) remedy(ctx context.Context, done progress) string {
+// remedy returns how to finish. If the image is not published, it leaves a local manifest for that.
+func (p publication) remedy(ctx context.Context, done progress) string {
 	const again = "To finish, remove the cause and run the same packer build again"
-	if j.published() || done.stored.Manifest != nil {
+	if p.published() || done.stored.Manifest != nil {
 		return again + ": it builds nothing."
 	}
-	path, err := j.writeUnpublished(ctx, done.entries)
+	path, err := p.writeUnpublished(ctx, done.entries)
 	if err != nil {
-		return fmt.Sprintf("%s. No local manifest could be written, so the image will be built again: %s", again, err)
+		return fmt.Sprintf("%s. No local manifest could be written, so the image will be built again: %s",
+			again, err)
 	}
-	return fmt.Sprintf("%s, in the same folder: it finds %s, builds nothing, and publishes the image.", again, path)
+	return fmt.Sprintf("%s, in the same folder: it finds %s, builds nothing, and publishes the image.",
+		again, path)
 }
 
-// artifacts names what is kept. Of an artifact that could not be read, that is its id, if anything.
+// artifacts returns the ids of what is kept. If the artifact could not be read, that is its own id,
+// if it has one.
 func artifacts(source packersdk.Artifact, entries []manifest.Entry) string {
 	if len(entries) == 0 {
 		var unread manifest.Entry

@@ -122,8 +122,8 @@ func TestFailed_keepAfterManifest(t *testing.T) {
 	}
 }
 
-// TestFailed_oneRef has a ref damaged: the others move, in the first run and in every later one, and all
-// that is wrong is said. Cause: the first error ended the moves beside it.
+// TestFailed_oneRef has a ref damaged: the others move, in the first run and in every later one,
+// and all errors are shown. Cause: the first error ended the moves beside it.
 func TestFailed_oneRef(t *testing.T) {
 	dir, path := damaged(t)
 	other := filepath.Join(filepath.Dir(path), "staging.json")
@@ -149,8 +149,8 @@ func TestFailed_oneRef(t *testing.T) {
 	}
 }
 
-// TestFailed_failAfterManifest fails, and takes nothing back: a reader that finds the AMI gone says so, and the next
-// run builds it again.
+// TestFailed_failAfterManifest fails, and takes nothing back: a reader finds the AMI gone, and the
+// next run builds it again.
 func TestFailed_failAfterManifest(t *testing.T) {
 	dir, path := damaged(t)
 	address := filepath.Join(dir, "app", "builds", print1+".json")
@@ -191,7 +191,8 @@ func (m *moody) Put(ctx context.Context, key string, body []byte, tag string) (s
 	return tag, err
 }
 
-// TestFailed_unknown loses the response to a write, and does not learn until the deadline whether it landed.
+// TestFailed_unknown loses the response to a write, and does not learn until the deadline whether
+// it landed.
 func TestFailed_unknown(t *testing.T) {
 	build := "app/builds/" + print1 + ".json"
 	for name, tt := range map[string]struct{ key, want string }{
@@ -208,8 +209,8 @@ func TestFailed_unknown(t *testing.T) {
 				done := progress{entries: j.entries}
 				var early registry.Early
 				var err error
-				conn := &access.Connection{Registry: func() (*registry.Registry, error) { return reg, nil }}
-				if done.stored, early, err = j.publishManifest(ctx, conn, j.entries); err == nil {
+				conn := &access.Connection{}
+				if done.stored, early, err = j.publishManifest(ctx, conn, reg, j.entries); err == nil {
 					err = j.moveRefs(ctx, reg, done.stored, early)
 				}
 				err = j.failed(t.Context(), &fakeArtifact{}, done, err)
@@ -236,8 +237,8 @@ func TestFailed_corruptManifest(t *testing.T) {
 	}
 }
 
-// TestFailed_handedOn has the manifest vanish between the look and the publication: it is not said that
-// the image was never published.
+// TestFailed_passedThrough has the manifest vanish between the look and the publication: the text
+// must not say that the image was never published.
 func TestFailed_passedThrough(t *testing.T) {
 	dir := folder(t)
 	m := &manifest.Manifest{Builds: []manifest.Entry{{Name: "image", BuilderType: "file", ArtifactID: "File"}}}

@@ -33,7 +33,7 @@ var (
 	whole = cmpopts.EquateEmpty()
 )
 
-// screen is a Ui that remembers what it shows. What it is not made for panics.
+// screen is a Ui that remembers what it shows. All other methods panic.
 type screen struct {
 	packersdk.Ui
 	mu        sync.Mutex
@@ -52,7 +52,7 @@ func (s *screen) Error(text string) {
 	s.red = append(s.red, text)
 }
 
-// fakeArtifact is one of a builder without AWS. Its zero value is that of source "null".
+// fakeArtifact is the artifact of a builder without AWS. The zero value is that of source "null".
 type fakeArtifact struct {
 	id    string
 	files []string
@@ -74,7 +74,7 @@ func (a *fakeArtifact) String() string        { a.check("String"); return a.id }
 func (a *fakeArtifact) State(name string) any { a.check("State"); return a.state[name] }
 func (a *fakeArtifact) Destroy() error        { panic("the post-processor destroys the image") }
 
-// newRecord is that of data "chain-image" for an image that has to be built.
+// newRecord returns the record of data "chain-image" for an image that has to be built.
 func newRecord(dir string) record.Record {
 	return record.Record{
 		Facts: manifest.Facts{
@@ -84,7 +84,7 @@ func newRecord(dir string) record.Record {
 	}
 }
 
-// configured is a post-processor for a record. Its options are HCL.
+// configured returns a post-processor for a record. Its options are HCL.
 func configured(t *testing.T, builderType string, rec record.Record, options string) *PostProcessor {
 	t.Helper()
 	build, err := rec.Encode()
@@ -98,7 +98,7 @@ func configured(t *testing.T, builderType string, rec record.Record, options str
 	return &p
 }
 
-// folder is an empty registry; the working directory of the test is beside it.
+// folder returns an empty registry; the working directory of the test is beside it.
 func folder(t *testing.T) string {
 	t.Helper()
 	offline(t)
@@ -130,10 +130,10 @@ func points(t *testing.T, dir, name string) bool {
 	return err == nil && ref.Fingerprint == print1
 }
 
-// localPath is the local manifest of the image.
+// localPath returns the path of the local manifest of the image.
 const localPath = ".chain/manifest-app.json"
 
-// copied is the local manifest.
+// copied returns the local manifest.
 func copied(t *testing.T, path string) *manifest.Manifest {
 	t.Helper()
 	body, err := os.ReadFile(path)

@@ -14,8 +14,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 )
 
-// TestHostile publishes where someone else's documents lie. The image is kept, the text says what is
-// published, and none of the documents is overwritten.
+// TestHostile publishes where someone else's documents lie. The image is kept, the text says what
+// is published, and none of the documents is overwritten.
 func TestHostile(t *testing.T) {
 	dir := folder(t)
 	processed(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
@@ -49,8 +49,8 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestHostile_text passes on what a document says, and fails: the terminal gets words only. Cause: the ids
-// of a local manifest and the sources of a manifest were shown as they were.
+// TestHostile_text shows what a document says, and fails: the terminal gets words only. Cause: the
+// ids of a local manifest and the sources of a manifest were shown as they were.
 func TestHostile_text(t *testing.T) {
 	const escape = "\x1b[2J\r\n::error::"
 	dir := folder(t)
@@ -85,7 +85,7 @@ func TestArtifactOf(t *testing.T) {
 	}
 }
 
-// replaceable are the documents that are fine as the copy that an earlier run left of another image.
+// replaceable are the documents that may be replaced: an earlier run left them, of another image.
 var replaceable = map[string]bool{"of another image": true, "of another fingerprint": true}
 
 func wantHostile(t *testing.T, doc manifesttest.Document, name string, want ...string) {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestLastMoments is about a user who presses Ctrl-C and waits. Cause: a failed publication had 20 seconds then too, and
-// a store that did not respond took them all.
+// TestLastMoments is about a user who presses Ctrl-C and waits. Cause: a failed publication had 20
+// seconds then too, and a store that did not respond took them all.
 func TestLastMoments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cancelled, cancel := context.WithCancel(t.Context())

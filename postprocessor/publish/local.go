@@ -15,14 +15,14 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
-// localPath returns the file of the local manifest.
-func (j publication) localPath() (string, error) {
-	return absolute(cmp.Or(j.config.LocalManifest, j.nextRunReads()))
+// localPath returns the path of the local manifest.
+func (p publication) localPath() (string, error) {
+	return absolute(cmp.Or(p.config.LocalManifest, p.nextRunReads()))
 }
 
 // nextRunReads returns the file in which the next run looks for what this one could not publish.
-func (j publication) nextRunReads() string {
-	return cmp.Or(j.rec.LocalManifest, j.config.LocalManifest, localmanifest.Default(".", j.rec.Image))
+func (p publication) nextRunReads() string {
+	return cmp.Or(p.rec.LocalManifest, p.config.LocalManifest, localmanifest.Default(".", p.rec.Image))
 }
 
 func absolute(name string) (string, error) {
@@ -34,29 +34,29 @@ func absolute(name string) (string, error) {
 }
 
 // writeLocal writes the local manifest: the bytes of the one in the registry.
-func (j publication) writeLocal(ctx context.Context, stored registry.Stored) error {
-	path, err := j.localPath()
+func (p publication) writeLocal(ctx context.Context, stored registry.Stored) error {
+	path, err := p.localPath()
 	if err != nil {
 		return err
 	}
 	err = localmanifest.Replace(ctx, path, func(have *manifest.Manifest) ([]byte, error) {
-		ours := have.Belongs(j.rec.Image, j.rec.Fingerprint) == nil
+		ours := have.Belongs(p.rec.Image, p.rec.Fingerprint) == nil
 		if ours && knowsMore(have, stored.Manifest) {
 			return nil, nil
 		}
-		j.warn(lost(have, stored.Manifest)...)
+		p.warn(lost(have, stored.Manifest)...)
 		return stored.Body, nil
 	})
 	if err == nil {
-		j.ui.Say("local manifest: " + path)
+		p.ui.Say("local manifest: " + path)
 	}
 	return err
 }
 
 // knowsMore reports whether a local manifest of the same build must stay. The sources of one build
-// publish concurrently: the last one may have read an older manifest than the one before it, and one
-// that failed has left here what is still to be published. A manifest from another registry knows
-// nothing.
+// publish concurrently: the last one may have read an older manifest than the one before it, and
+// one that failed has left here what is still to be published. A manifest from another registry
+// knows nothing.
 func knowsMore(local, stored *manifest.Manifest) bool {
 	if local.Unpublished() {
 		return len(localmanifest.Unpublished(stored, local)) > 0
@@ -64,22 +64,23 @@ func knowsMore(local, stored *manifest.Manifest) bool {
 	return local.Chain.Seq > stored.Chain.Seq && len(local.Missing(stored.Builds)) == 0
 }
 
-// writeUnpublished writes a local manifest that says that the image is not in the registry. The next
-// run finds it and publishes the image, instead of building it again.
-func (j publication) writeUnpublished(ctx context.Context, entries []manifest.Entry) (string, error) {
+// writeUnpublished writes a local manifest that says that the image is not in the registry. The
+// next run finds it and publishes the image, instead of building it again.
+func (p publication) writeUnpublished(
+	ctx context.Context, entries []manifest.Entry,
+) (path string, err error) {
 	if len(entries) == 0 {
 		return "", errors.New("the artifact could not be read")
 	}
-	path, err := absolute(j.nextRunReads())
-	if err != nil {
+	if path, err = absolute(p.nextRunReads()); err != nil {
 		return "", err
 	}
 	return path, localmanifest.Replace(ctx, path, func(have *manifest.Manifest) ([]byte, error) {
-		if have.Belongs(j.rec.Image, j.rec.Fingerprint) != nil {
+		if have.Belongs(p.rec.Image, p.rec.Fingerprint) != nil {
 			have = nil
 		}
 		now := time.Now().UTC().Truncate(time.Second)
-		merged, _ := manifest.Merge(have, j.facts(), entries, now, "unpublished")
+		merged, _ := manifest.Merge(have, p.facts(), entries, now, "unpublished")
 		published := false
 		merged.Chain.Published = &published
 		return manifest.Encode(merged)

@@ -15,7 +15,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
-// TestLocal_foreign refuses to replace what the plugin did not write: output may name the wrong file.
+// TestLocal_foreign refuses to replace what the plugin did not write: local_manifest may name the
+// wrong file.
 func TestLocal_foreign(t *testing.T) {
 	for name, tt := range map[string]struct{ body, want string }{
 		"Packer's own": {`{"builds":[{"name":"x"}],"last_run_uuid":"u"}`, "it was not written by the chain plugin"},
@@ -99,8 +100,8 @@ func TestLocal_order(t *testing.T) {
 	}
 }
 
-// TestLocal_otherRegistry publishes to a registry that was begun anew. Cause: the copy of the old one stayed,
-// because its seq is higher.
+// TestLocal_otherRegistry publishes to a registry that was begun anew. Cause: the local manifest of
+// the old one stayed, because its seq is higher.
 func TestLocal_otherRegistry(t *testing.T) {
 	dir := folder(t)
 	for _, run := range []string{"1", "2"} {
@@ -114,8 +115,9 @@ func TestLocal_otherRegistry(t *testing.T) {
 	}
 }
 
-// TestLocal_lost replaces a copy that says of an image that it is still to be published, and which nobody
-// will publish. Cause: the id, which is whatever the file says, went to the terminal as it was.
+// TestLocal_lost replaces the local manifest of an image that is still to be published, and that
+// nobody will publish. Cause: the id, which is whatever the file says, went to the terminal as it
+// was.
 func TestLocal_lost(t *testing.T) {
 	for name, change := range map[string]func(*record.Record){
 		"of other files":                  func(rec *record.Record) { rec.Fingerprint = strings.Repeat("3", 64) },
@@ -174,8 +176,9 @@ func TestLocal_race(t *testing.T) {
 	}
 }
 
-// TestLocal_twoFiles has output set and local_manifest not: what could not be published goes where the
-// next run looks for it. It went to output, where nobody found it.
+// TestLocal_twoFiles has the file set for the post-processor and another for the data source: what
+// could not be published goes where the next run looks for it. It went to the first, where nobody
+// found it.
 func TestLocal_twoFiles(t *testing.T) {
 	j := newSibling(t, folder(t), "amd64")
 	j.config.LocalManifest, j.rec.LocalManifest = "out.json", "next-run-looks-here.json"

@@ -39,7 +39,7 @@ func processed(t *testing.T, p *PostProcessor, source *fakeArtifact) *screen {
 	return ui
 }
 
-// handedOn is the record that data "chain-image" has of an image that exists.
+// passedThrough is the record that data "chain-image" has of an image that exists.
 func passedThrough(dir string, m *manifest.Manifest, unpublished bool) record.Record {
 	rec := newRecord(dir)
 	rec.Needed, rec.Reason, rec.Entries, rec.Unpublished = false, "unchanged", m.Current(), unpublished
@@ -91,8 +91,8 @@ func TestPostProcess_null(t *testing.T) {
 	}
 }
 
-// TestPostProcess_unreadable has an artifact that cannot be read: a bug, or a file that is locked. Cause: that
-// was an error whatever on_failure says, upon which Packer destroys the image.
+// TestPostProcess_unreadable has an artifact that cannot be read: a bug, or a file that is locked.
+// Cause: that was an error whatever on_failure says, upon which Packer destroys the image.
 func TestPostProcess_unreadable(t *testing.T) {
 	dir := folder(t)
 	const region = "eu-west-1:" + ami1
@@ -148,12 +148,12 @@ func TestPostProcess_panicLater(t *testing.T) {
 func TestPostProcess_noArtifact(t *testing.T) {
 	dir := folder(t)
 	_, keepInput, forceKeep, err := configured(t, "file", newRecord(dir), "").PostProcess(t.Context(), &screen{}, nil)
-	if want := "publish app: there is no artifact: the builder made none"; err == nil || err.Error() != want || !keepInput || !forceKeep {
+	if want := "publish app: the builder made no artifact"; err == nil || err.Error() != want || !keepInput || !forceKeep {
 		t.Errorf("got %v, %t, %t", err, keepInput, forceKeep)
 	}
 }
 
-func TestPostProcess_handedOnNothing(t *testing.T) {
+func TestPostProcess_passedThroughNothing(t *testing.T) {
 	dir := folder(t)
 	_, err := process(t, configured(t, "chain", newRecord(dir), ""), &fakeArtifact{})
 	if want := "publish app: the record names no image that exists"; err == nil || err.Error() != want {

@@ -26,7 +26,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/version"
 )
 
-// component is what a user knows this as.
+// component is what a user calls this.
 const component = `post-processor "chain"`
 
 var _ packersdk.PostProcessor = (*PostProcessor)(nil)
@@ -37,7 +37,9 @@ type PostProcessor struct {
 }
 
 // ConfigSpec returns the options.
-func (p *PostProcessor) ConfigSpec() hcldec.ObjectSpec { return p.config.FlatMapstructure().HCL2Spec() }
+func (p *PostProcessor) ConfigSpec() hcldec.ObjectSpec {
+	return p.config.FlatMapstructure().HCL2Spec()
+}
 
 // Configure checks the options, all at once. It does no I/O; Packer calls it before the build, when
 // some values are not known yet, and again after it.
@@ -53,14 +55,16 @@ func (p *PostProcessor) Configure(raws ...any) (err error) {
 }
 
 // PostProcess publishes the artifact, and passes it through unchanged. It tells Packer to keep it.
-func (p *PostProcessor) PostProcess(ctx context.Context, ui packersdk.Ui, source packersdk.Artifact) (
-	kept packersdk.Artifact, keepInput, forceKeep bool, err error,
-) {
+func (p *PostProcessor) PostProcess(
+	ctx context.Context, ui packersdk.Ui, source packersdk.Artifact,
+) (kept packersdk.Artifact, keepInput, forceKeep bool, err error) {
 	err = crash.Guard(component, func() error { return p.publish(ctx, ui, source) })()
 	return source, true, true, err
 }
 
-func (p *PostProcessor) publish(ctx context.Context, ui packersdk.Ui, source packersdk.Artifact) error {
+func (p *PostProcessor) publish(
+	ctx context.Context, ui packersdk.Ui, source packersdk.Artifact,
+) error {
 	rec, err := record.Decode(p.config.Record)
 	if err != nil {
 		return err
@@ -69,7 +73,7 @@ func (p *PostProcessor) publish(ctx context.Context, ui packersdk.Ui, source pac
 		return err
 	}
 	if source == nil {
-		return fmt.Errorf("publish %s: there is no artifact: the builder made none", rec.Image)
+		return fmt.Errorf("publish %s: the builder made no artifact", rec.Image)
 	}
 	job := publication{config: p.config, ui: ui, rec: rec, ci: ci.Detect(os.Getenv)}
 	done, err := job.run(ctx, source)
@@ -96,130 +100,137 @@ type publication struct {
 	ci     ci.Build
 }
 
-// progress is how far a publication came.
+// progress is how far a publication got.
 type progress struct {
-	// entries are what the manifest says of the artifact; none if it could not be read.
+	// entries describe the artifact in the manifest; none if the artifact could not be read.
 	entries []manifest.Entry
 	// stored is the manifest in the registry. It is zero if it was not written.
 	stored registry.Stored
 }
 
 // run publishes in an order in which everything that is visible is complete: the tags, then the
-// manifest that names the AMIs, then the refs that name the manifest, then the local manifest. A bug
-// is a failed publication like any other: it must not cost the image.
-func (j publication) run(ctx context.Context, source packersdk.Artifact) (done progress, err error) {
+// manifest that names the AMIs, then the refs that name the manifest, then the local manifest. A
+// bug is a failed publication like any other: it must not cost the image.
+func (p publication) run(
+	ctx context.Context, source packersdk.Artifact,
+) (done progress, err error) {
 	defer crash.Recover(component, &err)
-	if err := j.checkTemplate(source); err != nil {
+	if err := p.checkTemplate(source); err != nil {
 		return done, err
 	}
-	if done.entries, err = j.describe(ctx, source); err != nil {
+	if done.entries, err = p.describe(ctx, source); err != nil {
 		return done, err
 	}
-	j.warn(j.config.Warnings()...)
-	ctx, cancel := context.WithTimeout(ctx, j.config.PublishTimeout)
+	p.warn(p.config.Warnings()...)
+	ctx, cancel := context.WithTimeout(ctx, p.config.PublishTimeout)
 	defer cancel()
-	conn := access.Open(ctx, &j.config.Config, j.rec.Registry, j.ui.Say)
+	conn := access.Open(ctx, &p.config.Config, p.rec.Registry, p.ui.Say)
 	reg, err := conn.Registry()
 	if err != nil {
 		return done, err
 	}
 	var early registry.Early
-	if j.published() {
-		done.stored, early, err = j.readManifest(ctx, reg)
+	if p.published() {
+		done.stored, early, err = p.readManifest(ctx, reg)
 	} else {
-		done.stored, early, err = j.publishManifest(ctx, conn, done.entries)
+		done.stored, early, err = p.publishManifest(ctx, conn, reg, done.entries)
 	}
 	if err != nil {
 		return done, err
 	}
-	if err := j.moveRefs(ctx, reg, done.stored, early); err != nil {
+	if err := p.moveRefs(ctx, reg, done.stored, early); err != nil {
 		return done, err
 	}
-	if err := j.writeLocal(ctx, done.stored); err != nil {
+	if err := p.writeLocal(ctx, done.stored); err != nil {
 		// All is published: a file that could not be written must not cost the image.
-		j.ui.Error(fmt.Sprintf("The image is published, but the local manifest could not be written: %s", err))
+		p.ui.Error(fmt.Sprintf(
+			"The image is published, but the local manifest could not be written: %s", err))
 	}
 	return done, nil
 }
 
 // passedThrough reports whether the artifact is an image that existed before the build.
-func (j publication) passedThrough() bool { return j.config.PackerBuilderType == builderType }
+func (p publication) passedThrough() bool { return p.config.PackerBuilderType == builderType }
 
-// published reports whether the image is in the registry already, so that only refs may have to move.
-func (j publication) published() bool { return j.passedThrough() && !j.rec.Unpublished }
+// published reports whether the image is in the registry already, so that only refs may have to
+// move.
+func (p publication) published() bool { return p.passedThrough() && !p.rec.Unpublished }
 
-func (j publication) warn(warnings ...string) {
+func (p publication) warn(warnings ...string) {
 	for _, warning := range warnings {
-		j.ui.Error("warning: " + warning)
+		p.ui.Error("warning: " + warning)
 	}
 }
 
 // readManifest reads the manifest of an image that is published already, and the refs.
-func (j publication) readManifest(ctx context.Context, reg *registry.Registry) (
-	stored registry.Stored, early registry.Early, err error,
-) {
-	j.ui.Say(fmt.Sprintf("%s is %s (fingerprint %.12s)", j.rec.Image, j.rec.Reason, j.rec.Fingerprint))
+func (p publication) readManifest(
+	ctx context.Context, reg *registry.Registry,
+) (stored registry.Stored, early registry.Early, err error) {
+	p.ui.Say(fmt.Sprintf("%s is %s (fingerprint %.12s)", p.rec.Image, p.rec.Reason, p.rec.Fingerprint))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("read the manifest", func() (err error) {
-		stored, err = reg.Manifest(ctx, j.rec.Image, j.rec.Fingerprint)
+		stored, err = reg.Manifest(ctx, p.rec.Image, p.rec.Fingerprint)
 		return err
 	}))
 	group.Go(crash.Guard("read the channels", func() error {
-		early = reg.ReadEarly(ctx, j.refKeys()...)
+		early = reg.ReadEarly(ctx, p.refKeys()...)
 		return nil
 	}))
 	return stored, early, group.Wait()
 }
 
-// publishManifest tags the AMIs, and then writes the manifest. Meanwhile it reads the documents that
-// are written next.
-func (j publication) publishManifest(
-	ctx context.Context, conn *access.Connection, entries []manifest.Entry,
+// publishManifest tags the AMIs, and then writes the manifest. Meanwhile it reads the documents
+// that are written next.
+func (p publication) publishManifest(
+	ctx context.Context, conn *access.Connection, reg *registry.Registry, entries []manifest.Entry,
 ) (stored registry.Stored, early registry.Early, err error) {
-	reg, err := conn.Registry()
-	if err != nil {
-		return registry.Stored{}, nil, err
-	}
-	j.ui.Say(fmt.Sprintf("Publishing %s: %s (fingerprint %.12s)", j.rec.Image, j.rec.Reason, j.rec.Fingerprint))
-	for _, parent := range j.rec.Parents {
-		j.ui.Say(fmt.Sprintf("parent %s: %s (%s)", parent.Image, text.OneLine(parent.Identity), text.OneLine(parent.FoundBy)))
-	}
-	uri := reg.ManifestURI(j.rec.Image, j.rec.Fingerprint)
+	p.announce()
+	uri := reg.ManifestURI(p.rec.Image, p.rec.Fingerprint)
 	var described []manifest.Entry
 	var session string
 	group, tagging := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("tag the AMIs", func() (err error) {
-		described, session, err = j.tag(tagging, conn, entries, j.tags(uri))
+		described, session, err = p.tag(tagging, conn, entries, p.tags(uri))
 		return err
 	}))
 	group.Go(crash.Guard("read the registry", func() error {
-		keys := append(j.refKeys(), registry.BuildKey(j.rec.Image, j.rec.Fingerprint))
+		keys := append(p.refKeys(), registry.BuildKey(p.rec.Image, p.rec.Fingerprint))
 		early = reg.ReadEarly(tagging, keys...)
 		return nil
 	}))
 	if err := group.Wait(); err != nil {
 		return registry.Stored{}, nil, err
 	}
-	if stored, err = reg.Publish(ctx, j.facts(), described, early); err != nil {
+	if stored, err = reg.Publish(ctx, p.facts(), described, early); err != nil {
 		return registry.Stored{}, nil, fmt.Errorf("write the manifest: %w", err)
 	}
-	j.ui.Say("manifest: " + stored.URI)
-	j.warn(warnings(j.rec, described, stored.Manifest, session)...)
+	p.ui.Say("manifest: " + stored.URI)
+	p.warn(warnings(p.rec, described, stored.Manifest, session)...)
 	return stored, early, nil
 }
 
-// facts returns those of the record, with what is known only now.
-func (j publication) facts() manifest.Facts {
-	facts := j.rec.Facts
-	facts.Labels = j.config.Labels
-	facts.Versions = manifest.Versions{Packer: j.config.PackerCoreVersion, Plugin: version.String()}
-	if j.ci.Provider != "" {
-		facts.CI = &manifest.CI{Provider: j.ci.Provider, BuildID: j.ci.BuildID, BuildURL: j.ci.BuildURL}
+// announce prints what is published, and what it is built on.
+func (p publication) announce() {
+	p.ui.Say(fmt.Sprintf("Publishing %s: %s (fingerprint %.12s)",
+		p.rec.Image, p.rec.Reason, p.rec.Fingerprint))
+	for _, parent := range p.rec.Parents {
+		p.ui.Say(fmt.Sprintf("parent %s: %s (%s)",
+			parent.Image, text.OneLine(parent.Identity), text.OneLine(parent.FoundBy)))
+	}
+}
+
+// facts returns the facts of the record, and those that are known only now.
+func (p publication) facts() manifest.Facts {
+	facts := p.rec.Facts
+	facts.Labels = p.config.Labels
+	facts.Versions = manifest.Versions{Packer: p.config.PackerCoreVersion, Plugin: version.String()}
+	if p.ci.Provider != "" {
+		facts.CI = &manifest.CI{Provider: p.ci.Provider, BuildID: p.ci.BuildID, BuildURL: p.ci.BuildURL}
 	}
 	return facts
 }
 
-// concurrently runs several steps at the same time, and returns all of their errors.
+// concurrently runs several steps at the same time, and returns all their errors.
 func concurrently(steps ...func() error) error {
 	errs := make([]error, len(steps))
 	var all sync.WaitGroup

@@ -113,8 +113,8 @@ func TestEC2_publish(t *testing.T) {
 	}
 }
 
-// TestEC2_oneRegionRefuses: the others are tagged, nothing is published, the text names the region, and
-// the same build again does only what is missing.
+// TestEC2_oneRegionRefuses: the others are tagged, nothing is published, the text names the region,
+// and the same build again does only what is missing.
 func TestEC2_oneRegionRefuses(t *testing.T) {
 	const region = "us-east-1"
 	id := regionAMIs[region]
@@ -165,7 +165,7 @@ func TestEC2_oneRegionRefuses(t *testing.T) {
 	}
 }
 
-// done are the regions as they are when all their tags are there: only the snapshots are tagged again.
+// done are the regions as they are when all their tags exist: only the snapshots are tagged again.
 func (c cloud) done() map[string][]amitest.Step {
 	steps := map[string][]amitest.Step{}
 	for region := range regionAMIs {
@@ -174,7 +174,7 @@ func (c cloud) done() map[string][]amitest.Step {
 	return steps
 }
 
-// wantUnpublished checks that only the text and the local manifest tell of the image.
+// wantUnpublished checks that only the text and the local manifest name the image.
 func (c cloud) wantUnpublished(ui *screen, want ...string) {
 	c.t.Helper()
 	want = append(want, "The manifest is not published.", "The image is kept: "+regionArtifact, "run the same packer build again")
@@ -216,12 +216,12 @@ func TestEC2_fail(t *testing.T) {
 	}
 }
 
-// TestEC2_never: a region where the AMI does not appear, or stays pending, ends at publish_timeout. How
-// often it is asked until then is a matter of chance.
+// TestEC2_never: a region where the AMI does not appear, or stays pending, ends at publish_timeout.
+// How often it is asked until then is a matter of chance.
 func TestEC2_never(t *testing.T) {
 	for name, tt := range map[string]struct {
-		answer amitest.Step
-		want   string
+		response amitest.Step
+		want     string
 	}{
 		"not found": {amitest.NotFound(), "InvalidAMIID.NotFound"},
 		"pending":   {amitest.Describe(amitest.Image{ID: regionAMIs["us-east-1"], State: "pending"}), ": the image is pending"},
@@ -230,7 +230,7 @@ func TestEC2_never(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := cloud{t, folder(t)}
 			steps := c.done()
-			steps["us-east-1"] = amitest.Times(1000, tt.answer)
+			steps["us-east-1"] = amitest.Times(1000, tt.response)
 			server := amitest.Serve(steps)
 			ui, err := process(t, configured(t, "amazon-ebs", newRecord(c.dir), fmt.Sprintf("region = \"eu-west-1\"\n"+
 				"access_key = \"AKIDEXAMPLE\"\nsecret_key = \"secret\"\npublish_timeout = \"1s\"\ncustom_endpoint_ec2 = %q", server.URL)),
@@ -245,8 +245,8 @@ func TestEC2_never(t *testing.T) {
 	}
 }
 
-// TestS3_denied: without s3:ListBucket S3 answers 403 for a manifest that does not exist. Nothing is
-// written blindly.
+// TestS3_denied: without s3:ListBucket S3 returns 403 for a manifest that does not exist. Nothing
+// is written blindly.
 func TestS3_denied(t *testing.T) {
 	folder(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

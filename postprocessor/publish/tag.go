@@ -20,7 +20,7 @@ import (
 // tag tags the AMIs and snapshots of the entries, in all regions concurrently. It returns the
 // entries with what EC2 says of their AMIs, and the region of the session. An image that is not an
 // AMI needs no AWS.
-func (j publication) tag(
+func (p publication) tag(
 	ctx context.Context, conn *access.Connection, entries []manifest.Entry, all map[string]string,
 ) (described []manifest.Entry, session string, err error) {
 	ids := map[string][]string{}
@@ -40,12 +40,12 @@ func (j publication) tag(
 	seen := map[string]ami.Image{}
 	regions := slices.Sorted(maps.Keys(ids))
 	err = ami.EachRegion(ctx, regions, ami.MaxRegions, func(ctx context.Context, region string) error {
-		images, err := j.tagRegion(ctx, ec2.Client, region, ids[region], all)
+		images, err := p.tagRegion(ctx, ec2.Client, region, ids[region], all)
 		mu.Lock()
 		defer mu.Unlock()
 		for _, image := range images {
 			seen[image.ID] = image
-			j.ui.Say(j.tagLine(image, len(all)))
+			p.ui.Say(p.tagLine(image, len(all)))
 		}
 		return err
 	})
@@ -53,7 +53,7 @@ func (j publication) tag(
 }
 
 // tagRegion waits until the AMIs of a region are available, and tags them and their snapshots.
-func (j publication) tagRegion(
+func (p publication) tagRegion(
 	ctx context.Context, client *ami.Client, region string, ids []string, all map[string]string,
 ) ([]ami.Image, error) {
 	images, err := client.Await(ctx, region, ids)
@@ -62,7 +62,7 @@ func (j publication) tagRegion(
 	}
 	resources := slices.Clone(ids)
 	for _, image := range images {
-		if j.tagsSnapshots() {
+		if p.tagsSnapshots() {
 			resources = append(resources, image.Snapshots...)
 		}
 	}
@@ -72,19 +72,19 @@ func (j publication) tagRegion(
 	return images, nil
 }
 
-func (j publication) tagsSnapshots() bool { return !j.config.TagSnapshots.False() }
+func (p publication) tagsSnapshots() bool { return !p.config.TagSnapshots.False() }
 
-func (j publication) tagLine(image ami.Image, tags int) string {
+func (p publication) tagLine(image ami.Image, tags int) string {
 	line := fmt.Sprintf("%s: %s: %d tags", image.Region, image.ID, tags)
-	if j.tagsSnapshots() && len(image.Snapshots) > 0 {
+	if p.tagsSnapshots() && len(image.Snapshots) > 0 {
 		line += ", also on " + strings.Join(image.Snapshots, ", ")
 	}
 	return line
 }
 
-// tags returns the tags of the record, the plugin's own that are known only now, and the user's.
-func (j publication) tags(uri string) map[string]string {
-	all := maps.Clone(j.rec.Tags)
+// tags returns the tags of the record, those of the plugin that are known only now, and the user's.
+func (p publication) tags(uri string) map[string]string {
+	all := maps.Clone(p.rec.Tags)
 	if all == nil {
 		all = map[string]string{}
 	}
@@ -92,10 +92,10 @@ func (j publication) tags(uri string) map[string]string {
 	if tags.Value(uri) == uri {
 		all[tags.Manifest] = uri
 	}
-	if build := cmp.Or(j.ci.BuildURL, j.ci.BuildID); build != "" {
+	if build := cmp.Or(p.ci.BuildURL, p.ci.BuildID); build != "" {
 		all[tags.CIBuild] = tags.Value(build)
 	}
-	maps.Copy(all, j.config.Tags)
+	maps.Copy(all, p.config.Tags)
 	return all
 }
 

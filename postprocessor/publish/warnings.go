@@ -16,24 +16,30 @@ import (
 // warnings returns what is wrong with an image that was published with these entries, so that the
 // next run would build it again. session is the region of the session, empty for an image that is
 // not an AMI.
-func warnings(rec record.Record, entries []manifest.Entry, stored *manifest.Manifest, session string) []string {
+func warnings(
+	rec record.Record, entries []manifest.Entry, stored *manifest.Manifest, session string,
+) []string {
 	return slices.Concat(
-		foreignSources(rec.Sources, entries), missingRegions(rec.Regions, entries, session), turns(entries, stored.Builds))
+		foreignSources(rec.Sources, entries),
+		missingRegions(rec.Regions, entries, session),
+		turns(entries, stored.Builds),
+	)
 }
 
-// foreignSources warns of entries that are no part of the image, by the list of its sources.
+// foreignSources warns of entries that the list of the image's sources lacks.
 func foreignSources(sources []string, entries []manifest.Entry) []string {
 	var found []string
 	for _, entry := range entries {
 		if len(sources) > 0 && !slices.Contains(sources, entry.Source()) {
-			found = append(found, fmt.Sprintf("%s is not one of the sources of data \"chain-image\" (%s), so it does "+
-				"not count: the next run will build again", text.OneLine(entry.Source()), text.List(sources)))
+			found = append(found, fmt.Sprintf("%s is not one of the sources of data \"chain-image\" (%s), "+
+				"so it does not count: the next run will build again",
+				text.OneLine(entry.Source()), text.List(sources)))
 		}
 	}
 	return found
 }
 
-// missingRegions warns of regions in which data "chain-image" looks for the AMI and there is none.
+// missingRegions warns of regions in which data "chain-image" looks for the AMI in vain.
 func missingRegions(wanted []string, entries []manifest.Entry, session string) []string {
 	if session == "" {
 		return nil
@@ -48,8 +54,9 @@ func missingRegions(wanted []string, entries []manifest.Entry, session string) [
 	var found []string
 	for _, region := range wanted {
 		if !slices.Contains(have, region) {
-			found = append(found, fmt.Sprintf("the image has no AMI in %s, where data \"chain-image\" looks for it: the "+
-				"next run will build again. Set its region or regions to where the builder makes the AMI", region))
+			found = append(found, fmt.Sprintf("the image has no AMI in %s, where data \"chain-image\" "+
+				"looks for it: the next run will build again. "+
+				"Set its region or regions to where the builder makes the AMI", region))
 		}
 	}
 	return found
@@ -61,22 +68,26 @@ func turns(entries, stored []manifest.Entry) []string {
 	var found []string
 	for _, entry := range entries {
 		before, now := regionsOf(previous(stored, entry)), regionsOf(entry)
-		stays := slices.ContainsFunc(now, func(region string) bool { return slices.Contains(before, region) })
+		stays := slices.ContainsFunc(now, func(region string) bool {
+			return slices.Contains(before, region)
+		})
 		if len(before) == 0 || len(now) == 0 || stays {
 			continue
 		}
-		found = append(found, fmt.Sprintf("%s was in %s and is in %s now: jobs that build it for other regions take "+
-			"turns, and each run builds again. Make the AMIs of all regions in one build, with ami_regions or copies, or "+
-			"give each region its own image name",
+		found = append(found, fmt.Sprintf("%s was in %s and is in %s now: jobs that build it for other "+
+			"regions take turns, and each run builds again. Make the AMIs of all regions in one build, "+
+			"with ami_regions or copies, or give each region its own image name",
 			text.OneLine(entry.Source()), strings.Join(before, ", "), strings.Join(now, ", ")))
 	}
 	return found
 }
 
-// previous returns the newest entry of another run for the same source; empty if none counts.
+// previous returns the newest entry of another run for the same source that is not revoked. It is
+// empty if there is none.
 func previous(stored []manifest.Entry, entry manifest.Entry) manifest.Entry {
 	for _, other := range slices.Backward(stored) {
-		if other.Source() == entry.Source() && other.PackerRunUUID != entry.PackerRunUUID && other.Revoked == "" {
+		if other.Source() == entry.Source() && other.Revoked == "" &&
+			other.PackerRunUUID != entry.PackerRunUUID {
 			return other
 		}
 	}
@@ -91,22 +102,22 @@ func regionsOf(entry manifest.Entry) []string {
 	return regions
 }
 
-// lost warns of what an earlier run built and never published, before the local manifest that says
-// so is replaced. Nobody will publish it now.
+// lost warns of what an earlier run built and never published. It is called before the local
+// manifest of that run is replaced: nobody will publish it then.
 func lost(local, stored *manifest.Manifest) []string {
 	if !local.Unpublished() {
 		return nil
 	}
 	var found []string
 	for _, entry := range stored.Missing(local.Builds) {
-		found = append(found, fmt.Sprintf("%s was built by an earlier run and never published; nothing refers to it "+
-			"any more", artifactOf(entry)))
+		found = append(found, fmt.Sprintf("%s was built by an earlier run and never published; "+
+			"nothing refers to it any more", artifactOf(entry)))
 	}
 	return found
 }
 
-// artifactOf returns the id of what was built, for the terminal: the entry may come from a file that
-// anybody wrote.
+// artifactOf returns the id of what was built, for the terminal: the entry may come from a file
+// that anybody wrote.
 func artifactOf(entry manifest.Entry) string {
 	var amis []string
 	for _, image := range entry.AMIs() {

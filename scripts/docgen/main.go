@@ -2,9 +2,9 @@
 
 //go:build unix
 
-// Command docgen generates what is committed but not written by hand: the code and the partial pages
-// that packer-sdc makes of the components' config structs, and the pages under .web-docs. It runs in
-// the root of the repository, with packer-sdc as its argument; "make generate" calls it.
+// Command docgen generates what is committed but not written by hand: the code and the partial
+// pages that packer-sdc makes of the components' config structs, and the pages under .web-docs. It
+// runs in the root of the repository, with packer-sdc as its argument; "make generate" calls it.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// limit ends a generator that hangs, as packer-sdc does when it does not like the name of the folder.
+// limit ends a generator that hangs, as packer-sdc does in a folder whose name it does not accept.
 const limit = 10 * time.Minute
 
 func main() {
@@ -51,16 +51,17 @@ func run(sdc string) error {
 		return err
 	}
 	pages := filepath.Join(temp, "pages")
-	render := exec.CommandContext(ctx, sdc, "renderdocs",
-		"-src", filepath.Join(root, "docs"), "-partials", filepath.Join(root, "docs-partials"), "-dst", pages)
+	render := exec.CommandContext(ctx, sdc, "renderdocs", "-src", filepath.Join(root, "docs"),
+		"-partials", filepath.Join(root, "docs-partials"), "-dst", pages)
 	if out, err := render.CombinedOutput(); err != nil {
 		return fmt.Errorf("packer-sdc renderdocs: %w\n%s", errors.Join(ctx.Err(), err), out)
 	}
 	return convert(pages, filepath.Join(root, ".web-docs"))
 }
 
-// generate runs go generate in a folder called packer-plugin-chain, the only name packer-sdc accepts,
-// whatever the checkout is called. It starts with no partials: packer-sdc never deletes old ones.
+// generate runs go generate in a folder called packer-plugin-chain, the only name packer-sdc
+// accepts, whatever the checkout is called. It starts with no partials: packer-sdc never deletes
+// old ones.
 func generate(ctx context.Context, root, temp, sdc string) error {
 	if err := os.RemoveAll(filepath.Join(root, "docs-partials")); err != nil {
 		return err
@@ -71,9 +72,10 @@ func generate(ctx context.Context, root, temp, sdc string) error {
 	}
 	cmd := exec.CommandContext(ctx, "go", "generate", "./...")
 	cmd.Dir = link
-	// Environ has PWD, without which go generate would work under the real name of the folder.
-	cmd.Env = append(cmd.Environ(), "PATH="+filepath.Dir(sdc)+string(os.PathListSeparator)+os.Getenv("PATH"))
-	// The generators are children of go generate, and would go on without it.
+	// Environ sets PWD, without which go generate would use the real name of the folder.
+	path := filepath.Dir(sdc) + string(os.PathListSeparator) + os.Getenv("PATH")
+	cmd.Env = append(cmd.Environ(), "PATH="+path)
+	// The generators are children of go generate, and would outlive it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	if out, err := cmd.CombinedOutput(); err != nil {

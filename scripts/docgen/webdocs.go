@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -26,7 +27,7 @@ var kinds = map[string]string{
 }
 
 // convert turns the rendered pages into .web-docs/components/<kind>/<slug>/README.md, and README.md
-// into .web-docs/README.md. The components that were there before are deleted.
+// into .web-docs/README.md. It deletes the old components first.
 func convert(pages, webDocs string) error {
 	if err := os.RemoveAll(filepath.Join(webDocs, "components")); err != nil {
 		return err
@@ -59,7 +60,7 @@ func convert(pages, webDocs string) error {
 	})
 }
 
-// target is where a page goes, relative to .web-docs, or "" for a page that the site has no place for.
+// target returns where a page goes, relative to .web-docs, or "" if the site has no place for it.
 func target(name string) (string, error) {
 	if name == "README.md" {
 		return name, nil
@@ -79,12 +80,13 @@ func target(name string) (string, error) {
 	return path.Join("components", kind, slug, "README.md"), nil
 }
 
-// page drops the front matter and the title, which the site makes of the metadata, and mends links.
+// page returns a page without its front matter and title, which the site makes of the metadata, and
+// with mended links.
 func page(text string) (string, error) {
 	if rest, ok := strings.CutPrefix(text, "---\n"); ok {
 		_, body, ok := strings.Cut(rest, "\n---\n")
 		if !ok {
-			return "", fmt.Errorf("the front matter has no end")
+			return "", errors.New("the front matter has no end")
 		}
 		title, body, _ := strings.Cut(strings.TrimLeft(body, "\n"), "\n")
 		if !strings.HasPrefix(title, "# ") {
@@ -100,7 +102,7 @@ func page(text string) (string, error) {
 var links = regexp.MustCompile(
 	`/packer/plugins/(builders|datasources|post-processors|provisioners)/([\w-]+)(?:/([\w-]+))?`)
 
-// link turns /packer/plugins/<kind>/<plugin>[/<slug>] into its address on the integrations site.
+// link returns the address of /packer/plugins/<kind>/<plugin>[/<slug>] on the integrations site.
 func link(old string) string {
 	parts := links.FindStringSubmatch(old)
 	kind, plugin, slug := kinds[parts[1]], parts[2], parts[3]

@@ -20,8 +20,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store/dirstore"
 )
 
-// TestQuick runs what needs no aws CLI in short. It asserts the depth of each job, and no time:
-// those of a machine that runs tests mean nothing.
+// TestQuick runs, with small sizes, the measurements that need no aws CLI. It asserts the depth of
+// each job, but no times: those of a machine that runs tests mean nothing.
 func TestQuick(t *testing.T) {
 	if os.Getenv("PACKER_ACC") == "" {
 		t.Skip("PACKER_ACC is not set: make test sets it")
@@ -114,7 +114,7 @@ func TestSeries_median(t *testing.T) {
 	}
 }
 
-// TestRounds has answers take seconds, and requests that do not wait for them come late.
+// TestRounds has responses that take seconds, and requests that come late without waiting for them.
 func TestRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r rounds

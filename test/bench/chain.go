@@ -14,7 +14,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/test/lab/workspace"
 )
 
-// layOut makes the repository with both chains.
+// layOut creates the repository with both chains.
 func (l *lab) layOut(ctx context.Context) (err error) {
 	if l.repo, err = workspace.New(ctx, l.path("images")); err != nil {
 		return err
@@ -40,7 +40,7 @@ func (l *lab) layOut(ctx context.Context) (err error) {
 	return err
 }
 
-// build is packer build in a folder of the repository.
+// build returns the command packer build in a folder of the repository.
 func (l *lab) build(folder string, args ...string) command {
 	argv := append(append([]string{"packer", "build"}, args...), ".")
 	return command{
@@ -52,7 +52,8 @@ func (l *lab) build(folder string, args ...string) command {
 	}
 }
 
-// template is packer build of a file in test/bench/templates. Variables are such as "way=registry".
+// template returns the command packer build for a file in test/bench/templates. Variables look like
+// "way=registry".
 func (l *lab) template(name string, variables ...string) command {
 	argv := []string{"packer", "build"}
 	for _, variable := range variables {
@@ -69,7 +70,7 @@ func (l *lab) template(name string, variables ...string) command {
 	}
 }
 
-// glue is a run of test/bench/glue/build.sh in a fresh checkout, as in CI.
+// glue returns a run of test/bench/glue/build.sh in a fresh checkout, as in CI.
 func (l *lab) glue(images ...string) command {
 	script := filepath.Join(l.root, "test", "bench", "glue", "build.sh")
 	argv := append([]string{"bash", script, "build"}, images...)
@@ -104,7 +105,7 @@ func (l *lab) bakeGlued(ctx context.Context) error {
 	return l.once(ctx, l.glue("base"), l.glue("snowflake", "base"))
 }
 
-// once runs each of the commands that has not been run by it before.
+// once runs each of the commands that it has not run before.
 func (l *lab) once(ctx context.Context, commands ...command) error {
 	for _, c := range commands {
 		if l.done[c.text] {
@@ -135,7 +136,7 @@ func (l *lab) change(ctx context.Context, names ...string) error {
 	return err
 }
 
-// hclList is a list of words in HCL.
+// hclList returns a list of words in HCL.
 func hclList(words []string) string {
 	return strings.ReplaceAll(fmt.Sprintf("%q", words), " ", ",")
 }

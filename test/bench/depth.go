@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// quiet is how long no request must come until the round is complete.
+// quiet is how long a round waits for one more request.
 const quiet = 300 * time.Millisecond
 
 // rounds counts how many requests wait for one another. While it is on, it holds requests until no
 // other has come for a while, and then lets all through at once: they are one round. The next round
-// begins when all of them have been answered.
+// begins when all responses have come.
 type rounds struct {
 	mu      sync.Mutex
 	on      bool
 	timer   *time.Timer
 	held    []string
 	release chan struct{}
-	// open is how many requests of the last round have no answer yet.
+	// open is how many requests of the last round have no response yet.
 	open int
 	sent [][]string
 }
 
-// enter waits until the round of a request begins. Call leave when it has been answered.
+// enter waits until the round of a request begins. Call leave when the response has come.
 func (r *rounds) enter(what string) (leave func()) {
 	r.mu.Lock()
 	if !r.on {

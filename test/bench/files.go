@@ -44,8 +44,8 @@ func (l *lab) measureFiles(ctx context.Context) error {
 	return nil
 }
 
-// stream is what git fast-import reads: one commit with the folder image and all other files, and
-// more commits that change one file each.
+// stream returns what git fast-import reads: one commit with the folder image and all other files,
+// and more commits that change one file each.
 func stream(files, commits int) []byte {
 	var b bytes.Buffer
 	write := func(name, text string) {

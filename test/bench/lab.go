@@ -108,7 +108,7 @@ func (l *lab) setUp(ctx context.Context) (err error) {
 	return nil
 }
 
-// environment is what commands know of this machine, of AWS and of the variables of the templates.
+// environment returns the settings of this machine and of AWS, and the variables of the templates.
 func (l *lab) environment() []string {
 	path := filepath.Dir(l.tools["packer"]) + string(filepath.ListSeparator) + os.Getenv("PATH")
 	// A shim of pyenv would cost the glue another process for each call of aws.
@@ -151,7 +151,7 @@ func (l *lab) path(parts ...string) string {
 	return filepath.Join(append([]string{l.dir}, parts...)...)
 }
 
-// pick is the number for a full run, or the one for a quick one.
+// pick returns the number for a full run, or the one for a quick run.
 func (l *lab) pick(full, quick int) int {
 	if l.quick {
 		return quick

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// versions describes the machine and the programs that have a part in the results.
+// versions returns what the results depend on: the machine, and the versions of the programs.
 func (l *lab) versions(ctx context.Context) []string {
 	all := []string{time.Now().UTC().Format(time.DateOnly),
 		fmt.Sprintf("%d cores", runtime.NumCPU()), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}

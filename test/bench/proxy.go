@@ -12,16 +12,15 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
 )
 
-// The addresses that all programs are told. In front of an address of this machine, the plugin
-// would first test whether the store keeps conditions.
+// The addresses that all programs use. At an address of this machine, the plugin would first test
+// whether the store keeps conditions.
 const (
 	s3Host  = "s3.eu-west-1.amazonaws.com"
 	ec2Host = "ec2.eu-west-1.amazonaws.com"
 )
 
 // proxy is the HTTP_PROXY of all programs. They talk to AWS over plain HTTP, and it passes their
-// requests through to the servers of this machine, later by delay, and in rounds if they are
-// counted.
+// requests through to the servers of this machine, after delay, and in rounds if they are counted.
 type proxy struct {
 	*httptest.Server
 	rounds rounds

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// toBucket is what every request takes longer while many publish at once.
+// toBucket is how much longer every request takes while many publish at once.
 const toBucket = 60 * time.Millisecond
 
 // measurePublishers measures how long it takes until many have published a build of one image, each

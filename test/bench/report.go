@@ -31,7 +31,7 @@ type depth struct {
 	Publish int `json:"publish"`
 }
 
-// results are all that a run found.
+// results are what a run measured.
 type results struct {
 	Figures []figure `json:"figures"`
 	Depth   []depth  `json:"depth"`
@@ -68,7 +68,7 @@ How many requests wait for one another, for an image in so many regions:
 |---|---|---|---|
 `
 
-// String is the page of the results, in Markdown.
+// String returns the page of the results, in Markdown.
 func (r results) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, introduction, strings.Join(r.machine, ", "))

@@ -55,7 +55,7 @@ func (c command) once(ctx context.Context) (seconds float64, err error) {
 	return time.Since(start).Seconds(), err
 }
 
-// less takes the times of another command off, turn by turn.
+// less returns the series minus the times of another command, turn by turn.
 func (s series) less(other series) series {
 	s.text += ", less " + other.text
 	s.values = slices.Clone(s.values)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command demo builds the example chain in an emulated AWS account, so that you can watch it
-// without an account, a bucket or any cost. It runs in the root of the repository; "make demo" calls it.
+// without an account, a bucket or any cost. It runs in the root of the repository; "make demo"
+// calls it.
 package main
 
 import (

@@ -24,9 +24,9 @@ const bucket = "acme-images"
 
 // bucketOptions describe how the tests open a bucket.
 type bucketOptions struct {
-	// trusted hides from the store that the server is not Amazon's, so that it does not test it.
+	// trusted makes the store take the server for Amazon's, which it does not test.
 	trusted bool
-	// attempt is the limit of one request. 0: the default of the plugin.
+	// attempt is the limit of one request. 0 means the default of the plugin.
 	attempt time.Duration
 }
 
@@ -50,12 +50,12 @@ func openStore(t *testing.T, server string, o bucketOptions) *s3store.Store {
 	return s3store.New(cfg, options)
 }
 
-// bucketOpener opens the bucket of a server for many writers.
+// bucketOpener returns an opener of the bucket of a server.
 func bucketOpener(t *testing.T, server string, o bucketOptions) opener {
 	return func() *registry.Registry { return registry.New(openStore(t, server, o)) }
 }
 
-// serve serves a handler until the test ends.
+// serve serves a handler until the test ends. It returns the URL.
 func serve(t *testing.T, handler http.Handler) (url string) {
 	server := httptest.NewServer(handler)
 	t.Cleanup(func() {

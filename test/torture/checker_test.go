@@ -9,19 +9,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// write is an acknowledged write of the document "d".
+// write returns an acknowledged write of the document "d".
 func write(client int, id string, seq, start, end int64) op {
 	return op{Client: client, Doc: "d", Start: start, End: end, Outcome: acked, ID: id, Seq: seq}
 }
 
-// read is a read of the document "d".
+// read returns a read of the document "d".
 func read(client int, seq, start, end int64) op {
 	return op{Client: client, Doc: "d", Start: start, End: end, Outcome: seen, Seq: seq}
 }
 
 func failure(id string) op { return op{Doc: "d", Start: 1, End: 99, Outcome: failed, ID: id} }
 
-// at gives an operation a commit of that day.
+// at returns an operation with a commit of that day.
 func at(day int, o op) op {
 	o.Commit = time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC)
 	return o

@@ -26,8 +26,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/test/lab/emulator"
 )
 
-// mortalChild is the child that does what one "packer build" of an image does, and may die on the
-// way.
+// mortalChild is the child that does what one "packer build" of an image does, and may die
+// meanwhile.
 const mortalChild = "mortal"
 
 var bakeRegions = []string{"eu-central-1", "eu-west-1"}
@@ -35,7 +35,7 @@ var bakeRegions = []string{"eu-central-1", "eu-west-1"}
 // life is what a child does.
 type life struct {
 	Registry string
-	// EC2 is where the AMIs are made, which is the builder's part and not the plugin's.
+	// EC2 is where the AMIs are made. That is what a builder does, not the plugin.
 	EC2 string
 	// LookOnly ends after the data source.
 	LookOnly bool
@@ -159,7 +159,7 @@ func (a amis) String() string    { return string(a) }
 func (a amis) State(string) any  { return nil }
 func (a amis) Destroy() error    { return nil }
 
-// mortal is the screen of a process that may have to die. What it is not made for panics.
+// mortal is the screen of a process that may have to die. All other methods panic.
 type mortal struct {
 	packersdk.Ui
 	life life
@@ -204,7 +204,7 @@ func (m *mortal) park() {
 	}()
 }
 
-// die is kill -9 on ourselves: nothing is cleaned up, nobody is told.
+// die kills this process, as kill -9 does: nothing is cleaned up.
 func die() {
 	if self, err := os.FindProcess(os.Getpid()); err == nil {
 		_ = self.Kill()

@@ -22,11 +22,11 @@ type reaper struct {
 	proxy http.Handler
 
 	mu sync.Mutex
-	// steps are the changes that were asked for, in order; those that occur again have a number.
+	// steps are the changes that were requested, in order. Repeated ones have a number.
 	steps []string
 	at    string
 	after bool
-	// strike is closed when the time has come, gone when the process is dead.
+	// strike is closed when the process must die, gone when it is dead.
 	strike, gone chan struct{}
 }
 
@@ -35,7 +35,7 @@ func newReaper(target string) (*reaper, error) {
 	return &reaper{proxy: proxy}, err
 }
 
-// arm forgets what was, and waits for a step. An empty one kills nobody.
+// arm forgets all steps, and waits for the next one called at. An empty name kills nobody.
 func (p *reaper) arm(at string, after bool) (strike <-chan struct{}, gone chan<- struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,7 +64,7 @@ func (p *reaper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	<-gone
 }
 
-// note notes the step, and reports whether it is the one.
+// note notes the step, and reports whether the process is due to die.
 func (p *reaper) note(r *http.Request) (due, after bool, strike, gone chan struct{}) {
 	step := stepOf(r)
 	p.mu.Lock()

@@ -47,7 +47,7 @@ type graveyard struct {
 	proxy  string
 	repo   *workspace.Repo
 	plots  int
-	// These are those of the image.
+	// The facts of the image.
 	gitSHA, commit, fingerprint string
 }
 
@@ -132,7 +132,7 @@ func (g *graveyard) points(ctx context.Context, t *testing.T) []point {
 		}
 		for _, step := range steps {
 			if strings.HasPrefix(step, "test of the store #") {
-				continue // One represents all: nothing of the image exists yet.
+				continue // One stands for all: nothing of the image exists yet.
 			}
 			all = append(all, point{folder: folder, step: step},
 				point{folder: folder, step: step, after: true})
@@ -142,8 +142,7 @@ func (g *graveyard) points(ctx context.Context, t *testing.T) []point {
 			all = append(all, point{folder: folder, life: life{DieAfter: line}})
 		}
 		if folder {
-			// Refs move concurrently, so that after any of them no other write may be left to die
-			// in.
+			// Refs move concurrently: any of them may be the last write, with none left to die in.
 			for _, line := range []string{"begin", "manifest: "} {
 				all = append(all, point{folder: folder, life: life{ParkAfter: line}})
 			}

@@ -34,7 +34,7 @@ func TestEC2(t *testing.T) {
 	for k := range figure(5, 21) {
 		scripts[fmt.Sprintf("eu-west-%d", k+1)] = lateRegion(chance, k)
 	}
-	n.note = fmt.Sprintf("up to %d wrong answers in a row at each of 3 steps", len(scripts)-2)
+	n.note = fmt.Sprintf("up to %d wrong responses in a row at each of 3 steps", len(scripts)-2)
 	server := amitest.Start(t, scripts)
 	err := tagEverywhere(ctx, server.URL, slices.Sorted(maps.Keys(scripts)))
 	want := "tag " + tortureAMI + " in " + refused + ": ec2:CreateTags is not allowed"
@@ -75,7 +75,7 @@ func wholeImage(tags map[string]string) amitest.Step {
 	return amitest.Describe(amitest.Image{ID: tortureAMI, Tags: tags})
 }
 
-// lateRegion is a region that is wrong k times at each step, and then right.
+// lateRegion returns the script of a region that is wrong k times at each step, and then right.
 func lateRegion(random *rand.Rand, k int) []amitest.Step {
 	busy := []amitest.Step{
 		amitest.NotFound(), amitest.Throttled(), amitest.Refuse(400, "Throttling", "later"),

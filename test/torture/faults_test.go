@@ -39,7 +39,7 @@ func TestFaults(t *testing.T) {
 	if hits["lost answer"] == 0 || others == 0 {
 		t.Errorf("only these faults happened, so nothing was shown: %v", hits)
 	}
-	n.note = fmt.Sprintf("%d rounds; %d answers lost, %d times 500 after the write, %d times 409, "+
+	n.note = fmt.Sprintf("%d rounds; %d responses lost, %d times 500 after the write, %d times 409, "+
 		"%d times 503, %d bodies cut", figure(3, 20), hits["lost answer"], hits["failed after"],
 		hits["conflict"], hits["unavailable"], hits["cut"])
 }

@@ -19,7 +19,7 @@ import (
 
 const (
 	// callLimit is the deadline of a call, promisedOver how much longer it may take, and busyOver
-	// what is added in a short run, which other tests may hold up.
+	// what a short run may take besides: other tests may hold it up.
 	callLimit    = 3 * time.Second
 	promisedOver = time.Second
 	busyOver     = 3 * time.Second
@@ -33,10 +33,10 @@ const trickledBody = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Type: applicatio
 func TestNoHang(t *testing.T) {
 	_, n := begin(t)
 	servers := map[string]string{
-		"accepts and never answers":         mute(t, ""),
-		"trickles the head of its answer":   mute(t, "HTTP/1.1 200 OK\r\nX-Long: "),
-		"trickles the body of its answer":   mute(t, trickledBody),
-		"answers reads and hangs in writes": hangInWrites(t),
+		"accepts and never responds":            mute(t, ""),
+		"trickles the head of its response":     mute(t, "HTTP/1.1 200 OK\r\nX-Long: "),
+		"trickles the body of its response":     mute(t, trickledBody),
+		"responds to reads and hangs in writes": hangInWrites(t),
 	}
 	within := callLimit + promisedOver
 	if !*long {
@@ -155,7 +155,7 @@ func trickle(ctx context.Context, conn net.Conn, beginning string) {
 	}
 }
 
-// hangInWrites is empty, until it gets a write: from then on it never responds.
+// hangInWrites serves an empty bucket. From the first write on, it never responds.
 func hangInWrites(t *testing.T) (url string) {
 	t.Helper()
 	behind := fakeBucket(t)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// outcomes of an operation.
+// The outcomes of an operation.
 const (
 	// acked: the write was reported as done.
 	acked = "acked"
@@ -87,7 +87,7 @@ type history struct {
 	v     *verdict
 }
 
-// first is the seq of the oldest write whose id the document still knows.
+// first returns the seq of the oldest write whose id the document still has.
 func (h history) first() int64 { return h.final.Seq - int64(len(h.final.IDs)) + 1 }
 
 // countIDs wants each id at most once, those of acknowledged writes once and at their seq, and no
@@ -123,8 +123,8 @@ func (h history) countIDs() {
 	}
 }
 
-// countSeqs wants seqs without gaps. Where the document has forgotten the ids, the seq alone tells:
-// of two writes with one seq the second took the place of the first.
+// countSeqs wants seqs without gaps. If the document has forgotten the ids, only the seqs are left:
+// of two writes with one seq, the second replaced the first.
 func (h history) countSeqs() {
 	if h.final.Seq < int64(len(h.final.IDs)) {
 		h.v.fault("%s: seq %d with %d writes", h.name, h.final.Seq, len(h.final.IDs))
@@ -167,8 +167,8 @@ func (h history) realTime() {
 	}
 }
 
-// reads wants a read to see a write that had begun, and none whose successor had ended before the
-// read began; and no client to see time run backwards.
+// reads wants each read to see a write that had begun, and whose successor had not ended before the
+// read began. No client may see time run backwards.
 func (h history) reads() {
 	started, ended := map[int64]int64{}, map[int64]int64{}
 	for _, o := range h.acked() {
@@ -219,7 +219,7 @@ func (h history) newerThan(refusal op) bool {
 	})
 }
 
-// acked are the acknowledged writes by seq.
+// acked returns the acknowledged writes by seq.
 func (h history) acked() []op {
 	var writes []op
 	for _, o := range h.ops {

@@ -26,7 +26,7 @@ const (
 	hostileRefKey = "app/refs/latest.json"
 )
 
-// trial writes where body lies, and returns what went wrong. With refuse the body must stay as it
+// trial writes where body lies, and returns what went wrong. If refuse is set, body must stay as it
 // is.
 type trial func(ctx context.Context, body []byte, refuse bool) error
 
@@ -174,7 +174,7 @@ func tryMove(ctx context.Context, body []byte, refuse bool) (err error) {
 	return err
 }
 
-// scraps are what a mutation puts in.
+// scraps are what a mutation inserts.
 var scraps = []string{
 	`"`, `{`, `}`, `[`, `]`, `,`, `null`, `-1`, `9223372036854775807`, `1e999`, `"seq": 7,`,
 	`"Seq": 7,`, "\x00", "\xff", `"schema": 2,`, `\ud800`, `"builds": [],`, `"chain": {},`,

@@ -17,7 +17,7 @@ import (
 type liar struct {
 	name string
 	make func(http.Handler) http.Handler
-	// refusal is the text of the self-test.
+	// refusal is a part of the error of the self-test.
 	refusal string
 }
 
@@ -32,7 +32,7 @@ var liars = []liar{
 	}, "the store does not keep conditions when several writes come at once"},
 }
 
-// TestLiars wants a store that lies to be refused before anything is written. And it runs the
+// TestLiars wants a store that lies to be refused before anything is written. It also runs the
 // workload of the other promises on each, without the self-test: the checker has to find something.
 func TestLiars(t *testing.T) {
 	ctx, n := begin(t)

@@ -18,9 +18,9 @@ import (
 // naiveKey is a document with one id on each line.
 const naiveKey = "naive.txt"
 
-// naiveWriters write as one would without a thought of lost responses: read, add a line, write on
-// condition that nothing changed, and all of that again if it failed. On a bucket that loses
-// responses the checker has to find lines that are there twice.
+// naiveWriters write as if responses were never lost: read, add a line, write on condition that
+// nothing changed, and all of that again if it failed. On a bucket that loses responses, the
+// checker has to find lines that exist twice.
 func naiveWriters(ctx context.Context, t *testing.T) {
 	behind := fakeBucket(t)
 	faults := &s3server.Faults{LostAnswers: 200, Random: random(t)}

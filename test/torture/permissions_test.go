@@ -108,11 +108,17 @@ func publishAndResolve(ctx context.Context, options *access.Config, image, id st
 	if err != nil {
 		return err
 	}
-	to := registry.Target{Fingerprint: fingerprint, ManifestSeq: stored.Manifest.Chain.Seq,
-		ManifestSHA256: stored.SHA256}
+	to := registry.Target{Fingerprint: fingerprint}.Of(stored)
 	if _, err := reg.Move(ctx, image, "latest", to, registry.Always, "torture", nil); err != nil {
 		return err
 	}
+	return resolveLatest(ctx, images, reg, image, id)
+}
+
+// resolveLatest follows the ref latest, and looks up the AMI.
+func resolveLatest(
+	ctx context.Context, images access.EC2, reg *registry.Registry, image, id string,
+) error {
 	ref, err := reg.Ref(ctx, image, "latest")
 	if err != nil {
 		return err
@@ -120,8 +126,8 @@ func publishAndResolve(ctx context.Context, options *access.Config, image, id st
 	if _, err := reg.Follow(ctx, ref); err != nil {
 		return err
 	}
-	there, err := images.Lookup(ctx, map[string][]string{permittedRegion: {id}}, nil)
-	if err == nil && len(there) != 1 {
+	found, err := images.Lookup(ctx, map[string][]string{permittedRegion: {id}}, nil)
+	if err == nil && len(found) != 1 {
 		err = fmt.Errorf("find %s: it does not exist", id)
 	}
 	return err

@@ -139,7 +139,7 @@ func writeFolder(args []string) error {
 	}
 	// It ends when the parent opens the gate, or dies.
 	if _, err := os.Stdin.Read(make([]byte, 1)); err == nil {
-		return errors.New("there was something behind the gate")
+		return errors.New("read something from the gate")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), promiseLimit)
 	defer cancel()

@@ -22,8 +22,8 @@ import (
 
 const (
 	image = "snowflake"
-	// forward is a channel that commits move, the same number at the same time; sideways one on
-	// which all commits are of the same time, so that each move is written.
+	// forward is a channel whose commits get newer from round to round. On sideways, all commits
+	// have the same time, so that each move is written.
 	forward  = "latest"
 	sideways = "candidate"
 )
@@ -37,9 +37,9 @@ type workload struct {
 	// Shared has all publish into one fingerprint, and moves no ref. Otherwise each publish has its
 	// own fingerprint, and moves both channels.
 	Shared bool `json:"shared"`
-	// RefsEvery is in how many rounds the channels move once. 0: in each.
+	// RefsEvery is in how many rounds the channels move once. 0 means in each.
 	RefsEvery int `json:"refs_every"`
-	// Control marks a workload in which faults are wanted: no history of them is kept.
+	// Control marks a workload that must have faults: no history of them is kept.
 	Control bool `json:"-"`
 }
 
@@ -111,7 +111,7 @@ func (w workload) writer(ctx context.Context, reg *registry.Registry, client int
 	return c.ops
 }
 
-// fingerprint returns where a publish goes.
+// fingerprint returns the fingerprint that a publish adds to.
 func (w workload) fingerprint(client, round int) string {
 	if w.Shared {
 		return text.SHA256("shared")
@@ -195,8 +195,7 @@ func ids(m *manifest.Manifest) []string {
 	return all
 }
 
-// documents returns what is in the registry at the end, and checks that each ref leads to its
-// build.
+// documents returns what is in the registry at the end. It checks that each ref leads to its build.
 func (w workload) documents(ctx context.Context, reg *registry.Registry) (
 	map[string]document, error,
 ) {
@@ -279,7 +278,7 @@ func keepHistory(ops []op, final map[string]document) string {
 	return file.Name()
 }
 
-// countAcked counts publishes.
+// countAcked returns how many publishes were acknowledged.
 func countAcked(ops []op) int {
 	n := 0
 	for _, o := range ops {

@@ -24,12 +24,12 @@ type Image struct {
 	Snapshots map[string]map[string]string
 }
 
-// EC2 is a client of the account that reads nothing from the environment.
+// EC2 returns a client of the account. It reads nothing from the environment.
 func (a *AWS) EC2(region string) *ec2.Client {
 	return ec2.NewFromConfig(a.config(region))
 }
 
-// S3 is a client of the account that reads nothing from the environment.
+// S3 returns a client of the account. It reads nothing from the environment.
 func (a *AWS) S3(region string) *s3.Client {
 	return s3.NewFromConfig(a.config(region), func(o *s3.Options) { o.UsePathStyle = true })
 }
@@ -43,7 +43,7 @@ func (a *AWS) config(region string) aws.Config {
 	}
 }
 
-// Images lists the account's own AMIs in a region, sorted by name and then by id.
+// Images returns the account's own AMIs in a region, sorted by name and then by id.
 func (a *AWS) Images(ctx context.Context, region string) ([]Image, error) {
 	client := a.EC2(region)
 	out, err := client.DescribeImages(ctx, &ec2.DescribeImagesInput{Owners: []string{"self"}})
@@ -95,7 +95,7 @@ func tagMap(tags []types.Tag) map[string]string {
 	return m
 }
 
-// Launched counts the instances that were ever launched in a region: terminated ones stay listed.
+// Launched returns how many instances were ever launched in a region: terminated ones stay listed.
 func (a *AWS) Launched(ctx context.Context, region string) (int, error) {
 	out, err := a.EC2(region).DescribeInstances(ctx, &ec2.DescribeInstancesInput{})
 	if err != nil {
@@ -127,7 +127,7 @@ func (a *AWS) SourceAMI(ctx context.Context, region string) (string, error) {
 		return "", fmt.Errorf("find a source AMI in %s: %w", region, err)
 	}
 	if len(out.Images) == 0 {
-		return "", fmt.Errorf("find a source AMI in %s: there is none", region)
+		return "", fmt.Errorf("find a source AMI in %s: Ubuntu has none", region)
 	}
 	return *out.Images[0].ImageId, nil
 }

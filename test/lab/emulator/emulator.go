@@ -33,7 +33,7 @@ type AWS struct {
 }
 
 // Start starts an emulator. What it prints, such as its requests, is written to log by [AWS.Stop].
-// The error is [program.ErrMissing] if there is no moto.
+// The error is [program.ErrMissing] if moto is missing.
 func Start(log io.Writer) (*AWS, error) {
 	all, err := launch()
 	if err != nil {
@@ -56,7 +56,7 @@ func Start(log io.Writer) (*AWS, error) {
 	return a, nil
 }
 
-// Stop ends the emulator and waits until it is gone.
+// Stop ends the emulator, and waits until it has ended.
 func (a *AWS) Stop() error {
 	_, err := a.servers.command(fmt.Sprintf("stop %d", a.pid))
 	text, readErr := os.ReadFile(a.logFile)
@@ -67,8 +67,8 @@ func (a *AWS) Stop() error {
 	return err
 }
 
-// Query makes one request to EC2, IAM or STS, and decodes the XML of the response into out unless
-// that is nil. It is not signed, so permissions must not be enforced.
+// Query makes one request to EC2, IAM or STS, and decodes the XML of the response into out, if that
+// is not nil. It is not signed, so permissions must not be enforced.
 func (a *AWS) Query(ctx context.Context, service, region string, form url.Values, out any) error {
 	// moto reads the service and the region in here.
 	scope := "AWS4-HMAC-SHA256 Credential=test/20260101/" + region + "/" + service +
@@ -103,8 +103,8 @@ func (a *AWS) post(ctx context.Context, path, text string, header http.Header) (
 	return body, nil
 }
 
-// Env makes a program that reads the environment as the AWS SDKs do use this account, whatever
-// else is configured on the machine.
+// Env returns environment variables. A program that reads them as the AWS SDKs do uses this
+// account, whatever else is configured on the machine.
 func (a *AWS) Env(region string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + a.Endpoint,

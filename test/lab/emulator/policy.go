@@ -23,11 +23,11 @@ type Statement struct {
 	Effect   string
 	Action   list
 	Resource list
-	// Condition is what the emulator does not know: a policy that has one is refused.
+	// Condition is beyond the emulator: a policy that has one is refused.
 	Condition json.RawMessage `json:",omitempty"`
 }
 
-// list is a text, or a list of them.
+// list is a list of texts. In JSON, one text may stand for a list.
 type list []string
 
 func (l *list) UnmarshalJSON(text []byte) error {
@@ -58,7 +58,7 @@ func ReadPolicy(page string) (Policy, error) {
 		}
 	}
 	if len(blocks) != 1 {
-		return policy, fmt.Errorf("read the policy of %s: it has %d, want one", page, len(blocks))
+		return policy, fmt.Errorf("read the policy of %s: got %d policies, want one", page, len(blocks))
 	}
 	if err := json.Unmarshal([]byte(blocks[0]), &policy); err != nil {
 		return policy, fmt.Errorf("read the policy of %s: %w", page, err)
@@ -89,13 +89,13 @@ func (p Policy) Without(action string) Policy {
 	return less
 }
 
-// JSON returns the policy as the emulator can enforce it. The emulator knows the resources of S3
-// only, and no conditions.
+// JSON returns the policy as the emulator can enforce it. The emulator supports the resources of
+// S3 only, and no conditions.
 func (p Policy) JSON() (string, error) {
 	adapted := Policy{Version: p.Version}
 	for _, statement := range p.Statement {
 		if statement.Condition != nil || statement.Effect != "Allow" {
-			return "", errors.New("the emulator knows no conditions, and nothing but Allow")
+			return "", errors.New("the emulator supports no conditions, and no effect but Allow")
 		}
 		if !strings.HasPrefix(statement.Action[0], "s3:") {
 			statement.Resource = list{"*"}

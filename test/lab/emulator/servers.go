@@ -28,7 +28,7 @@ type servers struct {
 	kill   func() error
 }
 
-// launch starts it with the first emulator.
+// launch starts the process, when the first emulator starts.
 var launch = sync.OnceValues(func() (*servers, error) {
 	python, err := program.Moto(context.Background())
 	if err != nil {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package packercli runs the real packer with the plugin of this repository and the real Amazon
-// plugin. Nothing of the machine's own Packer or AWS configuration is seen, and nothing is fetched.
+// plugin. It ignores the machine's own configuration of Packer and AWS, and fetches nothing.
 package packercli
 
 import (
@@ -21,7 +21,7 @@ type Packer struct {
 	bin  string
 	home string
 	env  []string
-	// terminal: see [Packer.InTerminal].
+	// terminal is set by [Packer.InTerminal].
 	terminal bool
 }
 
@@ -29,13 +29,13 @@ type Packer struct {
 type Result struct {
 	// Args are the arguments, such as build and its options.
 	Args []string
-	// Code is the exit code, -1 when packer was killed.
+	// Code is the exit code, or -1 if packer was killed.
 	Code int
 	// Output is what packer printed, standard output and error in order.
 	Output string
 }
 
-// String shows the run as a user sees it in a terminal.
+// String returns the run as a user sees it in a terminal.
 func (r Result) String() string {
 	return fmt.Sprintf("$ packer %s\n%s[exit code %d]", strings.Join(r.Args, " "), r.Output, r.Code)
 }
@@ -68,13 +68,13 @@ func (p Packer) Build(ctx context.Context, dir string, args ...string) (Result, 
 	return p.Run(ctx, dir, append(append([]string{"build", "-color=false"}, args...), ".")...)
 }
 
-// Run runs packer in dir. An exit code other than 0 is no error; not to be able to run packer is.
+// Run runs packer in dir. An exit code other than 0 is not an error; a packer that cannot run is.
 func (p Packer) Run(ctx context.Context, dir string, args ...string) (Result, error) {
 	cmd := exec.CommandContext(ctx, p.bin, args...)
 	cmd.Dir = dir
 	cmd.Env = p.Environ()
 	// Packer ends its plugins when it is terminated, but not when it is killed. Its outer process,
-	// which is the one that is started here, ignores SIGINT and passes SIGTERM on.
+	// which is the one that is started here, ignores SIGINT and passes SIGTERM through.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if p.terminal {
 		inTerminal(cmd)

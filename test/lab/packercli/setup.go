@@ -47,7 +47,7 @@ func Setup(ctx context.Context, root, dir string) (Packer, error) {
 }
 
 // ExampleVariables returns the variables of the templates under example/ for an emulated account,
-// which has no machines to connect to and only old AMIs of Canonical's.
+// which has no machines to connect to, and only old AMIs of Canonical.
 func ExampleVariables(registry string) []string {
 	return []string{
 		"PKR_VAR_registry=" + registry,

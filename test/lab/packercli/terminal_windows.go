@@ -4,5 +4,5 @@ package packercli
 
 import "os/exec"
 
-// inTerminal kills a command where there are no signals.
+// inTerminal kills a command, as Windows has no signals.
 func inTerminal(cmd *exec.Cmd) { cmd.Cancel = cmd.Process.Kill }

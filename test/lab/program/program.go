@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// ErrMissing means that a program is missing that make installs.
+// ErrMissing means that one of the programs that make installs is missing.
 var ErrMissing = errors.New("a program is missing")
 
 const remedy = "Use make, such as make test: it installs the tools and puts them on PATH. " +
 	"make tools prints that PATH."
 
-// Path returns the path of a program on PATH. The error is [ErrMissing] if there is none.
+// Path returns the path of a program on PATH. The error is [ErrMissing] if PATH has none.
 func Path(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -27,7 +27,7 @@ func Path(name string) (string, error) {
 }
 
 // Moto returns a Python interpreter that has the AWS emulator: the one that python3 on PATH runs.
-// That python3 may be a wrapper. The error is [ErrMissing] if there is no such interpreter.
+// That python3 may be a wrapper. The error is [ErrMissing] if the interpreter or moto is missing.
 func Moto(ctx context.Context) (string, error) {
 	python, err := Path("python3")
 	if err != nil {

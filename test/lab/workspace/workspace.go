@@ -22,7 +22,7 @@ type Repo struct {
 	Now time.Time
 }
 
-// New makes an empty repository in dir, which is created when it does not exist.
+// New makes an empty repository in dir, which is created if it does not exist.
 func New(ctx context.Context, dir string) (*Repo, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (r *Repo) Write(name, content string) error {
 	return os.WriteFile(path, []byte(content), 0o644)
 }
 
-// CopyFrom copies a folder into the work tree; files that exist there already are an error.
+// CopyFrom copies a folder into the work tree. It fails if a file exists already.
 func (r *Repo) CopyFrom(dir string) error {
 	return os.CopyFS(r.Dir, os.DirFS(dir))
 }

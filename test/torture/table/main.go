@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Table runs the tests that try to break what docs/reliability.md promises, and ends with a table
-// of what was tried, lost and duplicated. Its exit status is not 0 if a promise is broken.
+// Table runs the tests that try to break what docs/reliability.md promises, and prints a table of
+// what was tried, lost and duplicated. Its exit status is not 0 if a promise is broken.
 package main
 
 import (
@@ -69,7 +69,7 @@ func main() {
 	}
 }
 
-// row is what became of a test.
+// row is the result of a test.
 type row struct {
 	name string
 	// figures are the attributes of the test: tried, lost, duplicated, note.
@@ -82,7 +82,7 @@ type row struct {
 type table struct {
 	long bool
 	rows []*row
-	// ok: every command succeeded.
+	// ok is true if every command succeeded.
 	ok bool
 }
 
@@ -99,7 +99,7 @@ func (t *table) row(name string) *row {
 	return r
 }
 
-// command returns a command with everything in its environment that the tests ask for.
+// command returns a command whose environment has everything that the tests need.
 func (t *table) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr
