@@ -60,7 +60,7 @@ func ParseLocation(s string) (Location, error) {
 			"must be a URL such as s3://bucket/prefix, not an ARN, got %q", shown(s))
 	case !isURL && oneSlash.MatchString(s):
 		return Location{}, fmt.Errorf(
-			"must have two slashes after the colon, as in s3://bucket/prefix, got %q", s)
+			"must have two slashes after the colon, as in s3://bucket/prefix, got %q", shown(s))
 	case !isURL:
 		return parseDir(s)
 	case scheme == "file":
@@ -75,17 +75,19 @@ func ParseLocation(s string) (Location, error) {
 // shown returns what an error may show of a URL: not the user, the password and the query, because
 // some write credentials there.
 func shown(s string) string {
-	scheme, rest, isURL := strings.Cut(s, "://")
-	if !isURL {
+	at := strings.Index(s, ":/")
+	if at < 0 {
 		return s
 	}
+	rest := strings.TrimLeft(s[at+1:], "/")
+	scheme := strings.TrimSuffix(s, rest)
 	if i := strings.LastIndex(rest, "@"); i >= 0 {
 		rest = "…" + rest[i:]
 	}
 	if i := strings.Index(rest, "?"); i >= 0 {
 		rest = rest[:i] + "?…"
 	}
-	return scheme + "://" + rest
+	return scheme + rest
 }
 
 // CheckLocation is the rule of the registry option.

@@ -63,6 +63,7 @@ func TestParseLocation_hidesSecrets(t *testing.T) {
 		"https://me:hunter2@example.com/a@b":            `got "https://…@b"`,
 		"https://example.com/x?X-Amz-Signature=hunter2": `got "https://example.com/x?…"`,
 		"file://me:hunter2@host/srv":                    `got "file://…@host/srv"`,
+		"s3:/me:hunter2@acme-images/chain":              `got "s3:/…@acme-images/chain"`,
 	} {
 		if _, err := ParseLocation(in); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
