@@ -27,7 +27,8 @@ variable "path" {
 }
 
 data "chain" "parent" {
-  registry   = var.registry
+  # With a registry, AMIs of this plugin are not looked for by tag.
+  registry   = var.way == "tag" ? "" : var.registry
   region     = "eu-west-1"
   image      = var.image
   path       = var.path
