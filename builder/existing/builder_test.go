@@ -7,13 +7,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/hcl/v2/hcldec"
-	"github.com/hashicorp/hcl/v2/hclparse"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
+	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
@@ -58,14 +57,7 @@ func encoded(t *testing.T, needed bool, entries ...manifest.Entry) string {
 // prepare decodes HCL as Packer does.
 func prepare(t *testing.T, b *Builder, build string) error {
 	t.Helper()
-	file, diags := hclparse.NewParser().ParseHCL([]byte("record = <<EOT\n"+build+"\nEOT\n"), "test.pkr.hcl")
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	value, diags := hcldec.Decode(file.Body, b.ConfigSpec(), nil)
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
+	value := optiontest.Decode(t, b, "record = <<EOT\n"+build+"\nEOT\n")
 	_, warnings, err := b.Prepare(map[string]any{"packer_build_name": "unchanged", "packer_builder_type": "chain"}, value)
 	if len(warnings) > 0 {
 		t.Errorf("warnings %q", warnings)

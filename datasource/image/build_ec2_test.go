@@ -14,6 +14,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 )
 
 const here, far = "eu-west-1", "us-east-1"
@@ -47,7 +48,7 @@ func lookedFor(id string, response amitest.Step) amitest.Step {
 // TestEC2_build has EC2 in every state in which the image may be found. The request counts: nothing
 // is asked more often than written here.
 func TestEC2_build(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	is := func(state string) amitest.Step {
 		return lookedFor(ami1, amitest.Describe(amitest.Image{ID: ami1, State: state, Reason: "disk\nbroke"}))
 	}
@@ -90,7 +91,7 @@ func TestEC2_build(t *testing.T) {
 
 // TestEC2_refused: what could not be asked is an error, and never a reason to build.
 func TestEC2_refused(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	publishedAMI(t)
 	for name, tt := range map[string]struct {
 		response amitest.Step
@@ -116,7 +117,7 @@ func TestEC2_refused(t *testing.T) {
 
 // TestEC2_regions has the image in one of two regions only.
 func TestEC2_regions(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	publishedAMI(t)
 	got, err := fromEC2(t, fmt.Sprintf("regions = [%q, %q]", here, far), map[string][]amitest.Step{
 		here: {lookedFor(ami1, amitest.Describe(amitest.Image{ID: ami1}))}, far: {lookedFor(ami2, amitest.Describe())}})
@@ -135,7 +136,7 @@ func TestEC2_regions(t *testing.T) {
 // TestS3_denied: without s3:ListBucket S3 returns 403 for an object that does not exist. That must
 // not be taken for a first build.
 func TestS3_denied(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	newRepo(t, app)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
@@ -146,7 +147,7 @@ func TestS3_denied(t *testing.T) {
 	}))
 	defer server.Close()
 	var d Datasource
-	if errs := texts(d.Configure(fromHCL(t, fmt.Sprintf(`
+	if errs := optiontest.Texts(d.Configure(optiontest.Decode(t, &Datasource{}, fmt.Sprintf(`
 		image = "app"
 		registry = "s3://acme-images/chain"
 		path = "app"

@@ -3,64 +3,18 @@
 package image
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/hcl/v2/hcldec"
-	"github.com/hashicorp/hcl/v2/hclparse"
-	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
-	"github.com/zclconf/go-cty/cty"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
+	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
-
-// offline leaves no AWS to ask, whatever the environment is.
-func offline(t *testing.T) {
-	t.Helper()
-	for name, value := range map[string]string{
-		"AWS_CA_BUNDLE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
-		"AWS_PROFILE": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/dev/null",
-		"AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "",
-	} {
-		t.Setenv(name, value)
-	}
-}
-
-// fromHCL decodes a body as Packer does.
-func fromHCL(t *testing.T, body string) cty.Value {
-	t.Helper()
-	file, diags := hclparse.NewParser().ParseHCL([]byte(body), "test.pkr.hcl")
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	value, diags := hcldec.Decode(file.Body, (&Datasource{}).ConfigSpec(), nil)
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return value
-}
-
-// texts returns the errors of Configure, one by one.
-func texts(err error) []string {
-	if err == nil {
-		return nil
-	}
-	var multi *packersdk.MultiError
-	if !errors.As(err, &multi) {
-		return []string{err.Error()}
-	}
-	var all []string
-	for _, err := range multi.Errors {
-		all = append(all, err.Error())
-	}
-	return all
-}
 
 // ref is what data "chain" returns, as HCL.
 func ref(t *testing.T, image string) string {
@@ -73,7 +27,7 @@ func ref(t *testing.T, image string) string {
 }
 
 func TestConfigure_errors(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	t.Setenv("PATH", "")
 	const ok = "image = \"app\"\nregistry = \"s3://acme-images/chain\"\npath = \".\"\n"
 	tests := map[string]struct {
@@ -103,7 +57,9 @@ func TestConfigure_errors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// The order of a map is random: the errors must come in the same order each time.
 			for range 10 {
-				if diff := cmp.Diff(tt.want, texts((&Datasource{}).Configure(fromHCL(t, tt.in)))); diff != "" {
+				var d Datasource
+				errs := optiontest.Texts(d.Configure(optiontest.Decode(t, &d, tt.in)))
+				if diff := cmp.Diff(tt.want, errs); diff != "" {
 					t.Fatal(diff)
 				}
 			}
@@ -113,11 +69,11 @@ func TestConfigure_errors(t *testing.T) {
 
 // TestConfigure_twice begins with an image that is not known yet: nothing of that may stay.
 func TestConfigure_twice(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	var d Datasource
 	for _, image := range []string{option.Unknown, "app", "app"} {
 		in := fmt.Sprintf("image = %q\nregistry = \"r\"\npath = \".\"", image)
-		if errs := texts(d.Configure(fromHCL(t, in))); errs != nil {
+		if errs := optiontest.Texts(d.Configure(optiontest.Decode(t, &Datasource{}, in))); errs != nil {
 			t.Fatal(errs)
 		}
 	}
@@ -130,7 +86,7 @@ func TestConfigure_twice(t *testing.T) {
 // forgotten: the value that Packer hands over for what it does not know yet passes, and is refused
 // in Execute.
 func TestConfigure_unknown(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	flat := reflect.TypeFor[FlatConfig]()
 	inBlock := map[string]string{"assume_role": ".role_arn", "registry_access": ".endpoint"}
 	for i := range flat.NumField() {
@@ -149,7 +105,7 @@ func TestConfigure_unknown(t *testing.T) {
 			var d Datasource
 			raw := map[string]any{"access_key": "AKIDEXAMPLE", "secret_key": "hide-this-key",
 				"image": "app", "registry": t.TempDir(), "path": t.TempDir(), name: unknown}
-			if errs := texts(d.Configure(raw)); errs != nil {
+			if errs := optiontest.Texts(d.Configure(raw)); errs != nil {
 				t.Fatalf("refused too early: %q", errs)
 			}
 			want := name + inBlock[name] + ` is "<unknown>": it refers to a value that is never set`

@@ -15,6 +15,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
@@ -25,7 +26,7 @@ func execute(t *testing.T, options string) (cty.Value, error) {
 	t.Helper()
 	var d Datasource
 	in := "image = \"app\"\nregistry = \"../registry\"\npath = \"app\"\n" + options
-	if errs := texts(d.Configure(fromHCL(t, in))); errs != nil {
+	if errs := optiontest.Texts(d.Configure(optiontest.Decode(t, &Datasource{}, in))); errs != nil {
 		t.Fatal(errs)
 	}
 	return d.Execute()
@@ -85,7 +86,7 @@ func publish(t *testing.T, rec record.Record, entries ...manifest.Entry) registr
 
 // TestExecute goes through the life of an image that needs no AWS.
 func TestExecute(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	dir := newRepo(t, app)
 	first := looked(t, "", "first build of app")
 	if len(first.Entries) != 0 || first.Git.SHA != git(t, dir, "rev-parse", "HEAD:app") {
@@ -114,7 +115,7 @@ func TestExecute(t *testing.T) {
 
 // TestExecute_builds changes which sources make the image, which changes no fingerprint.
 func TestExecute_builds(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	newRepo(t, app)
 	const image, both = `sources = ["file.image"]`, `sources = ["file.image", "file.other"]`
 	other := entry("1", now)
@@ -159,7 +160,7 @@ func revoke(t *testing.T, rec record.Record, reason string) {
 // TestExecute_damagedNewest has the build damaged that a new one is compared with: that is for the
 // reason only, and stops nothing.
 func TestExecute_damagedNewest(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	dir := newRepo(t, app)
 	first := looked(t, "", "first build of app")
 	publish(t, first, entry("1", now))
@@ -179,7 +180,7 @@ func TestExecute_damagedNewest(t *testing.T) {
 
 // TestExecute_secret looks for the value of an input in everything that is returned.
 func TestExecute_secret(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	newRepo(t, app)
 	value, err := execute(t, "inputs = { token = \"hunter2\" }\nsalt = \"hunter2\"")
 	if err != nil || strings.Contains(fmt.Sprintf("%#v", value), "hunter2") {
@@ -188,7 +189,7 @@ func TestExecute_secret(t *testing.T) {
 }
 
 func TestExecute_damaged(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	dir := newRepo(t, app)
 	first := looked(t, "", "first build of app")
 	publish(t, first, entry("1", now))
@@ -216,7 +217,7 @@ func local(t *testing.T, rec record.Record, published *bool, entries ...manifest
 
 // TestExecute_local has local manifests of all kinds beside an empty registry.
 func TestExecute_local(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	no, yes := false, true
 	tests := map[string]struct {
 		leave func(t *testing.T, rec record.Record)
@@ -253,7 +254,7 @@ func TestExecute_local(t *testing.T) {
 
 // TestExecute_localAndRegistry has both, of one fingerprint.
 func TestExecute_localAndRegistry(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	no := false
 	tests := map[string]struct {
 		stored, local []manifest.Entry
@@ -293,7 +294,7 @@ func TestExecute_localAndRegistry(t *testing.T) {
 // which is not what is wanted now. It was published all the same: that took a later revocation off,
 // or passed through sources that nobody wants.
 func TestExecute_localIsNotIt(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	no := false
 	tests := map[string]struct {
 		revoked string
@@ -323,7 +324,7 @@ func TestExecute_localIsNotIt(t *testing.T) {
 // TestExecute_localRelic has a local manifest of a source that is no part of the image any more: it
 // made the image needed for ever, as no run publishes it.
 func TestExecute_localRelic(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	newRepo(t, app)
 	no := false
 	relic := entry("1", now)

@@ -13,12 +13,13 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 )
 
 // TestHostile has the documents of the registry replaced by someone else. None makes an image
 // needed, which would end in a build whose manifest cannot be written, and none makes it unchanged.
 func TestHostile(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	dir := newRepo(t, app)
 	first := looked(t, "", "first build of app")
 	publish(t, first, entry("1", now))
@@ -68,7 +69,7 @@ func wantHostile(t *testing.T, doc manifesttest.Document, path string) {
 // TestHostile_manyBuilds has both the manifest and the local manifest as full as they can be. It
 // took minutes when each entry was compared with each other.
 func TestHostile_manyBuilds(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	dir := newRepo(t, app)
 	first := looked(t, "", "first build of app")
 	publish(t, first, entry("1", now))
@@ -89,7 +90,7 @@ func TestHostile_manyBuilds(t *testing.T) {
 
 // TestHostile_times has a build from the end of time, and from before its beginning.
 func TestHostile_times(t *testing.T) {
-	offline(t)
+	optiontest.Offline(t)
 	for _, at := range []int64{1<<63 - 1, -1 << 63, 253402300800} {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			newRepo(t, app)

@@ -3,18 +3,14 @@
 package parent
 
 import (
-	"errors"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/hcl/v2/hcldec"
-	"github.com/hashicorp/hcl/v2/hclparse"
-	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
-	"github.com/zclconf/go-cty/cty"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
+	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 )
 
 const (
@@ -30,49 +26,14 @@ var (
 // offline leaves a look-up nothing to ask: no AWS, no git, no files of the user.
 func offline(t *testing.T) {
 	t.Helper()
-	for name, value := range map[string]string{
-		"AWS_CA_BUNDLE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
-		"AWS_PROFILE": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/dev/null",
-		"AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "",
-		"PATH": "",
-	} {
-		t.Setenv(name, value)
-	}
-}
-
-// fromHCL decodes a body as Packer does.
-func fromHCL(t *testing.T, body string) cty.Value {
-	t.Helper()
-	file, diags := hclparse.NewParser().ParseHCL([]byte(body), "test.pkr.hcl")
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	value, diags := hcldec.Decode(file.Body, (&Datasource{}).ConfigSpec(), nil)
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return value
+	optiontest.Offline(t)
+	t.Setenv("PATH", "")
 }
 
 // configure returns the errors of Configure, one text for each.
 func configure(t *testing.T, d *Datasource, body string) []string {
 	t.Helper()
-	return texts(d.Configure(fromHCL(t, body)))
-}
-
-func texts(err error) []string {
-	if err == nil {
-		return nil
-	}
-	var multi *packersdk.MultiError
-	if !errors.As(err, &multi) {
-		return []string{err.Error()}
-	}
-	var all []string
-	for _, err := range multi.Errors {
-		all = append(all, err.Error())
-	}
-	return all
+	return optiontest.Texts(d.Configure(optiontest.Decode(t, &Datasource{}, body)))
 }
 
 func TestConfigure_errors(t *testing.T) {
@@ -166,7 +127,7 @@ func TestConfigure_unknown(t *testing.T) {
 			var d Datasource
 			raw := map[string]any{"access_key": "AKIDEXAMPLE", "secret_key": "hide-this-key",
 				"image": "base", "registry": t.TempDir(), name: unknown}
-			if errs := texts(d.Configure(raw)); errs != nil {
+			if errs := optiontest.Texts(d.Configure(raw)); errs != nil {
 				t.Fatalf("refused too early: %q", errs)
 			}
 			want := name + inBlock[name] + ` is "<unknown>": it refers to a value that is never set`
@@ -186,7 +147,7 @@ func TestConfigure_allUnknown(t *testing.T) {
 	for _, name := range []string{"image", "registry", "path", "git_sha", "fingerprint", "channel", "local_manifest", "fallback_ami", "max_age"} {
 		raw[name] = option.Unknown
 	}
-	if errs := texts((&Datasource{}).Configure(raw)); errs != nil {
+	if errs := optiontest.Texts((&Datasource{}).Configure(raw)); errs != nil {
 		t.Error(errs)
 	}
 }
@@ -200,7 +161,7 @@ func TestConfigure_selectorUnknown(t *testing.T) {
 		if unknown == "channel" {
 			raw["git_sha"] = sha1
 		}
-		if errs := texts((&Datasource{}).Configure(raw)); errs != nil {
+		if errs := optiontest.Texts((&Datasource{}).Configure(raw)); errs != nil {
 			t.Errorf("%s: %q", unknown, errs)
 		}
 	}

@@ -3,67 +3,32 @@
 package publish
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/hcl/v2/hcldec"
-	"github.com/hashicorp/hcl/v2/hclparse"
-	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
-	"github.com/zclconf/go-cty/cty"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
+	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 )
 
-// offline leaves no AWS to ask, whatever the environment is.
+// offline leaves nothing to ask: no AWS, no git, and no CI to find.
 func offline(t *testing.T) {
 	t.Helper()
+	optiontest.Offline(t)
 	for name, value := range map[string]string{
-		"AWS_CA_BUNDLE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
-		"AWS_PROFILE": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/dev/null",
-		"AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "",
-		"PATH": "", "CI": "", "GITHUB_ACTIONS": "", "GITLAB_CI": "", "JENKINS_URL": "", "PACKER_RUN_UUID": "run",
+		"PATH": "", "CI": "", "GITHUB_ACTIONS": "", "GITLAB_CI": "", "JENKINS_URL": "",
+		"PACKER_RUN_UUID": "run",
 	} {
 		t.Setenv(name, value)
 	}
 }
 
-// fromHCL decodes a body as Packer does.
-func fromHCL(t *testing.T, body string) cty.Value {
-	t.Helper()
-	file, diags := hclparse.NewParser().ParseHCL([]byte(body), "test.pkr.hcl")
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	value, diags := hcldec.Decode(file.Body, (&PostProcessor{}).ConfigSpec(), nil)
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	return value
-}
-
 // packerSays is what Packer adds to the options.
 func packerSays(builderType string) map[string]any {
 	return map[string]any{"packer_build_name": "image", "packer_builder_type": builderType, "packer_core_version": "1.16.0"}
-}
-
-// texts returns the errors of Configure, one by one.
-func texts(err error) []string {
-	if err == nil {
-		return nil
-	}
-	var multi *packersdk.MultiError
-	if !errors.As(err, &multi) {
-		return []string{err.Error()}
-	}
-	var all []string
-	for _, err := range multi.Errors {
-		all = append(all, err.Error())
-	}
-	return all
 }
 
 // numbered is a map in HCL with n elements.
@@ -107,7 +72,10 @@ func TestConfigure_errors(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, texts((&PostProcessor{}).Configure(packerSays("file"), fromHCL(t, tt.in)))); diff != "" {
+			var p PostProcessor
+			in := optiontest.Decode(t, &p, tt.in)
+			errs := optiontest.Texts(p.Configure(packerSays("file"), in))
+			if diff := cmp.Diff(tt.want, errs); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -123,7 +91,8 @@ func TestConfigure_channels(t *testing.T) {
 	} {
 		var p PostProcessor
 		for range 2 {
-			if errs := texts(p.Configure(packerSays("file"), fromHCL(t, "record = \"<unknown>\"\n"+in))); errs != nil {
+			value := optiontest.Decode(t, &p, "record = \"<unknown>\"\n"+in)
+			if errs := optiontest.Texts(p.Configure(packerSays("file"), value)); errs != nil {
 				t.Fatal(errs)
 			}
 			if diff := cmp.Diff(want, p.config.Channels); diff != "" {
@@ -164,7 +133,7 @@ func TestConfigure_unknown(t *testing.T) {
 			raw := map[string]any{"access_key": "AKIDEXAMPLE", "secret_key": "hide-this-key",
 				"record": good}
 			raw[name] = unknown
-			if errs := texts(p.Configure(packerSays("file"), raw)); errs != nil {
+			if errs := optiontest.Texts(p.Configure(packerSays("file"), raw)); errs != nil {
 				t.Fatalf("refused too early: %q", errs)
 			}
 			want := name + inBlock[name] + ` is "<unknown>": it refers to a value that is never set`

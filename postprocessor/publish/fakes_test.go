@@ -15,6 +15,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
@@ -92,7 +93,8 @@ func configured(t *testing.T, builderType string, rec record.Record, options str
 		t.Fatal(err)
 	}
 	var p PostProcessor
-	if err := p.Configure(packerSays(builderType), fromHCL(t, "record = <<EOT\n"+build+"EOT\n"+options)); err != nil {
+	value := optiontest.Decode(t, &p, "record = <<EOT\n"+build+"EOT\n"+options)
+	if err := p.Configure(packerSays(builderType), value); err != nil {
 		t.Fatal(err)
 	}
 	return &p
