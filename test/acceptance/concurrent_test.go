@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -229,11 +230,7 @@ func TestAccConcurrent_oneImage(t *testing.T) {
 	l, n := offlineLab(t), figure(4, 16)
 	registry := filepath.Join(t.TempDir(), "registry")
 	l.packer = l.packer.With("PKR_VAR_registry=" + registry)
-	var images []string
-	for range n {
-		images = append(images, "base")
-	}
-	failed := l.buildAll(crowdLab(t, l, 1, images))
+	failed := l.buildAll(crowdLab(t, l, 1, slices.Repeat([]string{"base"}, n)))
 	documents := folderFiles(t, registry)
 	lost, duplicated := wantEntries(t, documents, "base", 1, n)
 	wantTrueRefs(t, documents, "base")
@@ -285,11 +282,7 @@ func TestAccConcurrent_bucket(t *testing.T) {
 	t.Parallel()
 	l := newLabIn(t, filepath.Join(t.TempDir(), "repo"))
 	sources, runs := 4, figure(2, 4)
-	var images []string
-	for range runs {
-		images = append(images, "base")
-	}
-	failed := l.buildAll(crowdLab(t, l, sources, images))
+	failed := l.buildAll(crowdLab(t, l, sources, slices.Repeat([]string{"base"}, runs)))
 	documents := l.bucketFiles()
 	lost, duplicated := wantEntries(t, documents, "base", sources, runs)
 	wantTrueRefs(t, documents, "base")

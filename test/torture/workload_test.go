@@ -98,10 +98,8 @@ func (w workload) writer(ctx context.Context, reg *registry.Registry, client int
 			continue
 		}
 		to := registry.Target{
-			Fingerprint: fingerprint, ManifestSeq: stored.Manifest.Chain.Seq,
-			ManifestSHA256: stored.SHA256, AMIs: stored.Manifest.Chain.AMIs,
-			Commit: text.SHA256(fingerprint)[:40],
-		}
+			Fingerprint: fingerprint, Commit: text.SHA256(fingerprint)[:40],
+		}.Of(stored)
 		to.CommitTime = firstCommit.Add(time.Duration(round) * time.Minute)
 		c.move(ctx, forward, to)
 		to.CommitTime = firstCommit

@@ -18,9 +18,6 @@ import (
 	"strings"
 )
 
-// Account is the id of the account that the credentials of [AWS.Env] belong to.
-const Account = "123456789012"
-
 // AWS is a running emulator.
 type AWS struct {
 	// Endpoint is the URL of every service, such as http://127.0.0.1:40001.

@@ -53,19 +53,14 @@ func (p Packer) InTerminal() Packer {
 	return p
 }
 
-// Init runs packer init on the template in dir.
-func (p Packer) Init(ctx context.Context, dir string) (Result, error) {
-	return p.Run(ctx, dir, "init", ".")
+// Validate runs packer validate on the template in dir.
+func (p Packer) Validate(ctx context.Context, dir string) (Result, error) {
+	return p.Run(ctx, dir, "validate", ".")
 }
 
-// Validate runs packer validate on the template in dir. Args come before the template.
-func (p Packer) Validate(ctx context.Context, dir string, args ...string) (Result, error) {
-	return p.Run(ctx, dir, append(append([]string{"validate"}, args...), ".")...)
-}
-
-// Build runs packer build on the template in dir. Args come before the template.
-func (p Packer) Build(ctx context.Context, dir string, args ...string) (Result, error) {
-	return p.Run(ctx, dir, append(append([]string{"build", "-color=false"}, args...), ".")...)
+// Build runs packer build on the template in dir.
+func (p Packer) Build(ctx context.Context, dir string) (Result, error) {
+	return p.Run(ctx, dir, "build", "-color=false", ".")
 }
 
 // Run runs packer in dir. An exit code other than 0 is not an error; a packer that cannot run is.

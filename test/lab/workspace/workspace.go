@@ -80,12 +80,3 @@ func (r *Repo) Commit(ctx context.Context, message string) (string, error) {
 	r.Now = r.Now.Add(time.Minute)
 	return r.Git(ctx, "rev-parse", "HEAD")
 }
-
-// Revert undoes the last commit with a new one and returns its id.
-func (r *Repo) Revert(ctx context.Context) (string, error) {
-	if _, err := r.Git(ctx, "revert", "--no-edit", "HEAD"); err != nil {
-		return "", err
-	}
-	r.Now = r.Now.Add(time.Minute)
-	return r.Git(ctx, "rev-parse", "HEAD")
-}
