@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package existing is the builder "chain": it passes an existing image through as the artifact of a
-// build, so that a run that builds nothing leaves the same state as one that builds.
+// Package existing is the builder "chain", a gate: it says what happens and why, and passes the
+// existing image through as the artifact of the build if nothing has to be built.
 package existing
 
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 var _ packersdk.Builder = (*Builder)(nil)
@@ -33,11 +36,12 @@ func (b *Builder) Prepare(raws ...any) (vars, warnings []string, err error) {
 	if err := option.Decode(&b.config, raws...); err != nil {
 		return nil, nil, err
 	}
-	return amazonData, nil, record.Check(b.config.Record)
+	return artifact.AmazonData, nil, record.Check(b.config.Record)
 }
 
-// Run passes the image through. It makes no request: data "chain-image" has checked that the image
-// exists.
+// Run says what is built and why, and returns no artifact then: Packer skips the post-processors
+// for it. If nothing has to be built, it passes the image through. It makes no request: the data
+// source has checked that the image exists.
 func (b *Builder) Run(
 	_ context.Context, ui packersdk.Ui, _ packersdk.Hook,
 ) (_ packersdk.Artifact, err error) {
@@ -46,15 +50,37 @@ func (b *Builder) Run(
 	if err != nil {
 		return nil, err
 	}
-	if rec.Needed || len(rec.Entries) == 0 {
-		return nil, fmt.Errorf("pass image %s through: it has to be built: %s\n\n"+
-			"Use the source \"chain\" only if data.chain-image.NAME.needed is false.", rec.Image, rec.Reason)
+	if b.config.PackerForce && !rec.Forced && len(rec.Pending) == 0 {
+		ui.Say("-force does not reach data sources. To build the image again, " +
+			"set force = true in data \"chain-image\".")
 	}
-	artifact := &Artifact{image: rec.Image, entries: rec.Entries}
+	if len(rec.Pending) > 0 {
+		announce(ui, rec)
+		return nil, nil
+	}
+	if len(rec.Entries) == 0 {
+		return nil, fmt.Errorf("pass image %s through: the record names nothing that exists", rec.Image)
+	}
+	existing := artifact.NewExisting(rec.Image, rec.Fingerprint, rec.Entries)
 	ui.Say(fmt.Sprintf("%s: %s: nothing is built (fingerprint %.12s)",
 		rec.Image, rec.Reason, rec.Fingerprint))
-	for _, line := range artifact.lines() {
+	for _, line := range existing.Lines() {
 		ui.Say(line)
 	}
-	return artifact, nil
+	return existing, nil
+}
+
+// announce prints what has to be built, why, and what was built before in vain.
+func announce(ui packersdk.Ui, rec record.Record) {
+	what := rec.Image
+	if len(rec.Sources) > 0 {
+		what += " (" + text.List(rec.Pending) + ")"
+	}
+	ui.Say(fmt.Sprintf("%s has to be built: %s (fingerprint %.12s)",
+		what, rec.Reason, rec.Fingerprint))
+	if len(rec.Abandoned) > 0 {
+		ui.Error(fmt.Sprintf("warning: %s: built before with this fingerprint, and never published: "+
+			"its test or its publication failed, the post-processor \"chain\" is missing, "+
+			"or another run is at work", strings.Join(rec.Abandoned, ", ")))
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
@@ -25,8 +26,10 @@ func (c *Config) prepare() []error {
 	if c.Dirty == "" {
 		c.Dirty = dirtyError
 	}
-	if c.LocalManifest == "" && !option.IsUnknown(c.Path) && !option.IsUnknown(c.Image) {
-		c.LocalManifest = localmanifest.Default(c.Path, c.Image)
+	c.Architecture = ami.Architecture(c.Architecture)
+	known := !option.IsUnknown(c.Path + c.Image + c.Registry)
+	if c.LocalManifest == "" && known {
+		c.LocalManifest = localmanifest.Default(c.Path, c.Registry, c.Image)
 	}
 	errs := c.Prepare()
 	var check option.Checker
@@ -37,6 +40,8 @@ func (c *Config) prepare() []error {
 	check.List("extra_paths", c.ExtraPaths, option.Required)
 	check.List("regions", c.Regions, option.Region)
 	check.List("sources", c.Sources, manifest.CheckSource)
+	check.That("architecture", c.Architecture, option.Optional(option.OneOf(ami.Architectures...)))
+	check.That("branch", c.Branch, option.Optional(manifest.CheckBranch))
 	for i, parent := range c.Parents {
 		check.That(fmt.Sprintf("parents[%d]", i), parent, c.checkParent(i))
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 )
 
-// The `chain-image` data source describes the image that the template builds, and finds out whether
-// it has to be built. It computes a fingerprint from the image's files, inputs and parents, and
-// looks up whether a complete image with that fingerprint is available in every region.
+// The `chain-image` data source describes the image that the template builds, and finds out which of
+// its sources have to be built. It computes a fingerprint from the image's files, inputs and
+// parents, and looks up whether an image with that fingerprint is available in every region.
 type Config struct {
 	access.Config `mapstructure:",squash"`
 	// The name of the image: lower-case letters, digits, `.`, `_` and `-`, up to 128 characters. It
@@ -39,12 +39,20 @@ type Config struct {
 	// copies it. Default: the region of the session.
 	Regions []string `mapstructure:"regions"`
 	// The sources that make one complete image, such as `["amazon-ebs.amd64", "amazon-ebs.arm64"]`.
-	// If the list changes, the image is built again. Default: any one source is a complete image,
-	// and the result of the last run counts.
+	// Only those that are missing are built. Default: the image has exactly one source, and a second
+	// one that publishes into it is an error.
 	Sources []string `mapstructure:"sources"`
+	// The architecture of the image's AMIs, such as `x86_64` (or `amd64`) or `arm64`. It is part of
+	// the fingerprint, and every AMI must have it. Set it if jobs build the template for one
+	// architecture each, and give each architecture an image name of its own. Default: any.
+	Architecture string `mapstructure:"architecture"`
+	// The branch that is built, for systems that do not tell: CodePipeline, or a build that was
+	// started by hand. It never takes the place of a pull request, a merge queue or a tag. Default:
+	// what the CI service says, or git.
+	Branch string `mapstructure:"branch"`
 	// What to do if `path` or `extra_paths` contain uncommitted or untracked files: `error`
 	// (default), or `include`, which makes them part of the fingerprint. An image with uncommitted
-	// files moves no channel. Ignored files do not count, nor do untracked files that a build
+	// files moves neither a channel nor its line. Ignored files do not count, nor do untracked files that a build
 	// leaves behind: the folder `.chain`, `packer-manifest.json`, `packer_cache`, `crash.log`, the
 	// file of `PACKER_LOG_PATH`, and the documents of a `registry` in a folder.
 	Dirty string `mapstructure:"dirty"`
@@ -55,8 +63,8 @@ type Config struct {
 	// Any text. Changing it changes the fingerprint. Only its hash is stored.
 	Salt string `mapstructure:"salt"`
 	// The local manifest, which the post-processor writes. If it says that the image was built and
-	// could not be published, the image is published now instead of being built again, unless
-	// `sources` has changed or the image was revoked. Default: `.chain/manifest-<image>.json` in
-	// the folder `path`.
+	// could not be published, the image is published now instead of being built again, whatever
+	// `force` says, unless the image was revoked. Default: `.chain/<registry>/manifest-<image>.json`
+	// in the folder `path`.
 	LocalManifest string `mapstructure:"local_manifest"`
 }

@@ -28,6 +28,8 @@ type FlatConfig struct {
 	Parents           []string                   `mapstructure:"parents" cty:"parents" hcl:"parents"`
 	Regions           []string                   `mapstructure:"regions" cty:"regions" hcl:"regions"`
 	Sources           []string                   `mapstructure:"sources" cty:"sources" hcl:"sources"`
+	Architecture      *string                    `mapstructure:"architecture" cty:"architecture" hcl:"architecture"`
+	Branch            *string                    `mapstructure:"branch" cty:"branch" hcl:"branch"`
 	Dirty             *string                    `mapstructure:"dirty" cty:"dirty" hcl:"dirty"`
 	Force             *bool                      `mapstructure:"force" cty:"force" hcl:"force"`
 	MaxAge            *string                    `mapstructure:"max_age" cty:"max_age" hcl:"max_age"`
@@ -64,6 +66,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"parents":             &hcldec.AttrSpec{Name: "parents", Type: cty.List(cty.String), Required: false},
 		"regions":             &hcldec.AttrSpec{Name: "regions", Type: cty.List(cty.String), Required: false},
 		"sources":             &hcldec.AttrSpec{Name: "sources", Type: cty.List(cty.String), Required: false},
+		"architecture":        &hcldec.AttrSpec{Name: "architecture", Type: cty.String, Required: false},
+		"branch":              &hcldec.AttrSpec{Name: "branch", Type: cty.String, Required: false},
 		"dirty":               &hcldec.AttrSpec{Name: "dirty", Type: cty.String, Required: false},
 		"force":               &hcldec.AttrSpec{Name: "force", Type: cty.Bool, Required: false},
 		"max_age":             &hcldec.AttrSpec{Name: "max_age", Type: cty.String, Required: false},
@@ -76,6 +80,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 // FlatDatasourceOutput is an auto-generated flat version of DatasourceOutput.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatDatasourceOutput struct {
+	Pending        []string          `mapstructure:"pending" cty:"pending" hcl:"pending"`
+	ForEach        map[string]string `mapstructure:"for_each" cty:"for_each" hcl:"for_each"`
 	Needed         *bool             `mapstructure:"needed" cty:"needed" hcl:"needed"`
 	Reason         *string           `mapstructure:"reason" cty:"reason" hcl:"reason"`
 	Fingerprint    *string           `mapstructure:"fingerprint" cty:"fingerprint" hcl:"fingerprint"`
@@ -83,6 +89,7 @@ type FlatDatasourceOutput struct {
 	GitSHA         *string           `mapstructure:"git_sha" cty:"git_sha" hcl:"git_sha"`
 	Commit         *string           `mapstructure:"commit" cty:"commit" hcl:"commit"`
 	Branch         *string           `mapstructure:"branch" cty:"branch" hcl:"branch"`
+	Line           *string           `mapstructure:"line" cty:"line" hcl:"line"`
 	Dirty          *bool             `mapstructure:"dirty" cty:"dirty" hcl:"dirty"`
 	Tags           map[string]string `mapstructure:"tags" cty:"tags" hcl:"tags"`
 	ID             *string           `mapstructure:"id" cty:"id" hcl:"id"`
@@ -104,6 +111,8 @@ func (*DatasourceOutput) FlatMapstructure() interface{ HCL2Spec() map[string]hcl
 // The decoded values from this spec will then be applied to a FlatDatasourceOutput.
 func (*FlatDatasourceOutput) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
+		"pending":         &hcldec.AttrSpec{Name: "pending", Type: cty.List(cty.String), Required: false},
+		"for_each":        &hcldec.AttrSpec{Name: "for_each", Type: cty.Map(cty.String), Required: false},
 		"needed":          &hcldec.AttrSpec{Name: "needed", Type: cty.Bool, Required: false},
 		"reason":          &hcldec.AttrSpec{Name: "reason", Type: cty.String, Required: false},
 		"fingerprint":     &hcldec.AttrSpec{Name: "fingerprint", Type: cty.String, Required: false},
@@ -111,6 +120,7 @@ func (*FlatDatasourceOutput) HCL2Spec() map[string]hcldec.Spec {
 		"git_sha":         &hcldec.AttrSpec{Name: "git_sha", Type: cty.String, Required: false},
 		"commit":          &hcldec.AttrSpec{Name: "commit", Type: cty.String, Required: false},
 		"branch":          &hcldec.AttrSpec{Name: "branch", Type: cty.String, Required: false},
+		"line":            &hcldec.AttrSpec{Name: "line", Type: cty.String, Required: false},
 		"dirty":           &hcldec.AttrSpec{Name: "dirty", Type: cty.Bool, Required: false},
 		"tags":            &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
 		"id":              &hcldec.AttrSpec{Name: "id", Type: cty.String, Required: false},

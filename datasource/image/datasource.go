@@ -51,8 +51,13 @@ func (d *Datasource) Configure(raws ...any) (err error) {
 
 // OutputSpec returns the outputs.
 func (d *Datasource) OutputSpec() hcldec.ObjectSpec {
-	return (&DatasourceOutput{}).FlatMapstructure().HCL2Spec()
+	spec := (&DatasourceOutput{}).FlatMapstructure().HCL2Spec()
+	// The generator knows no map of lists.
+	spec[forEachOutput] = &hcldec.AttrSpec{Name: forEachOutput, Type: cty.Map(cty.List(cty.String))}
+	return spec
 }
+
+const forEachOutput = "for_each"
 
 // Execute computes the fingerprint and looks up whether the image exists.
 func (d *Datasource) Execute() (value cty.Value, err error) {
@@ -63,21 +68,29 @@ func (d *Datasource) Execute() (value cty.Value, err error) {
 	if err != nil {
 		return cty.NullVal(cty.EmptyObject), fmt.Errorf("find image %s: %w", d.config.Image, err)
 	}
-	return hcl2helper.HCL2ValueFromConfig(out, d.OutputSpec()), nil
+	spec := (&DatasourceOutput{}).FlatMapstructure().HCL2Spec()
+	values := hcl2helper.HCL2ValueFromConfig(out, spec).AsValueMap()
+	values[forEachOutput] = forEach(d.config, out.Pending)
+	return cty.ObjectVal(values), nil
 }
 
 func (d *Datasource) find(ctx context.Context) (DatasourceOutput, error) {
-	if err := option.Known(&d.config); err != nil {
+	c := d.config
+	if err := option.Known(&c); err != nil {
 		return DatasourceOutput{}, err
 	}
-	facts, err := identify(ctx, d.config, os.Getenv)
+	id, err := identify(ctx, c, os.Getenv)
 	if err != nil {
 		return DatasourceOutput{}, err
 	}
-	conn := access.Open(ctx, &d.config.Config, d.config.Registry, nil)
-	found, err := lookUp(ctx, conn, d.config, facts)
+	conn := access.Open(ctx, &c.Config, c.Registry, nil)
+	found, err := lookUp(ctx, conn, c, id)
 	if err != nil {
 		return DatasourceOutput{}, err
 	}
-	return output(d.config, facts, found, decide(d.config, facts, found, time.Now()))
+	decided := decide(c, id.facts, found, time.Now())
+	if len(decided.pending) > 0 && len(found.entries()) > 0 {
+		found.abandoned = abandoned(ctx, conn, c, id.facts.Fingerprint, found.all())
+	}
+	return output(c, id, found, decided)
 }

@@ -3,6 +3,7 @@
 package image
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,43 +20,141 @@ const (
 	reasonUnpublished = "unchanged, built by an earlier run that could not publish it"
 )
 
-// decision is whether the image has to be built, and why.
+// decision is what has to be built, and why.
 type decision struct {
-	needed         bool
+	// pending are the sources that have to be built; none if the image exists.
+	pending        []string
 	reason         string
 	missingRegions []string
-	// entries are the existing image; none if it has to be built.
-	entries []manifest.Entry
+	// entries are what exists: those of each source that is not pending. Unpublished is true if some
+	// are in the local manifest only.
+	entries     []manifest.Entry
+	unpublished bool
 }
 
-// decide decides whether the image has to be built. It does no I/O.
+// decide decides which sources have to be built. It does no I/O.
 func decide(c Config, facts manifest.Facts, e existing, now time.Time) decision {
-	required := e.required(c.Sources)
-	missing, why := e.check(required)
-	d := decision{needed: true, missingRegions: missing}
+	sources := wantedSources(c)
+	all := decision{pending: sources}
 	switch {
-	case c.Force:
-		d.reason = "forced"
-	case e.manifest == nil:
-		d.reason = changes(facts, e.newest)
-	case e.manifest.Chain.Revoked != "":
-		d.reason = "revoked: " + text.OneLine(e.manifest.Chain.Revoked)
-	case !sameSources(e.manifest.Chain.Sources, c.Sources):
-		d.reason = fmt.Sprintf("sources: %s -> %s", listed(e.manifest.Chain.Sources), listed(c.Sources))
-	case len(e.manifest.MissingSources()) > 0:
-		d.reason = fmt.Sprintf("incomplete: %s not built", text.List(e.manifest.MissingSources()))
-	case len(required) == 0:
-		d.reason = "all of its builds are revoked"
-	case len(why) > 0:
-		d.reason = strings.Join(why, "; ")
-	case e.olderThan(c.MaxAge, required, now):
-		d.reason = fmt.Sprintf("older than %s", shortDuration(c.MaxAge))
-	case e.unpublished:
-		return decision{reason: reasonUnpublished, entries: e.usable(c.MaxAge, now)}
-	default:
-		return decision{reason: reasonUnchanged, entries: e.usable(c.MaxAge, now)}
+	case e.published == nil && len(e.unpublished) == 0:
+		all.reason = changes(facts, e.newest)
+		return all
+	case e.published != nil && e.published.Chain.Revoked != "":
+		all.reason = "revoked: " + text.OneLine(e.published.Chain.Revoked)
+		return all
+	}
+	if found, whole := e.pinned(c, sources, now); whole && len(e.unpublished) == 0 && !c.Force {
+		return found
+	}
+	return e.each(c, sources, now)
+}
+
+// wantedSources returns the sources of the image, or its name if the template lists none.
+func wantedSources(c Config) []string {
+	if len(c.Sources) == 0 {
+		return []string{c.Image}
+	}
+	return sorted(c.Sources)
+}
+
+// pinned returns the image that a pointer pins, if all of it is good. That is what the last run
+// passed on, so this one does the same.
+func (e existing) pinned(c Config, sources []string, now time.Time) (decision, bool) {
+	if e.published == nil {
+		return decision{}, false
+	}
+	for _, target := range e.preferred {
+		entries, complete := target.Entries(e.published)
+		good := complete && !slices.ContainsFunc(entries, func(entry manifest.Entry) bool {
+			return entry.Revoked != "" || len(e.problems(c, entry, now)) > 0
+		})
+		for _, source := range sources {
+			good = good && len(ofSource(entries, c, source)) > 0
+		}
+		if good {
+			return decision{reason: reasonUnchanged, entries: wantedEntries(entries, c)}, true
+		}
+	}
+	return decision{}, false
+}
+
+// each decides for each source: what was built and not published comes first, then the newest good
+// entry.
+func (e existing) each(c Config, sources []string, now time.Time) decision {
+	d := decision{reason: reasonUnchanged}
+	var reasons []string
+	for _, source := range sources {
+		entry, fresh, why := e.choose(c, source, now)
+		if why == "" {
+			d.entries = append(d.entries, entry)
+			d.unpublished = d.unpublished || fresh
+			continue
+		}
+		d.pending = append(d.pending, source)
+		if len(c.Sources) > 0 && !c.Force {
+			why = text.OneLine(source) + ": " + why
+		}
+		reasons = append(reasons, why)
+	}
+	switch {
+	case len(reasons) > 0:
+		d.reason = strings.Join(slices.Compact(reasons), "; ")
+		d.missingRegions = e.missingRegions(c)
+	case d.unpublished:
+		d.reason = reasonUnpublished
 	}
 	return d
+}
+
+// choose returns the entry of a source that exists: fresh is true if it is still to be published.
+// Otherwise why says why the source has to be built.
+func (e existing) choose(
+	c Config, source string, now time.Time,
+) (entry manifest.Entry, fresh bool, why string) {
+	for _, entry := range slices.Backward(ofSource(e.unpublished, c, source)) {
+		if len(e.problems(c, entry, now)) == 0 {
+			return entry, true, ""
+		}
+	}
+	if c.Force {
+		return manifest.Entry{}, false, "forced"
+	}
+	var published []manifest.Entry
+	if e.published != nil {
+		published = ofSource(e.published.Live(), c, source)
+	}
+	for _, entry := range slices.Backward(published) {
+		problems := e.problems(c, entry, now)
+		if len(problems) == 0 {
+			return entry, false, ""
+		}
+		if why == "" {
+			// The newest entry explains best.
+			why = strings.Join(problems, "; ")
+		}
+	}
+	return manifest.Entry{}, false, cmp.Or(why, "not built yet")
+}
+
+// ofSource returns the entries of a source: all of them if the template lists no sources.
+func ofSource(entries []manifest.Entry, c Config, source string) []manifest.Entry {
+	if len(c.Sources) == 0 {
+		return entries
+	}
+	return slices.DeleteFunc(slices.Clone(entries), func(entry manifest.Entry) bool {
+		return entry.Source() != source
+	})
+}
+
+// wantedEntries leaves out the entries of sources that the template no longer lists.
+func wantedEntries(entries []manifest.Entry, c Config) []manifest.Entry {
+	if len(c.Sources) == 0 {
+		return entries
+	}
+	return slices.DeleteFunc(slices.Clone(entries), func(entry manifest.Entry) bool {
+		return !slices.Contains(c.Sources, entry.Source())
+	})
 }
 
 // changes returns what differs from the newest build of the image.
@@ -68,19 +167,6 @@ func changes(facts manifest.Facts, newest *manifest.Chain) string {
 		return fmt.Sprintf("no build of %.12s in the registry", facts.Fingerprint)
 	}
 	return strings.Join(diff, "; ")
-}
-
-// sameSources reports whether two lists name the same sources. The list is not part of the
-// fingerprint, so the one in the template may change while the one in the manifest stays.
-func sameSources(stored, wanted []string) bool {
-	return slices.Equal(sorted(stored), sorted(wanted))
-}
-
-func listed(sources []string) string {
-	if len(sources) == 0 {
-		return "any"
-	}
-	return text.OneLine(strings.Join(sorted(sources), ", "))
 }
 
 func sorted(sources []string) []string {
@@ -98,71 +184,51 @@ func shortDuration(d time.Duration) string {
 	return short
 }
 
-// current returns the entries that make up the image, or none if it has no manifest.
-func (e existing) current() []manifest.Entry {
-	if e.manifest == nil {
+// problems returns why an entry does not count as an existing image, or nothing.
+func (e existing) problems(c Config, entry manifest.Entry, now time.Time) []string {
+	var problems []string
+	for _, region := range e.regions {
+		problems = append(problems, e.problemsIn(region, c, entry)...)
+	}
+	if len(problems) == 0 && olderThan(c.MaxAge, entry, now) {
+		problems = append(problems, "older than "+shortDuration(c.MaxAge))
+	}
+	return problems
+}
+
+func (e existing) problemsIn(region string, c Config, entry manifest.Entry) []string {
+	amis := entry.AMIs()
+	if len(amis) == 0 {
 		return nil
 	}
-	return e.manifest.Current()
-}
-
-// required returns the entries that must be usable for the image to count as existing. Without a
-// list of sources only the last run counts, because sources of earlier runs may never be built
-// again.
-func (e existing) required(sources []string) []manifest.Entry {
-	current := e.current()
-	ofLastRun := func(entry manifest.Entry) bool {
-		return entry.PackerRunUUID == e.manifest.LastRunUUID
-	}
-	if len(sources) > 0 || !slices.ContainsFunc(current, ofLastRun) {
-		return current
-	}
-	return slices.DeleteFunc(current, func(entry manifest.Entry) bool { return !ofLastRun(entry) })
-}
-
-// usable returns the entries that may be passed through. If the image is not needed, those that are
-// required are among them.
-func (e existing) usable(maxAge time.Duration, now time.Time) []manifest.Entry {
-	return slices.DeleteFunc(e.current(), func(entry manifest.Entry) bool {
-		alone := []manifest.Entry{entry}
-		missing, _ := e.check(alone)
-		return len(missing) > 0 || e.olderThan(maxAge, alone, now)
+	here := slices.DeleteFunc(slices.Clone(amis), func(image manifest.Image) bool {
+		return image.Region != region
 	})
-}
-
-// check returns the wanted regions in which an entry's AMI cannot be used, and why.
-func (e existing) check(entries []manifest.Entry) (missing, why []string) {
-	for _, region := range e.regions {
-		problems := e.checkRegion(region, entries)
-		if len(problems) > 0 {
-			missing = append(missing, region)
-			why = append(why, problems...)
-		}
+	if len(here) == 0 {
+		return []string{"missing in " + region}
 	}
-	return missing, why
-}
-
-func (e existing) checkRegion(region string, entries []manifest.Entry) []string {
 	var problems []string
-	for _, entry := range entries {
-		amis := entry.AMIs()
-		if len(amis) == 0 {
-			continue
+	for _, image := range here {
+		problem := problemOf(e.images, image)
+		if have := e.images[ami.Address{Region: image.Region, ID: image.ID}].Architecture; problem == "" &&
+			c.Architecture != "" && have != c.Architecture {
+			problem = fmt.Sprintf("%s in %s is for %s, not for %s",
+				image.ID, image.Region, text.OneLine(have), c.Architecture)
 		}
-		here := slices.DeleteFunc(slices.Clone(amis), func(image manifest.Image) bool {
-			return image.Region != region
-		})
-		if len(here) == 0 {
-			problems = append(problems, "missing in "+region)
-		}
-		for _, image := range here {
-			if problem := problemOf(e.images, image); problem != "" {
-				problems = append(problems, problem)
-			}
+		if problem != "" {
+			problems = append(problems, problem)
 		}
 	}
-	slices.Sort(problems)
-	return slices.Compact(problems)
+	return problems
+}
+
+// missingRegions returns the wanted regions in which no entry has an AMI that can be used.
+func (e existing) missingRegions(c Config) []string {
+	return slices.DeleteFunc(slices.Clone(e.regions), func(region string) bool {
+		return slices.ContainsFunc(e.entries(), func(entry manifest.Entry) bool {
+			return len(e.problemsIn(region, c, entry)) == 0
+		})
+	})
 }
 
 // problemOf returns why an AMI of the manifest cannot be used, or "".
@@ -181,20 +247,8 @@ func problemOf(seen map[ami.Address]ami.Image, want manifest.Image) string {
 	return ""
 }
 
-// olderThan reports whether the oldest of the entries is older than maxAge. 0 means no limit.
-func (e existing) olderThan(maxAge time.Duration, entries []manifest.Entry, now time.Time) bool {
-	if maxAge == 0 {
-		return false
-	}
-	var oldest time.Time
-	for _, entry := range entries {
-		built := time.Unix(entry.BuildTime, 0)
-		if entry.BuildTime > 0 && (oldest.IsZero() || built.Before(oldest)) {
-			oldest = built
-		}
-	}
-	if oldest.IsZero() {
-		oldest = e.manifest.Chain.UpdatedAt
-	}
-	return now.Sub(oldest) > maxAge
+// olderThan reports whether an entry is older than maxAge. 0 means no limit. One without a time is
+// as old as can be.
+func olderThan(maxAge time.Duration, entry manifest.Entry, now time.Time) bool {
+	return maxAge > 0 && now.Sub(time.Unix(entry.BuildTime, 0)) > maxAge
 }

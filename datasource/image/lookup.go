@@ -17,67 +17,177 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
-// newestRef is the ref to the build that a new one is compared with.
-const newestRef = "latest"
+// latest is the channel that a run looks at to find out what exists. Other channels are known to
+// the post-processor only.
+var latest = registry.Name{Kind: registry.Channel, Name: "latest"}
+
+// abandonedTime limits the search for AMIs that were never published: it only helps to explain.
+const abandonedTime = 5 * time.Second
 
 // existing is what exists of an image. The zero value means that nothing does.
 type existing struct {
-	// manifest is that of the fingerprint, nil if there is none. Unpublished is true if a part of it
-	// is in the local manifest only.
-	manifest    *manifest.Manifest
-	unpublished bool
+	// published is the manifest of the fingerprint in the registry, nil if there is none.
+	published *manifest.Manifest
+	// unpublished are entries of the local manifest that the registry lacks.
+	unpublished []manifest.Entry
+	// preferred are what pointers pin of this fingerprint, best first.
+	preferred []registry.Target
 	// regions are those in which the AMIs must exist. images are the AMIs that exist and are ours,
 	// in any state.
 	regions []string
 	images  map[ami.Address]ami.Image
 	// newest is the newest build of the image, if the fingerprint has none; nil if the image has none.
 	newest *manifest.Chain
+	// abandoned are AMIs with this fingerprint that nobody has published.
+	abandoned []string
+	// readAt is when the registry was read, by its own clock.
+	readAt time.Time
 }
 
-// lookUp returns what exists of the image that facts describe.
+// lookUp returns what exists of the image.
 func lookUp(
-	ctx context.Context, conn *access.Connection, c Config, facts manifest.Facts,
+	ctx context.Context, conn *access.Connection, c Config, id identity,
 ) (existing, error) {
 	reg, err := conn.Registry()
 	if err != nil {
 		return existing{}, err
 	}
-	published, newest, err := readRegistry(ctx, reg, facts)
+	published, pointers, err := readRegistry(ctx, reg, id)
 	if err != nil {
 		return existing{}, err
 	}
 	local := readLocal(c.LocalManifest)
-	found, unpublished := addUnpublished(published, local, facts)
-	if found == nil {
-		chain, err := readNewest(ctx, reg, newest)
-		if chain == nil && local != nil && local.Chain.Image == facts.Image {
-			// The channels of the image may have other names.
-			chain = local.Chain
-		}
-		return existing{newest: chain}, err
+	e := existing{
+		published: published, unpublished: unpublished(published, local, id.facts),
+		preferred: preferred(pointers, id.facts.Fingerprint), readAt: reg.Now(),
 	}
-	regions, images, err := lookUpAMIs(ctx, conn, c.Regions, found.Current())
-	return existing{manifest: found, unpublished: unpublished, regions: regions, images: images}, err
+	if e.published == nil && len(e.unpublished) == 0 {
+		return e.explained(ctx, conn, reg, c, id.facts, pointers, local)
+	}
+	e.regions, e.images, err = lookUpAMIs(ctx, conn, c.Regions, e.entries())
+	return e, err
 }
 
-// readRegistry reads the manifest of the fingerprint and the ref to the newest build, concurrently.
-// Each is nil if it does not exist.
-func readRegistry(ctx context.Context, reg *registry.Registry, facts manifest.Facts) (
-	published *manifest.Manifest, newest *registry.Ref, err error,
+// entries returns all entries of the image that count: those that are not revoked.
+func (e existing) entries() []manifest.Entry {
+	var all []manifest.Entry
+	if e.published != nil {
+		all = e.published.Live()
+	}
+	return append(all, e.unpublished...)
+}
+
+// explained adds what helps to say why an image that does not exist has to be built: the newest
+// build of the image, and AMIs that were never published.
+func (e existing) explained(
+	ctx context.Context, conn *access.Connection, reg *registry.Registry, c Config,
+	facts manifest.Facts, pointers []*registry.Pointer, local *manifest.Manifest,
+) (existing, error) {
+	var newest *registry.Pointer
+	for _, pointer := range pointers {
+		newest = registry.Later(newest, pointer)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(crash.Guard("read the newest build", func() (err error) {
+		e.newest, err = readNewest(ctx, reg, newest)
+		return err
+	}))
+	group.Go(crash.Guard("look for AMIs that were not published", func() error {
+		e.abandoned = abandoned(ctx, conn, c, facts.Fingerprint, nil)
+		return nil
+	}))
+	err := group.Wait()
+	if e.newest == nil && local != nil && local.Chain.Image == facts.Image {
+		e.newest = local.Chain
+	}
+	return e, err
+}
+
+// abandoned returns the AMIs of this account that carry the fingerprint and were never published:
+// a test or a publication failed, or another run is at work. known are the entries of the image.
+// What fails here fails silently.
+func abandoned(
+	ctx context.Context, conn *access.Connection, c Config, fingerprint string,
+	known []manifest.Entry,
+) []string {
+	if at, err := registry.ParseLocation(c.Registry); err != nil || !at.S3() && len(c.Regions) == 0 {
+		return nil // Perhaps there is no AWS.
+	}
+	ctx, cancel := context.WithTimeout(ctx, abandonedTime)
+	defer cancel()
+	ec2, err := conn.EC2()
+	if err != nil {
+		return nil
+	}
+	region := ec2.Region
+	if len(c.Regions) > 0 {
+		region = c.Regions[0]
+	}
+	images, err := ec2.ByTags(ctx, region, ami.Query{
+		Tags: map[string]string{tags.Fingerprint: fingerprint}})
+	if err != nil {
+		log.Printf("[WARN] look for AMIs that were not published: %s", err)
+		return nil
+	}
+	published := map[string]bool{}
+	for _, entry := range known {
+		for _, image := range entry.AMIs() {
+			published[image.ID] = true
+		}
+	}
+	var found []string
+	for _, image := range images {
+		if !published[image.ID] && image.Tags[tags.Manifest] == "" && len(found) < maxNamed {
+			found = append(found, image.String())
+		}
+	}
+	return found
+}
+
+// readRegistry reads the manifest of the fingerprint, nil if it does not exist, and concurrently
+// the pointers that may say what exists of the image: best first, without those that do not exist.
+func readRegistry(ctx context.Context, reg *registry.Registry, id identity) (
+	published *manifest.Manifest, pointers []*registry.Pointer, err error,
 ) {
+	facts := id.facts
+	names := []registry.Name{latest, {Kind: registry.Line, Name: facts.Git.Line.Document()}}
+	for _, branch := range id.defaultBranches {
+		line := manifest.Line{Kind: manifest.LineBranch, Name: branch}
+		names = append(names, registry.Name{Kind: registry.Line, Name: line.Document()})
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("read the build", func() error {
 		stored, err := reg.Manifest(ctx, facts.Image, facts.Fingerprint)
 		published = stored.Manifest
 		return unlessMissing(err)
 	}))
-	group.Go(crash.Guard("read the newest build", func() (err error) {
-		newest, err = reg.Ref(ctx, facts.Image, newestRef)
-		return unlessMissing(err)
+	var found map[registry.Name]*registry.Pointer
+	group.Go(crash.Guard("read the pointers", func() (err error) {
+		found, err = reg.Pointers(ctx, facts.Image, names...)
+		return err
 	}))
-	return published, newest, group.Wait()
+	err = group.Wait()
+	for _, name := range names {
+		if found[name] != nil {
+			pointers = append(pointers, found[name])
+			delete(found, name)
+		}
+	}
+	return published, pointers, err
+}
+
+// preferred returns where the pointers are, as far as they are on a fingerprint.
+func preferred(pointers []*registry.Pointer, fingerprint string) []registry.Target {
+	var targets []registry.Target
+	for _, pointer := range pointers {
+		if to := pointer.Current(); to.Fingerprint == fingerprint {
+			targets = append(targets, to)
+		}
+	}
+	return targets
 }
 
 func unlessMissing(err error) error {
@@ -90,12 +200,12 @@ func unlessMissing(err error) error {
 // readNewest reads the build that this one is compared with, to say what changed. A damaged one
 // does not fail the run: it only makes the reason less exact.
 func readNewest(
-	ctx context.Context, reg *registry.Registry, ref *registry.Ref,
+	ctx context.Context, reg *registry.Registry, newest *registry.Pointer,
 ) (*manifest.Chain, error) {
-	if ref == nil {
+	if newest == nil {
 		return nil, nil
 	}
-	stored, err := reg.Manifest(ctx, ref.Image, ref.Fingerprint)
+	stored, err := reg.Manifest(ctx, newest.Image, newest.Fingerprint)
 	var newer *manifest.SchemaError
 	if errors.Is(err, manifest.ErrCorrupt) || errors.As(err, &newer) {
 		log.Printf("[WARN] compare with the newest build: %s", err)
@@ -120,21 +230,14 @@ func readLocal(path string) *manifest.Manifest {
 	return local
 }
 
-// addUnpublished adds what an earlier run built from the same parts and could not publish. It is
-// ignored if the list of sources has changed, or if the image was revoked: publishing it would lift
-// the revocation, and it may be older.
-func addUnpublished(
-	published, local *manifest.Manifest, facts manifest.Facts,
-) (merged *manifest.Manifest, unpublished bool) {
-	switch {
-	case local == nil,
-		local.Belongs(facts.Image, facts.Fingerprint) != nil,
-		!sameSources(local.Chain.Sources, facts.Sources),
-		published != nil && published.Chain.Revoked != "":
-		return published, false
+// unpublished returns what an earlier run built from the same parts and could not publish. There is
+// none if the image was revoked: publishing it would lift the revocation, and it may be older.
+func unpublished(published, local *manifest.Manifest, facts manifest.Facts) []manifest.Entry {
+	if local == nil || local.Belongs(facts.Image, facts.Fingerprint) != nil ||
+		(published != nil && published.Chain.Revoked != "") {
+		return nil
 	}
-	entries := localmanifest.Unpublished(published, local)
-	return manifest.Merge(published, local.Chain.Facts, entries, time.Now(), local.Chain.WriteID)
+	return localmanifest.Unpublished(published, local)
 }
 
 // lookUpAMIs asks EC2, in all regions concurrently, which AMIs of the entries exist. An image that

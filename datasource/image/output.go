@@ -7,7 +7,10 @@ package image
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -16,7 +19,13 @@ import (
 
 // DatasourceOutput are the outputs. A value that is not known is empty.
 type DatasourceOutput struct {
-	// Whether the image has to be built.
+	// The sources that have to be built: those of `sources`, or the name of the image if that lists
+	// none. Empty if nothing has to be built.
+	Pending []string `mapstructure:"pending"`
+	// Source to `[source]` if it has to be built, and to `[]` if not: the `for_each` of a `dynamic
+	// "source"` for a template with several sources. Empty without `sources`.
+	ForEach map[string]string `mapstructure:"for_each"`
+	// Whether anything has to be built.
 	Needed bool `mapstructure:"needed"`
 	// Why it has to be built, in one line, or `unchanged`.
 	Reason string `mapstructure:"reason"`
@@ -30,11 +39,14 @@ type DatasourceOutput struct {
 	Commit string `mapstructure:"commit"`
 	// The branch, from git or from the CI service. Empty if neither knows it.
 	Branch string `mapstructure:"branch"`
+	// The line that the run belongs to, as its document is called: a branch such as `main`, or
+	// `pr-42`, `tag-v1.2`, `local`.
+	Line string `mapstructure:"line"`
 	// Whether uncommitted files go into the image.
 	Dirty bool `mapstructure:"dirty"`
 	// The tags that say what the image is, for `tags` of the builder.
 	Tags map[string]string `mapstructure:"tags"`
-	// The AMI that exists, in the first of `regions`. Empty if the image is needed. For an image
+	// The AMI that exists, in the first of `regions`. Empty if the image has to be built. For an image
 	// that is not an AMI, the id of its artifact.
 	ID string `mapstructure:"id"`
 	// Region to AMI of the image that exists. If an image has several AMIs in a region, the keys
@@ -50,21 +62,25 @@ type DatasourceOutput struct {
 }
 
 // output returns the outputs, and the record for the builder and the post-processor.
-func output(c Config, facts manifest.Facts, e existing, d decision) (DatasourceOutput, error) {
+func output(c Config, id identity, e existing, d decision) (DatasourceOutput, error) {
+	facts := id.facts
+	needed := len(d.pending) > 0
 	out := DatasourceOutput{
-		Needed: d.needed, Reason: d.reason,
+		Pending: append([]string{}, d.pending...), Needed: needed, Reason: d.reason,
 		Fingerprint: facts.Fingerprint, Short: facts.Fingerprint[:12],
 		GitSHA: facts.Git.SHA, Commit: facts.Git.Commit,
-		Branch: facts.Git.Branch, Dirty: facts.Git.Dirty,
+		Branch: facts.Git.Branch, Line: facts.Git.Line.Document(), Dirty: facts.Git.Dirty,
 		Tags: builderTags(c, facts), AMIs: map[string]string{},
 		MissingRegions: append([]string{}, d.missingRegions...),
 	}
 	rec := record.Record{
-		Facts: facts, Registry: c.Registry, Needed: d.needed, Reason: d.reason, Tags: out.Tags,
+		Facts: facts, Registry: c.Registry, Pending: d.pending, Reason: d.reason, Forced: c.Force,
+		DecidedAt: e.readAt, Known: e.runs(), Tags: out.Tags, Entries: d.entries,
+		Unpublished: d.unpublished, Abandoned: e.abandoned,
 		LocalManifest: c.LocalManifest, Regions: c.Regions,
+		DefaultBranches: id.defaultBranches, NotOnBranch: id.notOnBranch, Checkout: &id.checkout,
 	}
-	if !d.needed {
-		rec.Entries, rec.Unpublished = d.entries, e.unpublished
+	if !needed {
 		out.AMIs = manifest.AMIMap(rec.Entries)
 		out.ID = firstID(rec.Entries, e.regions)
 	}
@@ -75,6 +91,38 @@ func output(c Config, facts manifest.Facts, e existing, d decision) (DatasourceO
 	out.Components = string(components)
 	out.Record, err = rec.Encode()
 	return out, err
+}
+
+// all returns the entries of the manifest in the registry.
+func (e existing) all() []manifest.Entry {
+	if e.published == nil {
+		return nil
+	}
+	return e.published.Builds
+}
+
+// runs returns the Packer runs that the manifest in the registry has.
+func (e existing) runs() []string {
+	var runs []string
+	for _, entry := range e.all() {
+		runs = append(runs, entry.PackerRunUUID)
+	}
+	return sorted(runs)
+}
+
+// forEach maps each source of a template to the list over which its dynamic block goes.
+func forEach(c Config, pending []string) cty.Value {
+	lists := map[string]cty.Value{}
+	for _, source := range c.Sources {
+		lists[source] = cty.ListValEmpty(cty.String)
+		if slices.Contains(pending, source) {
+			lists[source] = cty.ListVal([]cty.Value{cty.StringVal(source)})
+		}
+	}
+	if len(lists) == 0 {
+		return cty.MapValEmpty(cty.List(cty.String))
+	}
+	return cty.MapVal(lists)
 }
 
 // firstID returns the AMI in the first region, or the id of an artifact that is not an AMI.

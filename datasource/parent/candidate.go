@@ -3,17 +3,21 @@
 package parent
 
 import (
+	"context"
 	"strings"
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
 // candidate is what a finder found. Its AMIs have not been checked yet.
 type candidate struct {
+	// read, if set, reads the rest of the candidate. The finder leaves that until its turn comes.
+	read func(context.Context) (candidate, error)
 	// way is the place where it was found, foundBy the same with details.
 	way, foundBy string
 	// facts are those that are known: a manifest has all of them, tags have few.
@@ -21,6 +25,12 @@ type candidate struct {
 	revoked string
 	// uri and sha256 are those of its manifest. Both are empty if it has none.
 	uri, sha256 string
+	// root is the checkout in which it was found by its path, if it was, and content what it is
+	// built from there.
+	root    string
+	content map[string]string
+	// pointer is where it was read from, for a promotion; nil if it was not a channel.
+	pointer *record.Pointer
 	// entries are the builds that it consists of, according to its manifest.
 	entries []manifest.Entry
 	// seen are AMIs of the manifest that EC2 has described already.

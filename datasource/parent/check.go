@@ -3,6 +3,7 @@
 package parent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,10 +22,6 @@ const (
 	wayTag      = "tag"
 	wayFallback = "fallback"
 )
-
-// architectures are those of EC2 (Amazon EC2 API Reference, "DescribeImages", filter
-// "architecture").
-var architectures = []string{"x86_64", "arm64", "i386", "x86_64_mac", "arm64_mac"}
 
 const defaultChannel = "latest"
 
@@ -48,7 +45,7 @@ func (c *Config) prepare() []error {
 	check.That("git_sha", c.GitSHA, option.Optional(manifest.CheckGitSHA))
 	check.That("fingerprint", c.Fingerprint, option.Optional(manifest.CheckFingerprint))
 	check.That("channel", c.Channel, option.Optional(manifest.CheckChannel))
-	check.That("architecture", c.Architecture, option.Optional(option.OneOf(architectures...)))
+	check.That("architecture", c.Architecture, option.Optional(option.OneOf(ami.Architectures...)))
 	check.That("fallback_ami", c.FallbackAMI, option.Optional(option.AMI))
 	check.That("source", c.Source, option.Optional(manifest.CheckSource))
 	check.That("git_sha_tag", c.GitSHATag, tags.CheckKey)
@@ -58,7 +55,8 @@ func (c *Config) prepare() []error {
 	check.List("resolve_by", c.ResolveBy, option.OneOf(wayLocal, wayRegistry, wayTag))
 	check.Duration("max_age", c.MaxAge)
 	check.AtMostOne(map[string]string{
-		"path": c.Path, "git_sha": c.GitSHA, "fingerprint": c.Fingerprint, "channel": c.Channel})
+		"path": c.Path, "git_sha": c.GitSHA, "fingerprint": c.Fingerprint})
+	check.AtMostOne(map[string]string{"fingerprint": c.Fingerprint, "channel": c.Channel})
 	return append(append(errs, check.Errors...), c.checkWays()...)
 }
 
@@ -92,6 +90,10 @@ func (c *Config) checkWays() []error {
 	if ifKnown(c.Channel) != "" && c.Registry == "" {
 		errs = append(errs, errors.New("channel needs registry: channels have no tag"))
 	}
+	if c.Previous != 0 && (c.Previous < 0 || ifKnown(c.Channel) == "" || c.Path+c.GitSHA != "") {
+		errs = append(errs, errors.New(
+			"previous must be 0 or more, and needs channel without path and git_sha"))
+	}
 	if ifKnown(c.FallbackAMI) != "" && c.OnMissing == "empty" {
 		errs = append(errs, errors.New(`only one of fallback_ami and on_missing = "empty" may be set`))
 	}
@@ -122,8 +124,11 @@ func (c *Config) describe() string {
 		return "git_sha " + c.GitSHA
 	case c.Fingerprint != "":
 		return "fingerprint " + c.Fingerprint
-	case c.Channel != "":
-		return "channel " + c.Channel
+	case c.Previous > 0:
+		return fmt.Sprintf("channel %s, previous %d", c.channel(), c.Previous)
 	}
-	return "channel " + defaultChannel
+	return "channel " + c.channel()
 }
+
+// channel returns the channel to look at.
+func (c *Config) channel() string { return cmp.Or(c.Channel, defaultChannel) }

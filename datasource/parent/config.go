@@ -24,16 +24,27 @@ type Config struct {
 	// `file:///folder` or a path such as `"${path.root}/../registry"`. Required, unless the parent
 	// is found by `local_manifest` or by tag.
 	Registry string `mapstructure:"registry"`
-	// The parent's folder in this git checkout. Finds the image that was built last from exactly
-	// these files, uncommitted changes included. Write it as `"${path.root}/../base"`.
+	// The parent's folder in this git checkout. Finds the image that a run of this very commit left,
+	// on the same branch, pull request or tag, or else the newest one that was built from exactly
+	// what is checked out here: this folder, its `extra_paths`, and the folders of its own parents.
+	// It looks at what the runs of this line left, and then at `channel`, so nothing of another
+	// branch or pull request is found. With uncommitted files in the folder, it takes the parent's
+	// local manifest. Write it as `"${path.root}/../base"`.
 	Path string `mapstructure:"path"`
-	// The git object id of the parent's folder, as `git rev-parse HEAD:base` prints it.
+	// The git object id of the parent's folder, as `git rev-parse HEAD:base` prints it. It looks
+	// where `path` looks.
 	GitSHA string `mapstructure:"git_sha"`
-	// The fingerprint of the parent: 64 hex digits, as its `data "chain-image"` has it.
+	// The fingerprint of the parent: 64 hex digits, as its `data "chain-image"` has it. It means the
+	// newest build with that fingerprint. For exactly the AMIs of one run, use `channel`.
 	Fingerprint string `mapstructure:"fingerprint"`
-	// A channel of the parent in the registry, such as `production`. Not together with
-	// `local_manifest`. Default: `latest`.
+	// A channel of the parent in the registry, such as `production`. It points at the exact AMIs that
+	// were moved there. With `path` or `git_sha`, it is where to look after the own line. Not
+	// together with `local_manifest`. Default: `latest`.
 	Channel string `mapstructure:"channel"`
+	// Which image of the `channel` to take: 0 is the one where it is, 1 the one where it was before,
+	// and so on. It counts from the newest image that moved the channel forward, whatever was rolled
+	// back since. Default: 0.
+	Previous int `mapstructure:"previous"`
 	// A local manifest of an earlier run, which is read first: one that this plugin wrote, or one
 	// by Packer's own `manifest` post-processor. It is ignored if it does not exist, or describes
 	// another image or build than the one wanted.

@@ -26,6 +26,7 @@ type FlatConfig struct {
 	GitSHA            *string                    `mapstructure:"git_sha" cty:"git_sha" hcl:"git_sha"`
 	Fingerprint       *string                    `mapstructure:"fingerprint" cty:"fingerprint" hcl:"fingerprint"`
 	Channel           *string                    `mapstructure:"channel" cty:"channel" hcl:"channel"`
+	Previous          *int                       `mapstructure:"previous" cty:"previous" hcl:"previous"`
 	LocalManifest     *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
 	Regions           []string                   `mapstructure:"regions" cty:"regions" hcl:"regions"`
 	Architecture      *string                    `mapstructure:"architecture" cty:"architecture" hcl:"architecture"`
@@ -68,6 +69,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"git_sha":             &hcldec.AttrSpec{Name: "git_sha", Type: cty.String, Required: false},
 		"fingerprint":         &hcldec.AttrSpec{Name: "fingerprint", Type: cty.String, Required: false},
 		"channel":             &hcldec.AttrSpec{Name: "channel", Type: cty.String, Required: false},
+		"previous":            &hcldec.AttrSpec{Name: "previous", Type: cty.Number, Required: false},
 		"local_manifest":      &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
 		"regions":             &hcldec.AttrSpec{Name: "regions", Type: cty.List(cty.String), Required: false},
 		"architecture":        &hcldec.AttrSpec{Name: "architecture", Type: cty.String, Required: false},
@@ -108,6 +110,7 @@ type FlatDatasourceOutput struct {
 	CIBuildURL   *string           `mapstructure:"ci_build_url" cty:"ci_build_url" hcl:"ci_build_url"`
 	Ancestors    []string          `mapstructure:"ancestors" cty:"ancestors" hcl:"ancestors"`
 	Ref          *string           `mapstructure:"ref" cty:"ref" hcl:"ref"`
+	Record       *string           `mapstructure:"record" cty:"record" hcl:"record"`
 }
 
 // FlatMapstructure returns a new FlatDatasourceOutput.
@@ -142,6 +145,7 @@ func (*FlatDatasourceOutput) HCL2Spec() map[string]hcldec.Spec {
 		"ci_build_url":  &hcldec.AttrSpec{Name: "ci_build_url", Type: cty.String, Required: false},
 		"ancestors":     &hcldec.AttrSpec{Name: "ancestors", Type: cty.List(cty.String), Required: false},
 		"ref":           &hcldec.AttrSpec{Name: "ref", Type: cty.String, Required: false},
+		"record":        &hcldec.AttrSpec{Name: "record", Type: cty.String, Required: false},
 	}
 	return s
 }

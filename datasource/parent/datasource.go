@@ -80,8 +80,5 @@ func (d *Datasource) resolve(ctx context.Context) (DatasourceOutput, error) {
 	if found == nil {
 		return emptyOutput(), nil
 	}
-	if err := found.checkPolicy(d.config, time.Now()); err != nil {
-		return DatasourceOutput{}, err
-	}
-	return found.output(d.config.Image)
+	return found.output(d.config)
 }

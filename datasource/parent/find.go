@@ -8,42 +8,54 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// findLocal reads a local manifest.
-func findLocal(_ context.Context, s search) (candidate, error) {
+// findLocal reads the local manifest that the template names.
+func findLocal(ctx context.Context, s search) ([]candidate, error) {
 	path, err := filepath.Abs(s.config.LocalManifest)
 	if err != nil {
-		return candidate{}, fmt.Errorf("local_manifest %q: %w", s.config.LocalManifest, err)
+		return nil, fmt.Errorf("local_manifest %q: %w", s.config.LocalManifest, err)
 	}
+	return s.readLocal(ctx, path)
+}
+
+func (s search) readLocal(ctx context.Context, path string) ([]candidate, error) {
 	m, body, err := localmanifest.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return candidate{}, missingf("%s does not exist", path)
+		return nil, missingf("%s does not exist", path)
 	}
 	if err != nil {
-		return candidate{}, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	if why := cmp.Or(s.mismatch(m.Chain), incomplete(m)); why != "" {
-		return candidate{}, missingf("%s %s", path, why)
+	if why := cmp.Or(s.mismatch(ctx, m.Chain), incomplete(m)); why != "" {
+		return nil, missingf("%s %s", path, why)
 	}
-	return fromManifest(wayLocal, m, path, text.SHA256(body)), nil
+	found := fromManifest(wayLocal, m, path, text.SHA256(body))
+	if s.folder != nil && m.Chain != nil {
+		found.root, found.content = s.folder.root, m.Chain.Git.Content
+	}
+	return []candidate{found}, nil
 }
 
 // mismatch returns why a local manifest is not the one that is wanted, or "" if it is. The file
 // of Packer's own post-processor does not name its image, and is taken at its word.
-func (s search) mismatch(chain *manifest.Chain) string {
+func (s search) mismatch(ctx context.Context, chain *manifest.Chain) string {
 	switch {
 	case chain == nil:
 		return ""
@@ -55,6 +67,23 @@ func (s search) mismatch(chain *manifest.Chain) string {
 		return "was built from uncommitted files, not from " + s.gitName
 	case s.gitName != "" && s.gitName != chain.Git.Name:
 		return fmt.Sprintf("was built from %s, not from %s", text.OneLine(chain.Git.Name), s.gitName)
+	case s.folder != nil:
+		return s.folder.mismatch(ctx, chain.Git.Content)
+	}
+	return ""
+}
+
+// mismatch returns which of the paths that an image was built from is another one in this checkout,
+// as it is on disk, or "".
+func (f *folder) mismatch(ctx context.Context, content map[string]string) string {
+	for _, path := range slices.Sorted(maps.Keys(content)) {
+		if path == f.path {
+			continue // Its name was compared already.
+		}
+		checkout, err := gitrepo.Inspect(ctx, f.isLeft, filepath.Join(f.root, filepath.FromSlash(path)))
+		if err != nil || checkout.Objects[0].ID() != content[path] {
+			return fmt.Sprintf("was built from another version of %s", text.File(path))
+		}
 	}
 	return ""
 }
@@ -73,120 +102,254 @@ func incomplete(m *manifest.Manifest) string {
 	return ""
 }
 
-// findInRegistry reads the manifest of a fingerprint, or follows a ref.
-func findInRegistry(ctx context.Context, s search) (candidate, error) {
+// findInRegistry reads the manifest of a fingerprint, or follows pointers.
+func findInRegistry(ctx context.Context, s search) ([]candidate, error) {
 	reg, err := s.conn.Registry()
 	if err != nil {
-		return candidate{}, err
+		return nil, err
 	}
-	if s.config.Fingerprint == "" {
-		return s.findByRef(ctx, reg)
+	switch {
+	case s.config.Fingerprint != "":
+		return s.findFingerprint(ctx, reg)
+	case s.folder != nil && len(s.folder.dirty) > 0:
+		return s.findDirty(ctx)
+	case s.gitName != "":
+		return s.findContent(ctx, reg)
 	}
+	return s.findChannel(ctx, reg)
+}
+
+func (s search) findFingerprint(
+	ctx context.Context, reg *registry.Registry,
+) ([]candidate, error) {
 	stored, err := reg.Manifest(ctx, s.config.Image, s.config.Fingerprint)
 	if errors.Is(err, registry.ErrNotFound) {
-		uri := reg.ManifestURI(s.config.Image, s.config.Fingerprint)
-		return candidate{}, missingf("%s does not exist", uri)
+		return nil, missingf("%s does not exist", reg.ManifestURI(s.config.Image, s.config.Fingerprint))
 	}
 	if err != nil {
-		return candidate{}, err
+		return nil, err
 	}
-	return complete(stored)
-}
-
-// complete returns the candidate of a manifest that describes a complete image.
-func complete(stored registry.Stored) (candidate, error) {
 	if why := incomplete(stored.Manifest); why != "" {
-		return candidate{}, missingf("%s %s", stored.URI, why)
+		return nil, missingf("%s %s", stored.URI, why)
 	}
-	return fromStored(stored), nil
+	found := fromStored(stored)
+	git := stored.Manifest.Chain.Git
+	found.pointer = &record.Pointer{Line: git.Line, Position: registry.Position{
+		Commit: git.Commit, CommitTime: git.CommitTime, DecidedAt: reg.Now()}}
+	return []candidate{found}, nil
 }
 
-// findByRef follows the first ref that exists.
-func (s search) findByRef(ctx context.Context, reg *registry.Registry) (candidate, error) {
-	names := s.refNames()
-	refs, err := s.readRefs(ctx, reg, names)
-	if err != nil {
-		return candidate{}, err
+// findDirty reads the local manifest of the parent's own template: what is not committed, no run of
+// CI has built.
+func (s search) findDirty(ctx context.Context) ([]candidate, error) {
+	found, err := s.readLocal(ctx, s.localPath())
+	var none *missing
+	if errors.As(err, &none) {
+		files := s.folder.dirty[:min(len(s.folder.dirty), maxNamed)]
+		var names []string
+		for _, file := range files {
+			names = append(names, text.File(file))
+		}
+		return nil, missingf("%s, and not committed are: %s", none.why, strings.Join(names, ", "))
 	}
-	var absent []string
-	for i, ref := range refs {
-		if ref == nil {
-			absent = append(absent, reg.RefURI(s.config.Image, names[i]))
+	return found, err
+}
+
+// findChannel returns where a channel is, or was.
+func (s search) findChannel(ctx context.Context, reg *registry.Registry) ([]candidate, error) {
+	name := registry.Name{Kind: registry.Channel, Name: s.config.channel()}
+	pointer, err := reg.Pointer(ctx, s.config.Image, name)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, missingf("%s does not exist", reg.PointerURI(s.config.Image, name))
+	}
+	if err != nil {
+		return nil, err
+	}
+	move := pointer.Moves[0]
+	if s.config.Previous > 0 {
+		if move, err = previous(pointer, s.config.Previous); err != nil {
+			return nil, err
+		}
+	}
+	return []candidate{s.atMove(reg, pointer, move)}, nil
+}
+
+// previous returns the move of a channel that is so many before the newest forward one. Moves to
+// the same AMIs count once.
+func previous(p *registry.Pointer, n int) (registry.Move, error) {
+	var images []registry.Move
+	for _, move := range p.Moves {
+		if move.Kind != registry.Forward {
 			continue
 		}
-		found, err := s.follow(ctx, reg, ref)
-		found.foundBy = "registry: refs/" + ref.Name
-		if i > 0 {
-			found.foundBy += fmt.Sprintf(", as no run of commit %.12s has left one", s.commit)
-			log.Printf("[WARN] parent %s: %s", s.config.Image, found.foundBy)
+		if len(images) == 0 || !images[len(images)-1].Same(move.Target) {
+			images = append(images, move)
 		}
-		return found, err
 	}
-	if len(absent) == 1 {
-		return candidate{}, missingf("%s does not exist", absent[0])
+	if n < len(images) {
+		return images[n], nil
 	}
-	return candidate{}, missingf("neither %s exists", strings.Join(absent, " nor "))
+	lines := make([]string, len(images))
+	for i, move := range images {
+		lines[i] = fmt.Sprintf("  %d  %s  %.12s  commit %.12s  %s", i,
+			move.MovedAt.Format(time.RFC3339), move.Fingerprint, move.Commit, text.OneLine(move.MovedBy))
+	}
+	return registry.Move{}, fmt.Errorf("channel %s has no previous image %d. It has these:\n\n%s",
+		p.Name, n, strings.Join(lines, "\n"))
 }
 
-// refNames returns the refs that may point at the parent, best first. A path asks for what the run
-// of this very commit left; failing that, for what was built last from the same files, which may
-// have another parent, other inputs or other extra files.
-func (s search) refNames() []string {
-	switch {
-	case s.commit != "":
-		return []string{registry.CommitRef(s.commit), registry.GitRef(s.gitName)}
-	case s.gitName != "":
-		return []string{registry.GitRef(s.gitName)}
-	case s.config.Channel != "":
-		return []string{s.config.Channel}
+// findContent looks for what a run of this commit left, and else for the newest image of this very
+// content: on the own line, and then in the channel. Both are read concurrently.
+func (s search) findContent(ctx context.Context, reg *registry.Registry) ([]candidate, error) {
+	channel := registry.Name{Kind: registry.Channel, Name: s.config.channel()}
+	names := []registry.Name{s.line, channel}
+	pointers, err := reg.Pointers(ctx, s.config.Image, names...)
+	if err != nil {
+		return nil, err
 	}
-	return []string{defaultChannel}
-}
-
-// readRefs reads refs concurrently. A ref that does not exist is nil.
-func (s search) readRefs(
-	ctx context.Context, reg *registry.Registry, names []string,
-) ([]*registry.Ref, error) {
-	refs := make([]*registry.Ref, len(names))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, name := range names {
-		group.Go(crash.Guard("read ref "+name, func() (err error) {
-			refs[i], err = reg.Ref(ctx, s.config.Image, name)
-			if errors.Is(err, registry.ErrNotFound) {
-				return nil
+	have, err := s.contents(ctx, pointers)
+	if err != nil {
+		return nil, err
+	}
+	var found []candidate
+	var why []string
+	seen := []registry.Target{}
+	for _, name := range names {
+		uri := reg.PointerURI(s.config.Image, name)
+		pointer := pointers[name]
+		if pointer == nil {
+			why = append(why, uri+" does not exist")
+			continue
+		}
+		moves := s.moves(pointer, have)
+		if len(moves) == 0 {
+			why = append(why, uri+" knows no image of what is checked out here")
+		}
+		for _, move := range moves {
+			if !slices.ContainsFunc(seen, move.Same) {
+				seen = append(seen, move.Target)
+				found = append(found, s.atMove(reg, pointer, move))
 			}
-			return err
-		}))
+		}
 	}
-	return refs, group.Wait()
+	if len(found) == 0 {
+		return nil, missingf("%s", strings.Join(why, "; "))
+	}
+	return found, nil
 }
 
-// follow reads the manifest that a ref points at. Meanwhile it asks EC2 for the AMIs that the ref
-// names.
+// moves returns the moves of a pointer that may be the parent, best first. On the own line, what
+// this very commit left comes first.
+func (s search) moves(p *registry.Pointer, have map[string]string) []registry.Move {
+	if s.folder == nil {
+		if move, ok := p.OfGitSHA(s.gitName); ok {
+			return []registry.Move{move}
+		}
+		return nil
+	}
+	var moves []registry.Move
+	byContent, ok := p.OfContent(s.folder.path, have)
+	if p.Kind == registry.Line {
+		move, known := p.OfCommit(s.folder.commit)
+		if known && move.IsContent(s.folder.path, have) {
+			moves = append(moves, move)
+		}
+	}
+	if ok {
+		moves = append(moves, byContent)
+	}
+	return moves
+}
+
+// contents returns the object ids that this checkout has at the paths that pointers name.
+func (s search) contents(
+	ctx context.Context, pointers map[registry.Name]*registry.Pointer,
+) (map[string]string, error) {
+	if s.folder == nil {
+		return nil, nil
+	}
+	paths := map[string]bool{s.folder.path: true}
+	for _, pointer := range pointers {
+		if pointer == nil {
+			continue
+		}
+		for _, move := range pointer.Moves {
+			for path := range move.Content {
+				if len(paths) < maxPaths {
+					paths[path] = true
+				}
+			}
+		}
+	}
+	have, err := gitrepo.Contents(
+		ctx, s.folder.root, s.folder.isLeft, slices.Sorted(maps.Keys(paths)))
+	if err != nil {
+		return nil, fmt.Errorf("path: %w", err)
+	}
+	return have, nil
+}
+
+// maxPaths limits what git is asked: the paths come from documents that others can write.
+const maxPaths = 300
+
+// atMove returns the candidate that a move of a pointer leads to. Its manifest is read later.
+func (s search) atMove(
+	reg *registry.Registry, pointer *registry.Pointer, move registry.Move,
+) candidate {
+	return candidate{read: func(ctx context.Context) (candidate, error) {
+		return s.follow(ctx, reg, pointer, move)
+	}}
+}
+
+// follow reads the manifest that a move leads to. Meanwhile it asks EC2 for the AMIs that the move
+// pins.
 func (s search) follow(
-	ctx context.Context, reg *registry.Registry, ref *registry.Ref,
+	ctx context.Context, reg *registry.Registry, pointer *registry.Pointer, move registry.Move,
 ) (candidate, error) {
 	var stored registry.Stored
 	var seen map[ami.Address]ami.Image
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("read the parent", func() (err error) {
-		stored, err = reg.Follow(ctx, ref)
+		stored, err = reg.Follow(ctx, pointer, move)
 		return err
 	}))
-	if len(ref.AMIs) > 0 {
+	if len(move.AMIs()) > 0 {
 		group.Go(crash.Guard("look up the parent", func() error {
 			ec2, err := s.conn.EC2()
 			if err != nil {
 				return err
 			}
-			seen, err = ec2.Lookup(ctx, idsByRegion(ref.AMIs, s.regions(ec2.Region)), s.config.Owners)
+			seen, err = ec2.Lookup(ctx, pinnedIn(move, s.regions(ec2.Region)), s.config.Owners)
 			return err
 		}))
 	}
 	if err := group.Wait(); err != nil {
 		return candidate{}, err
 	}
-	found, err := complete(stored)
-	found.seen = seen
-	return found, err
+	found := fromStored(stored)
+	found.entries, _ = move.Entries(stored.Manifest)
+	found.foundBy, found.seen = "registry: "+pointer.ID().String(), seen
+	found.facts.Git.Commit = cmp.Or(move.Commit, found.facts.Git.Commit)
+	if s.folder != nil {
+		found.root, found.content = s.folder.root, move.Content
+	}
+	found.pointer = &record.Pointer{Position: move.Position, Line: move.Line}
+	if pointer.Kind == registry.Channel {
+		found.pointer.Channel, found.pointer.Seq = pointer.Name, pointer.Seq
+		found.pointer.Back = s.config.Previous > 0
+	}
+	return found, nil
+}
+
+// pinnedIn returns the AMIs that a move pins in some regions.
+func pinnedIn(move registry.Move, regions []string) map[string][]string {
+	ids := map[string][]string{}
+	for _, build := range move.Builds {
+		for region, id := range build.AMIs {
+			if slices.Contains(regions, region) {
+				ids[region] = append(ids[region], id)
+			}
+		}
+	}
+	return ids
 }

@@ -6,6 +6,7 @@ package parent
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -56,6 +57,10 @@ type DatasourceOutput struct {
 	Ancestors []string `mapstructure:"ancestors"`
 	// Opaque JSON: one element of `parents` in `data "chain-image"`.
 	Ref string `mapstructure:"ref"`
+	// Opaque JSON: the value for `record` of the `chain` builder and the `chain` post-processor, to
+	// promote exactly this image to a channel or to roll a channel back to it. Empty if the image was
+	// not found in the registry.
+	Record string `mapstructure:"record"`
 }
 
 func emptyOutput() DatasourceOutput {
@@ -65,21 +70,26 @@ func emptyOutput() DatasourceOutput {
 	}
 }
 
-// output returns the outputs for the parent, which the template calls image.
-func (p *parent) output(image string) (DatasourceOutput, error) {
+// output returns the outputs for the parent.
+func (p *parent) output(c Config) (DatasourceOutput, error) {
 	out := emptyOutput()
 	out.Found, out.ResolvedBy = true, p.way
-	out.Image, out.ManifestURI = image, p.uri
+	out.Image, out.ManifestURI = c.Image, p.uri
 	out.Fingerprint = p.facts.Fingerprint
 	out.GitSHA, out.Commit = p.facts.Git.SHA, p.facts.Git.Commit
 	if ci := p.facts.CI; ci != nil {
 		out.CIProvider, out.CIBuildID, out.CIBuildURL = ci.Provider, ci.BuildID, ci.BuildURL
 	}
-	out.Ancestors = append(out.Ancestors, p.facts.Ancestors...)
-	ref := manifest.Parent{
-		Image: image, FoundBy: p.foundBy, Fingerprint: p.facts.Fingerprint,
-		ManifestURI: p.uri, ManifestSHA256: p.sha256, Ancestors: p.facts.Ancestors,
+	for _, ancestor := range p.facts.Ancestors {
+		if !slices.Contains(out.Ancestors, ancestor.Image) {
+			out.Ancestors = append(out.Ancestors, ancestor.Image)
+		}
 	}
+	ref := record.Parent{Root: p.root, Parent: manifest.Parent{
+		Image: c.Image, FoundBy: p.foundBy, Fingerprint: p.facts.Fingerprint,
+		ManifestURI: p.uri, ManifestSHA256: p.sha256,
+		Ancestors: p.facts.Ancestors, Content: p.content,
+	}}
 	if main, isAMI := p.amis[p.region]; isAMI {
 		out.ID, out.Name, out.Region = main.ID, main.Name, main.Region
 		out.Architecture, out.Owner = main.Architecture, main.Owner
@@ -94,8 +104,22 @@ func (p *parent) output(image string) (DatasourceOutput, error) {
 		out.CreationDate = rfc3339(p.builtAt())
 	}
 	var err error
-	out.Ref, err = record.EncodeParent(ref)
+	if out.Ref, err = record.EncodeParent(ref); err != nil {
+		return DatasourceOutput{}, err
+	}
+	out.Record, err = p.record(c)
 	return out, err
+}
+
+// record returns the record by which the image is promoted.
+func (p *parent) record(c Config) (string, error) {
+	if p.pointer == nil {
+		return "", nil
+	}
+	return record.Record{
+		Facts: p.facts, Registry: c.Registry, Entries: p.entries, Reason: "found by " + p.foundBy,
+		DecidedAt: p.pointer.DecidedAt, Pointer: p.pointer,
+	}.Encode()
 }
 
 // rfc3339 returns the time as text, or "" if it is not known.

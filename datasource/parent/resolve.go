@@ -6,12 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/ci"
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
+	"github.com/packer-chain/packer-plugin-chain/internal/line"
+	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
@@ -19,14 +24,27 @@ import (
 type search struct {
 	config Config
 	conn   *access.Connection
-	// gitName names the parent's files, if path or git_sha is set. commit is the one that is checked
-	// out, if path is a clean folder.
-	gitName, commit string
+	// gitName names the parent's files, if path or git_sha is set.
+	gitName string
+	// folder is the parent's in this checkout, if path is set.
+	folder *folder
+	// line is that of this run, if path or git_sha is set.
+	line registry.Name
 }
 
-// finder looks for the parent in one place. It returns a [*missing] error if the parent certainly
-// does not exist there. It does not check AMIs.
-type finder func(context.Context, search) (candidate, error)
+// folder is the parent's folder in this checkout.
+type folder struct {
+	root, path string
+	// commit is the one that is checked out.
+	commit string
+	// dirty are files that are not committed.
+	dirty  []string
+	isLeft func(root, name string) bool
+}
+
+// finder looks for the parent in one place. It returns candidates, best first, or a [*missing]
+// error if the parent certainly does not exist there. It does not check AMIs.
+type finder func(context.Context, search) ([]candidate, error)
 
 var finders = map[string]finder{wayLocal: findLocal, wayRegistry: findInRegistry, wayTag: findByTag}
 
@@ -39,7 +57,7 @@ func missingf(format string, args ...any) error {
 	return &missing{why: fmt.Sprintf(format, args...)}
 }
 
-// resolve returns the first candidate whose AMIs can be used. It returns nil if there is none and
+// resolve returns the first candidate that is good. It returns nil if there is none and
 // on_missing is "empty".
 func resolve(ctx context.Context, conn *access.Connection, c Config) (*parent, error) {
 	s, err := newSearch(ctx, conn, c)
@@ -67,35 +85,91 @@ func resolve(ctx context.Context, conn *access.Connection, c Config) (*parent, e
 	return nil, s.notFound(tried)
 }
 
-// lookIn looks for the parent in one place, and checks its AMIs.
+// lookIn looks for the parent in one place, and returns the first candidate that is good: its AMIs
+// can be used, and nothing speaks against building on them.
 func (s search) lookIn(ctx context.Context, way string) (*parent, error) {
-	found, err := finders[way](ctx, s)
+	candidates, err := finders[way](ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	return s.verify(ctx, found)
+	var refused error
+	var why []string
+	for _, c := range candidates {
+		found, err := s.check(ctx, c)
+		var none *missing
+		var bad *refusal
+		switch {
+		case err == nil:
+			return found, nil
+		case errors.As(err, &bad):
+			if refused == nil {
+				refused = err
+			}
+		case !errors.As(err, &none):
+			return nil, err
+		}
+		why = append(why, err.Error())
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return nil, missingf("%s", strings.Join(why, "; "))
+}
+
+// check reads what a candidate still lacks, and checks it.
+func (s search) check(ctx context.Context, c candidate) (*parent, error) {
+	if c.read != nil {
+		read := c.read
+		var err error
+		if c, err = read(ctx); err != nil {
+			return nil, err
+		}
+	}
+	found, err := s.verify(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return found, found.checkPolicy(s.config, time.Now())
 }
 
 // newSearch returns the search for a parent. If path is set, it asks git for the names of its
 // files.
 func newSearch(ctx context.Context, conn *access.Connection, c Config) (search, error) {
 	s := search{config: c, conn: conn, gitName: c.GitSHA}
-	if c.Path == "" {
+	switch {
+	case c.GitSHA != "":
+		s.line = lineOf(line.Here(ctx, ".", ci.Detect(os.Getenv)))
+		return s, nil
+	case c.Path == "":
 		return s, nil
 	}
 	// It fails only without a registry, which has no folder then.
 	location, _ := registry.ParseLocation(c.Registry)
-	isLeft := gitrepo.LeftBehind(location.Dir, c.LocalManifest)
+	isLeft := gitrepo.LeftBehind(location.Dir, c.LocalManifest, s.localPath())
 	checkout, err := gitrepo.Inspect(ctx, isLeft, c.Path)
 	if err != nil {
 		return search{}, fmt.Errorf("path: %w", err)
 	}
-	folder := checkout.Objects[0]
-	s.gitName = folder.Name()
-	if len(folder.Dirty) == 0 {
-		s.commit = checkout.Commit
+	object := checkout.Objects[0]
+	s.gitName = object.Name()
+	s.folder = &folder{
+		root: checkout.Root, path: object.Path, commit: checkout.Commit, dirty: object.Dirty,
+		isLeft: isLeft,
 	}
+	s.line = lineOf(line.Find(ctx, checkout, ci.Detect(os.Getenv), ""))
 	return s, nil
+}
+
+func lineOf(place line.Place) registry.Name {
+	return registry.Name{Kind: registry.Line, Name: place.Line.Document()}
+}
+
+// localPath returns the local manifest that the parent's own template writes, if it names no other.
+func (s search) localPath() string {
+	if s.config.Registry == "" {
+		return ""
+	}
+	return localmanifest.Default(s.config.Path, s.config.Registry, s.config.Image)
 }
 
 // ways returns the places to look in, in this order.
@@ -135,8 +209,13 @@ func (s search) fallback(ctx context.Context) (*parent, error) {
 }
 
 func (s search) notFound(tried []string) error {
-	text := fmt.Sprintf("not found (%s)\n\n%s\n\nBuild and publish %s first. ",
-		s.config.describe(), strings.Join(tried, "\n"), s.config.Image)
+	text := fmt.Sprintf("not found (%s)\n\n%s\n\n", s.config.describe(), strings.Join(tried, "\n"))
+	if s.folder != nil && slices.Contains(s.config.configured(), wayRegistry) {
+		text += fmt.Sprintf("Run the packer build of %s at this commit first, and before it those of "+
+			"its own parents, in order. Each takes seconds if nothing has changed. ", s.config.Image)
+	} else {
+		text += fmt.Sprintf("Build and publish %s first. ", s.config.Image)
+	}
 	if slices.Contains(s.config.configured(), wayTag) {
 		text += "Only the account that owns an AMI sees its tags: " +
 			"across accounts use registry or local_manifest. "

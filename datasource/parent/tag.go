@@ -21,34 +21,34 @@ const maxNamed = 3
 // findByTag looks for the newest AMI that carries the tag. A template that did not change is built
 // again on a new parent, so several images may carry it; the order is total, so all find the same
 // one.
-func findByTag(ctx context.Context, s search) (candidate, error) {
+func findByTag(ctx context.Context, s search) ([]candidate, error) {
 	if s.gitName == "" && s.config.Fingerprint == "" {
-		return candidate{}, missingf("channels have no tag")
+		return nil, missingf("channels have no tag")
 	}
 	ec2, err := s.conn.EC2()
 	if errors.Is(err, access.ErrNoRegion) && len(s.config.ResolveBy) == 0 {
-		return candidate{}, missingf("no region is configured")
+		return nil, missingf("no region is configured")
 	}
 	if err != nil {
-		return candidate{}, err
+		return nil, err
 	}
 	regions := s.regions(ec2.Region)
 	listed, err := s.listByTag(ctx, ec2.Client, regions)
 	if err != nil {
-		return candidate{}, err
+		return nil, err
 	}
 	chosen := map[string]ami.Image{}
 	for _, region := range regions {
 		// The image must be the same build in all regions.
 		image, err := s.pick(region, listed[region], chosen[regions[0]].Tags[tags.Fingerprint])
 		if err != nil {
-			return candidate{}, err
+			return nil, err
 		}
 		chosen[region] = image
 	}
 	found := fromTags(wayTag, chosen[ec2.Region], s.config.GitSHATag)
 	found.tagged = chosen
-	return found, nil
+	return []candidate{found}, nil
 }
 
 // tag returns the tag to look for.

@@ -4,7 +4,6 @@ package parent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
@@ -140,18 +138,6 @@ func choose(region string, images []ami.Image) (ami.Image, error) {
 	return newest, nil
 }
 
-// idsByRegion reads the AMI map of a ref, whose keys are "region" or "region/source".
-func idsByRegion(amis map[string]string, regions []string) map[string][]string {
-	ids := map[string][]string{}
-	for key, id := range amis {
-		region, _, _ := strings.Cut(key, "/")
-		if slices.Contains(regions, region) && manifest.IsAMI(id) {
-			ids[region] = append(ids[region], id)
-		}
-	}
-	return ids
-}
-
 func idsOf(images []ami.Image) []string {
 	ids := make([]string, len(images))
 	for i, image := range images {
@@ -225,5 +211,10 @@ func (p *parent) refused(why, remedy string) error {
 	if where == "" {
 		where = "found by " + p.way
 	}
-	return errors.New(why + " (" + where + ")\n\n" + remedy)
+	return &refusal{why + " (" + where + ")\n\n" + remedy}
 }
+
+// refusal means that the parent exists, and that nothing may be built on it.
+type refusal struct{ text string }
+
+func (e *refusal) Error() string { return e.text }

@@ -47,20 +47,16 @@ source "amazon-ebs" "ubuntu" {
   tags          = merge(data.chain-image.this.tags, local.os_tags)
 }
 
-# Passes the existing image through: no instance, no provisioners, the same artifact.
-source "chain" "unchanged" {
+# Says what happens and why, and passes the existing image through if nothing has to be built.
+source "chain" "ubuntu" {
   record = data.chain-image.this.record
 }
 
 build {
+  sources = ["source.chain.ubuntu"]
   dynamic "source" {
-    for_each = data.chain-image.this.needed ? [1] : []
+    for_each = data.chain-image.this.pending
     labels   = ["source.amazon-ebs.ubuntu"]
-    content {}
-  }
-  dynamic "source" {
-    for_each = data.chain-image.this.needed ? [] : [1]
-    labels   = ["source.chain.unchanged"]
     content {}
   }
 
@@ -78,14 +74,17 @@ build {
     }
   }
 
-  post-processor "chain" {
-    region = var.region
-    record = data.chain-image.this.record
-    tags   = local.os_tags
-  }
-  # If every post-processor fails, Packer deregisters the new AMI. This one succeeds, so the AMI is kept.
-  post-processor "manifest" {
-    except = ["chain.unchanged"]
+  # One sequence: what fails before the plugin is not published. The success of the first makes
+  # Packer keep the AMI if publishing fails. A test of the image takes its place.
+  post-processors {
+    post-processor "manifest" {
+      except = ["chain.ubuntu"]
+    }
+    post-processor "chain" {
+      region = var.region
+      record = data.chain-image.this.record
+      tags   = local.os_tags
+    }
   }
 }
 

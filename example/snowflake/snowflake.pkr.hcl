@@ -45,20 +45,16 @@ source "amazon-ebs" "snowflake" {
   tags          = merge(data.chain-image.this.tags, local.os_tags)
 }
 
-# Passes the existing image through: no instance, no provisioners, the same artifact.
-source "chain" "unchanged" {
+# Says what happens and why, and passes the existing image through if nothing has to be built.
+source "chain" "snowflake" {
   record = data.chain-image.this.record
 }
 
 build {
+  sources = ["source.chain.snowflake"]
   dynamic "source" {
-    for_each = data.chain-image.this.needed ? [1] : []
+    for_each = data.chain-image.this.pending
     labels   = ["source.amazon-ebs.snowflake"]
-    content {}
-  }
-  dynamic "source" {
-    for_each = data.chain-image.this.needed ? [] : [1]
-    labels   = ["source.chain.unchanged"]
     content {}
   }
 
@@ -73,14 +69,17 @@ build {
     }
   }
 
-  post-processor "chain" {
-    region = var.region
-    record = data.chain-image.this.record
-    tags   = local.os_tags
-  }
-  # If every post-processor fails, Packer deregisters the new AMI. This one succeeds, so the AMI is kept.
-  post-processor "manifest" {
-    except = ["chain.unchanged"]
+  # One sequence: what fails before the plugin is not published. The success of the first makes
+  # Packer keep the AMI if publishing fails. A test of the image takes its place.
+  post-processors {
+    post-processor "manifest" {
+      except = ["chain.snowflake"]
+    }
+    post-processor "chain" {
+      region = var.region
+      record = data.chain-image.this.record
+      tags   = local.os_tags
+    }
   }
 }
 

@@ -141,6 +141,10 @@ func RevokedReason(img Image) (string, bool) {
 	return reason, ok
 }
 
+// Architectures are those of EC2 (Amazon EC2 API Reference, "DescribeImages", filter
+// "architecture").
+var Architectures = []string{"x86_64", "arm64", "i386", "x86_64_mac", "arm64_mac"}
+
 // Architecture returns EC2's word for an architecture, such as "x86_64" for "amd64".
 func Architecture(s string) string {
 	switch strings.ToLower(s) {

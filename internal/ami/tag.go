@@ -41,6 +41,30 @@ const (
 func (c *Client) Tag(
 	ctx context.Context, region string, ids []string, tags map[string]string, known ...Image,
 ) error {
+	return c.tag(ctx, region, ids, tags, known, (*tagging).run)
+}
+
+// WriteTags is [Client.Tag] that does not wait until the tags are visible.
+func (c *Client) WriteTags(
+	ctx context.Context, region string, ids []string, tags map[string]string, known ...Image,
+) error {
+	return c.tag(ctx, region, ids, tags, known, func(t *tagging, ctx context.Context) error {
+		_, err := t.write(ctx)
+		return err
+	})
+}
+
+// AwaitTags returns when tags that were written are visible on the AMIs.
+func (c *Client) AwaitTags(
+	ctx context.Context, region string, ids []string, tags map[string]string,
+) error {
+	return c.tag(ctx, region, ids, tags, nil, (*tagging).await)
+}
+
+func (c *Client) tag(
+	ctx context.Context, region string, ids []string, tags map[string]string, known []Image,
+	run func(*tagging, context.Context) error,
+) error {
 	if len(ids) == 0 || len(tags) == 0 {
 		return nil
 	}
@@ -63,7 +87,7 @@ func (c *Client) Tag(
 	job.name = strings.Join(slices.Concat(job.images, job.snapshots), ", ") + " in " + region
 	job.watch = c.watch(region)
 	defer job.watch.Stop()
-	if err := job.run(ctx); err != nil {
+	if err := run(job, ctx); err != nil {
 		return fmt.Errorf("tag %s: %w", job.name, err)
 	}
 	return nil
@@ -82,30 +106,41 @@ type tagging struct {
 	watch *retry.Watch
 }
 
-func (t *tagging) run(ctx context.Context) error {
+// write puts the tags on what lacks them, and returns the images among it.
+func (t *tagging) write(ctx context.Context) (bare []string, err error) {
 	api, err := t.client.region(t.region)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	bare, seen := t.lackingOf(t.known), t.known
 	if len(t.known) < len(t.images) {
 		bare, seen, err = t.look(ctx)
 	}
 	if err != nil && !retryable(err) {
-		return err
+		return nil, err
 	}
 	for batch := range slices.Chunk(slices.Concat(bare, t.snapshots), tagBatch) {
 		err := t.client.again(ctx, t.watch, "tag "+t.name, func() error {
 			return t.create(ctx, api, batch)
 		})
 		if err != nil {
-			return t.refusal(err, seen)
+			return nil, t.refusal(err, seen)
 		}
 	}
-	if len(bare) == 0 {
-		return nil
+	return bare, nil
+}
+
+func (t *tagging) run(ctx context.Context) error {
+	bare, err := t.write(ctx)
+	if err != nil || len(bare) == 0 {
+		return err
 	}
-	err = t.client.again(ctx, t.watch, "read the tags of "+t.name, func() error {
+	return t.await(ctx)
+}
+
+// await returns when the tags are visible on the images.
+func (t *tagging) await(ctx context.Context) error {
+	err := t.client.again(ctx, t.watch, "read the tags of "+t.name, func() error {
 		missing, _, err := t.look(ctx)
 		if err == nil && len(missing) > 0 {
 			return errNotYet

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package artifact reads the machine images in the artifact of any builder from its state. The
-// state is untrusted; anything in it that is not an image is left out.
+// Package artifact reads the machine images in the artifact of any builder from its state, and makes
+// the artifact of an image that exists already. The state is untrusted; anything in it that is not
+// an image is left out.
 package artifact
 
 import (
@@ -40,20 +41,34 @@ func FromState(state any) []manifest.Image {
 }
 
 // SourceAMI returns the id of the AMI that an image was built on, or "". It reads the state
-// generated_data of an artifact, which arrives over RPC as a map of some kind.
+// generated_data of an artifact.
 func SourceAMI(data any) string {
+	if id := generated(data, "SourceAMI"); manifest.IsAMI(id) {
+		return id
+	}
+	return ""
+}
+
+// Region returns the region that an image was built in, or "", from the same state.
+func Region(data any) string {
+	if region := generated(data, "BuildRegion"); manifest.IsRegion(region) {
+		return region
+	}
+	return ""
+}
+
+// generated returns a text of the state generated_data, which arrives over RPC as a map of some
+// kind.
+func generated(data any, name string) string {
 	var value any
 	switch m := data.(type) {
 	case map[string]any:
-		value = m["SourceAMI"]
+		value = m[name]
 	case map[any]any:
-		value = m["SourceAMI"]
+		value = m[name]
 	case map[string]string:
-		value = m["SourceAMI"]
+		value = m[name]
 	}
-	id, _ := value.(string)
-	if !manifest.IsAMI(id) {
-		return ""
-	}
-	return id
+	text, _ := value.(string)
+	return text
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package ci detects the CI build that this process is part of. It reads only the environment
-// variables that CI systems document. Its results are meant to be published: they hold no user
-// names, credentials or control characters.
+// Package ci detects the CI build that this process is part of, and the line that it belongs to. It
+// reads only what CI systems document: environment variables, and the file of an event on GitHub.
+// Its results are meant to be published: they hold no credentials or control characters, and no
+// names of users, except that of a fork of which GitHub tells no number.
 package ci
 
 import (
@@ -27,15 +28,25 @@ type Build struct {
 	BuildID string
 	// BuildURL is a page about the build, http or https and free of credentials.
 	BuildURL string
-	// Branch is the branch that is built, or the head of a pull request. It is empty for a tag.
-	Branch string
+
+	// At most one of these four is set. PullRequest is the number of a pull request or merge request,
+	// or another name that tells it from others. Queue is the branch that a merge queue merges into.
+	PullRequest, Queue, Tag, Branch string
+	// Head is the branch of a pull request. A fork may call it anything, such as main.
+	Head string
+	// Commit is the object id of the commit that the provider says it builds.
+	Commit string
+	// DefaultBranch is that of the repository.
+	DefaultBranch string
 }
 
 // Detect returns the build that the environment belongs to. A field is empty if the provider does
 // not set it, or not in the expected form. Values are cut to 255 characters; a longer URL is
-// dropped.
-func Detect(getenv func(string) string) Build {
-	env := environment(getenv)
+// dropped, and a longer name of a branch and its like is replaced by a hash.
+func Detect(getenv func(string) string) Build { return detect(getenv, readEvent) }
+
+func detect(getenv func(string) string, read func(name string) ([]byte, error)) Build {
+	env := environment{getenv, read}
 	for _, p := range providers {
 		if p.here(env) {
 			return p.build(env)
@@ -45,7 +56,11 @@ func Detect(getenv func(string) string) Build {
 }
 
 func (p provider) build(env environment) Build {
-	b := Build{Provider: p.name, BuildID: clean(env.first(p.id)), Branch: clean(p.branchIn(env))}
+	var b Build
+	if p.what != nil {
+		b = p.what(env).only()
+	}
+	b.Provider, b.BuildID = p.name, clean(env.first(p.id...))
 	if p.url != nil {
 		b.BuildURL = p.url(env)
 	}
@@ -55,29 +70,18 @@ func (p provider) build(env environment) Build {
 	return b
 }
 
-// branchIn returns the branch, or "" for the build of a tag, which many providers name as the
-// branch.
-func (p provider) branchIn(env environment) string {
-	if p.tag != "" && env(p.tag) != "" {
-		return ""
-	}
-	if name := strings.TrimPrefix(env.first(p.branch), p.prefix); name != "" {
-		return name
-	}
-	for _, variable := range p.ref {
-		if name, isBranch := strings.CutPrefix(env(variable), "refs/heads/"); isBranch {
-			return name
-		}
-	}
-	return ""
+// environment is what a build can be detected by.
+type environment struct {
+	getenv func(string) string
+	read   func(name string) ([]byte, error) // reads the file of an event
 }
 
-type environment func(string) string
+func (env environment) get(name string) string { return env.getenv(name) }
 
 // first returns the value of the first variable that is set.
-func (env environment) first(names vars) string {
+func (env environment) first(names ...string) string {
 	for _, name := range names {
-		if v := env(name); v != "" {
+		if v := env.get(name); v != "" {
 			return v
 		}
 	}

@@ -5,8 +5,6 @@ package ci
 import (
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // Each provider has one build of a branch. The cases change its variables.
@@ -57,107 +55,74 @@ func TestDetect(t *testing.T) {
 		droneURL   = "https://drone.example.com/acme/images/42"
 		travisURL  = "https://app.travis-ci.com/acme/images/builds/9"
 	)
+	type build struct{ provider, id, url string }
 	tests := []struct {
 		name string
 		in   map[string]string
 		with map[string]string // changes in
-		want Build
+		want build
 	}{
-		{"none", map[string]string{"HOME": "/home/build"}, nil, Build{}},
-		{"CI is false", map[string]string{"CI": "false"}, nil, Build{}},
-		{"generic", map[string]string{"CI": "true", "BUILD_URL": "https://example.com"}, nil,
-			Build{Provider: "ci"}},
-		{"generic, 1", map[string]string{"CI": "1"}, nil, Build{Provider: "ci"}},
-		{"GitHub", github, nil, Build{"github-actions", "1658821493", githubURL, "feature/x"}},
-		{"GitHub, pull request", github,
-			map[string]string{"GITHUB_REF": "refs/pull/3/merge", "GITHUB_HEAD_REF": "fix"},
-			Build{"github-actions", "1658821493", githubURL, "fix"}},
-		{"GitHub, tag", github, map[string]string{"GITHUB_REF": "refs/tags/v1"},
-			Build{"github-actions", "1658821493", githubURL, ""}},
+		{"none", map[string]string{"HOME": "/home/build"}, nil, build{}},
+		{"CI is false", map[string]string{"CI": "false"}, nil, build{}},
+		{"generic", map[string]string{"CI": "true", "BUILD_URL": "https://example.com"}, nil, build{provider: "ci"}},
+		{"generic, 1", map[string]string{"CI": "1"}, nil, build{provider: "ci"}},
+		{"GitHub", github, nil, build{"github-actions", "1658821493", githubURL}},
 		{"GitHub, no repository", github, map[string]string{"GITHUB_REPOSITORY": ""},
-			Build{"github-actions", "1658821493", "", "feature/x"}},
-		{"GitHub runner in CodeBuild", github, codebuild,
-			Build{"github-actions", "1658821493", githubURL, "feature/x"}},
-		{"GitLab", gitlab, nil, Build{"gitlab", "50", gitlabURL, "main"}},
-		{"GitLab, merge request", gitlab, map[string]string{
-			"CI_COMMIT_BRANCH": "", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "fix",
-		}, Build{"gitlab", "50", gitlabURL, "fix"}},
-		{"GitLab, tag", gitlab, map[string]string{"CI_COMMIT_BRANCH": "", "CI_COMMIT_REF_NAME": "v1"},
-			Build{"gitlab", "50", gitlabURL, ""}},
-		{"Jenkins", jenkins, nil, Build{"jenkins", "jenkins-images-7", jenkinsURL, "main"}},
+			build{"github-actions", "1658821493", ""}},
+		{"GitHub runner in CodeBuild", github, codebuild, build{"github-actions", "1658821493", githubURL}},
+		{"GitLab", gitlab, nil, build{"gitlab", "50", gitlabURL}},
+		{"Jenkins", jenkins, nil, build{"jenkins", "jenkins-images-7", jenkinsURL}},
 		{"Jenkins without its URL", jenkins, map[string]string{"JENKINS_URL": ""},
-			Build{"jenkins", "jenkins-images-7", jenkinsURL, "main"}},
-		{"Jenkins, multibranch", jenkins, map[string]string{"BRANCH_NAME": "release/1"},
-			Build{"jenkins", "jenkins-images-7", jenkinsURL, "release/1"}},
-		{"Jenkins, pull request", jenkins,
-			map[string]string{"BRANCH_NAME": "PR-3", "CHANGE_BRANCH": "fix"},
-			Build{"jenkins", "jenkins-images-7", jenkinsURL, "fix"}},
-		{"Jenkins, tag", jenkins, map[string]string{"BRANCH_NAME": "v1", "TAG_NAME": "v1"},
-			Build{"jenkins", "jenkins-images-7", jenkinsURL, ""}},
+			build{"jenkins", "jenkins-images-7", jenkinsURL}},
 		{"Buildkite", map[string]string{
 			"BUILDKITE": "true", "BUILDKITE_BUILD_ID": "4735ba57", "BUILDKITE_BRANCH": "main",
 			"BUILDKITE_BUILD_URL": "https://buildkite.com/acme/images/builds/1514",
-		}, nil, Build{"buildkite", "4735ba57", "https://buildkite.com/acme/images/builds/1514", "main"}},
-		{"Buildkite, tag", map[string]string{
-			"BUILDKITE": "true", "BUILDKITE_BRANCH": "v1", "BUILDKITE_TAG": "v1",
-		}, nil, Build{Provider: "buildkite"}},
+		}, nil, build{"buildkite", "4735ba57", "https://buildkite.com/acme/images/builds/1514"}},
 		{"CircleCI", map[string]string{
 			"CI": "true", "CIRCLECI": "true", "CIRCLE_BUILD_NUM": "12", "CIRCLE_BRANCH": "main",
 			"CIRCLE_BUILD_URL": "https://circleci.com/gh/acme/images/12",
-		}, nil, Build{"circleci", "12", "https://circleci.com/gh/acme/images/12", "main"}},
-		{"CodeBuild", codebuild, nil, Build{"codebuild", codeID, codeURL, "feature/x"}},
+		}, nil, build{"circleci", "12", "https://circleci.com/gh/acme/images/12"}},
+		{"CodeBuild", codebuild, nil, build{"codebuild", codeID, codeURL}},
 		{"CodeBuild, region not known", codebuild, map[string]string{"CODEBUILD_BUILD_ARN": ""},
-			Build{"codebuild", codeID, "", "feature/x"}},
+			build{"codebuild", codeID, ""}},
 		{"CodeBuild by CodePipeline", codebuild, map[string]string{
 			"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_BUILD_URL": "",
 			"CODEBUILD_SOURCE_VERSION": "arn:aws:s3:::bucket/key",
-		}, Build{Provider: "codebuild", BuildID: codeID}},
-		{"Azure", azure, nil, Build{"azure-pipelines", "1430", azureURL, "feature/x"}},
-		{"Azure, pull request", azure, map[string]string{
-			"SYSTEM_PULLREQUEST_SOURCEBRANCH": "refs/heads/fix", "BUILD_SOURCEBRANCH": "refs/pull/3/merge",
-		}, Build{"azure-pipelines", "1430", azureURL, "fix"}},
-		{"Azure, tag", azure, map[string]string{"BUILD_SOURCEBRANCH": "refs/tags/v1"},
-			Build{"azure-pipelines", "1430", azureURL, ""}},
+		}, build{"codebuild", codeID, ""}},
+		{"Azure", azure, nil, build{"azure-pipelines", "1430", azureURL}},
 		{"Azure, hostile names", azure,
 			map[string]string{"SYSTEM_TEAMPROJECT": "a?b#c", "BUILD_BUILDID": "1&x=y"},
-			Build{"azure-pipelines", "1&x=y",
-				"https://dev.azure.com/acme/a%3Fb%23c/_build/results?buildId=1%26x%3Dy", "feature/x"}},
+			build{"azure-pipelines", "1&x=y",
+				"https://dev.azure.com/acme/a%3Fb%23c/_build/results?buildId=1%26x%3Dy"}},
 		{"Bitbucket", map[string]string{
 			"CI": "true", "BITBUCKET_BUILD_NUMBER": "5", "BITBUCKET_REPO_FULL_NAME": "acme/images",
 			"BITBUCKET_BRANCH": "main",
-		}, nil,
-			Build{"bitbucket", "5", "https://bitbucket.org/acme/images/pipelines/results/5", "main"}},
+		}, nil, build{"bitbucket", "5", "https://bitbucket.org/acme/images/pipelines/results/5"}},
 		{"TeamCity", map[string]string{
 			"TEAMCITY_VERSION": "2025.03", "BUILD_NUMBER": "77",
 			"BUILD_URL": "https://teamcity.example.com/build/77",
-		}, nil, Build{"teamcity", "77", "https://teamcity.example.com/build/77", ""}},
-		{"Drone", drone, nil, Build{"drone", "42", droneURL, "feature/x"}},
-		{"Drone, tag", drone, map[string]string{"DRONE_TAG": "v1"}, Build{"drone", "42", droneURL, ""}},
-		{"Woodpecker, pull request", map[string]string{
+		}, nil, build{"teamcity", "77", "https://teamcity.example.com/build/77"}},
+		{"Drone", drone, nil, build{"drone", "42", droneURL}},
+		{"Woodpecker", map[string]string{
 			"CI": "woodpecker", "CI_PIPELINE_NUMBER": "8",
-			"CI_PIPELINE_URL":  "https://ci.example.com/repos/7/pipeline/8",
-			"CI_COMMIT_BRANCH": "main", "CI_COMMIT_SOURCE_BRANCH": "fix",
-		}, nil, Build{"woodpecker", "8", "https://ci.example.com/repos/7/pipeline/8", "fix"}},
-		{"Travis", travis, nil, Build{"travis", "9", travisURL, "main"}},
-		{"Travis, pull request", travis, map[string]string{"TRAVIS_PULL_REQUEST_BRANCH": "fix"},
-			Build{"travis", "9", travisURL, "fix"}},
-		{"Travis, tag", travis, map[string]string{"TRAVIS_BRANCH": "v1", "TRAVIS_TAG": "v1"},
-			Build{"travis", "9", travisURL, ""}},
+			"CI_PIPELINE_URL": "https://ci.example.com/repos/7/pipeline/8",
+		}, nil, build{"woodpecker", "8", "https://ci.example.com/repos/7/pipeline/8"}},
+		{"Travis", travis, nil, build{"travis", "9", travisURL}},
 		{"hostile values", gitlab, map[string]string{
-			"CI_JOB_ID": "5\x1b[31m\n0\u202e", "CI_COMMIT_BRANCH": strings.Repeat("ä", 300),
+			"CI_JOB_ID":  "5\x1b[31m\n0\u202e",
 			"CI_JOB_URL": "https://gitlab.example.com/" + strings.Repeat("a", 255),
-		}, Build{"gitlab", "5[31m0", "", strings.Repeat("ä", 255)}},
+		}, build{"gitlab", "5[31m0", ""}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Detect(func(name string) string {
+			b := Detect(func(name string) string {
 				if v, changed := tt.with[name]; changed {
 					return v
 				}
 				return tt.in[name]
 			})
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Error(diff)
+			if got := (build{b.Provider, b.BuildID, b.BuildURL}); got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
 	}

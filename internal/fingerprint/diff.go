@@ -80,7 +80,7 @@ func added(name string) string {
 
 // changed shows values only of components that are known not to hold a hash of something secret.
 func changed(name, old, new string) string {
-	shown := name == nameSchema || name == nameImage || name == nameTemplate ||
+	shown := name == nameSchema || name == nameImage || name == nameTemplate || name == nameArch ||
 		strings.HasPrefix(name, prefixExtra) || strings.HasPrefix(name, prefixParent)
 	if !shown {
 		return display(name)

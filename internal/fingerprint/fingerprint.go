@@ -37,6 +37,7 @@ const (
 	prefixExtra  = "extra "
 	prefixInput  = "input "
 	prefixParent = "parent "
+	nameArch     = "architecture"
 	nameSalt     = "salt"
 	nameDirty    = "uncommitted changes"
 )
@@ -55,6 +56,8 @@ type Parts struct {
 	Inputs map[string]string
 	// Parents are the images below, of which only name and identity count. Their order counts too.
 	Parents []manifest.Parent
+	// Architecture, if set, is that of the image's AMIs.
+	Architecture string
 	// Salt, if set, gives the same parts another fingerprint. It is hashed as well.
 	Salt string
 	// DirtyHash stands for uncommitted content that no object id names: that of submodules and nested
@@ -63,8 +66,8 @@ type Parts struct {
 }
 
 // Compute returns the fingerprint, in lower-case hex, and what it is made of: schema, image,
-// template, extra paths and inputs by name, parents as given, and if set salt and uncommitted
-// changes.
+// template, extra paths and inputs by name, parents as given, and if set architecture, salt and
+// uncommitted changes.
 func Compute(p Parts) (fingerprint string, components []manifest.Component) {
 	add := func(name, value string) {
 		components = append(components, manifest.Component{Name: name, Value: value})
@@ -77,10 +80,13 @@ func Compute(p Parts) (fingerprint string, components []manifest.Component) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.Inputs)) {
 		// With the key in the hash, nobody sees that two inputs have the same value.
-		add(prefixInput+jsonText(key), text.SHA256("input\x00"+key+"\x00"+p.Inputs[key]))
+		add(prefixInput+jsonText(key), inputHash(key, p.Inputs[key]))
 	}
 	for _, parent := range p.Parents {
 		add(prefixParent+jsonText(parent.Image), jsonText(parent.Identity))
+	}
+	if p.Architecture != "" {
+		add(nameArch, p.Architecture)
 	}
 	if p.Salt != "" {
 		add(nameSalt, text.SHA256("salt\x00"+p.Salt))
@@ -89,6 +95,17 @@ func Compute(p Parts) (fingerprint string, components []manifest.Component) {
 		add(nameDirty, jsonText(p.DirtyHash))
 	}
 	return text.SHA256(canonical(components)), components
+}
+
+func inputHash(key, value string) string { return text.SHA256("input\x00" + key + "\x00" + value) }
+
+// IsInput reports whether a component is an input with that value.
+func IsInput(component manifest.Component, value string) bool {
+	key, isInput := strings.CutPrefix(component.Name, prefixInput)
+	if unquoted, err := strconv.Unquote(key); err == nil {
+		key = unquoted
+	}
+	return isInput && component.Value == inputHash(key, value)
 }
 
 func canonical(components []manifest.Component) string {

@@ -33,6 +33,8 @@ type Checkout struct {
 	Branch string
 	// Objects has one entry for each path that [Inspect] was called with, in that order.
 	Objects []Object
+	// Untracked are the dirty files that git was never told of, sorted.
+	Untracked []string
 	// Overlooked maps the dirty files that git was told to overlook to the flag that tells it so:
 	// assume-unchanged, or skip-worktree, which a sparse checkout sets too. Git does not report
 	// whether they differ from HEAD.
@@ -57,6 +59,14 @@ type Object struct {
 	// DirtyHash is a hex SHA-256 over the content that Content does not name: dirty submodules and
 	// nested repositories, of which everything but .git counts. It is usually empty.
 	DirtyHash string
+}
+
+// ID returns the object id of what is on disk, with the mode of a file that is executable.
+func (o Object) ID() string {
+	if o.Executable {
+		return o.Content + " 100755"
+	}
+	return o.Content
 }
 
 // maxTime is the latest time of a commit that fits RFC 3339: 9999-12-31T23:59:59Z.
@@ -111,6 +121,11 @@ func Inspect(
 	dirty := slices.DeleteFunc(tree.files, func(f file) bool {
 		return f.untracked && isLeft != nil && isLeft(root, f.path)
 	})
+	for _, f := range dirty {
+		if f.untracked {
+			c.Untracked = append(c.Untracked, f.path)
+		}
+	}
 	if err := c.readDirty(ctx, base, got.index.out, dirty); err != nil {
 		return Checkout{}, err
 	}
@@ -162,6 +177,14 @@ func resolve(paths []string) ([]target, error) {
 	return targets, nil
 }
 
+// showStatus shows what differs from HEAD under the paths that follow.
+var showStatus = []string{
+	"status", "--porcelain=v2", "-z", "--branch", "--untracked-files=all", "--no-renames",
+	"--ignore-submodules=none",
+	"--no-ahead-behind", // else git walks the history to count
+	"--",
+}
+
 // results are those of four git commands that need not wait for each other.
 type results struct {
 	place, status, index, date result
@@ -169,13 +192,7 @@ type results struct {
 
 func query(ctx context.Context, targets []target) results {
 	g := command{dir: targets[0].cwd()}
-	status := []string{
-		"status", "--porcelain=v2", "-z", "--branch", "--untracked-files=all", "--no-renames",
-		"--ignore-submodules=none",
-		"--no-ahead-behind", // else git walks the history to count
-		"--",
-	}
-	index := slices.Clone(listIndex)
+	status, index := slices.Clone(showStatus), slices.Clone(listIndex)
 	for _, t := range targets {
 		status, index = append(status, t.real), append(index, t.real)
 	}

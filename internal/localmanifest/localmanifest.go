@@ -20,6 +20,7 @@ import (
 	"github.com/natefinch/atomic"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
@@ -33,9 +34,22 @@ const (
 )
 
 // Default returns the file of an image's local manifest, if the template names no other: in the
-// folder .chain beside the template.
-func Default(dir, image string) string {
-	return filepath.Join(dir, folder, "manifest-"+image+".json")
+// folder .chain beside the template, with a folder for each registry.
+func Default(dir, location, image string) string {
+	return filepath.Join(dir, folder, registryFolder(location), "manifest-"+image+".json")
+}
+
+// registryFolder returns the folder of a registry: bucket and prefix, or a hash of the path of a
+// local one. No bucket has an underscore in its name.
+func registryFolder(location string) string {
+	at, err := registry.ParseLocation(location)
+	switch {
+	case err != nil:
+		return ""
+	case at.S3():
+		return filepath.Join(at.Bucket, filepath.FromSlash(at.Prefix))
+	}
+	return fmt.Sprintf("folder_%.12s", text.SHA256(at.Dir))
 }
 
 // Read returns a manifest and its bytes. The error is [fs.ErrNotExist] if the file does not exist.
@@ -96,13 +110,20 @@ func Replace(
 	return write(path, body)
 }
 
-// makeFolder makes the folder of a local manifest. If it is called .chain, it gets a .gitignore
-// first, so that nothing in it is ever an uncommitted file.
+// makeFolder makes the folder of a local manifest. If that is in one called .chain, it gets a
+// .gitignore first, so that nothing in it is ever an uncommitted file.
 func makeFolder(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil || filepath.Base(dir) != folder {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	ignore := filepath.Join(dir, ".gitignore")
+	root := dir
+	for filepath.Base(root) != folder {
+		if root == filepath.Dir(root) {
+			return nil
+		}
+		root = filepath.Dir(root)
+	}
+	ignore := filepath.Join(root, ".gitignore")
 	if _, err := os.Stat(ignore); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

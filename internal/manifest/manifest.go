@@ -101,14 +101,17 @@ type Chain struct {
 type Facts struct {
 	Image       string `json:"image"`
 	Fingerprint string `json:"fingerprint"`
-	// Sources are the names of the sources that make one complete image. Empty: any one does.
-	Sources    []string    `json:"sources,omitempty"`
-	Git        Git         `json:"git"`
-	CI         *CI         `json:"ci,omitempty"`
-	Components []Component `json:"components"`
-	Parents    []Parent    `json:"parents"`
-	// Ancestors are the names of the images below this one, nearest first.
-	Ancestors []string          `json:"ancestors"`
+	// Sources are the names of the sources that make one complete image. Empty: exactly one, whatever
+	// its name.
+	Sources []string `json:"sources,omitempty"`
+	// Architecture is that of all AMIs of the image, in EC2's words. Empty: any.
+	Architecture string      `json:"architecture,omitzero"`
+	Git          Git         `json:"git"`
+	CI           *CI         `json:"ci,omitempty"`
+	Components   []Component `json:"components"`
+	Parents      []Parent    `json:"parents"`
+	// Ancestors are the images below this one, nearest first.
+	Ancestors []Ancestor        `json:"ancestors"`
 	Labels    map[string]string `json:"labels,omitempty"`
 	Versions  Versions          `json:"versions"`
 }
@@ -124,6 +127,14 @@ type Git struct {
 	// CommitTime is the committer's time of Commit.
 	CommitTime time.Time `json:"commit_time,omitzero"`
 	Branch     string    `json:"branch,omitzero"`
+	// Line is the branch, pull request or tag whose run made the image.
+	Line Line `json:"line,omitzero"`
+	// Origin is where the template is kept, such as "github.com/acme/images//base": repository and
+	// folder. The repository is missing if git knows no remote.
+	Origin string `json:"origin,omitzero"`
+	// Content maps the paths that the image is built from, and those of its ancestors in the same
+	// checkout, to their git object ids.
+	Content map[string]string `json:"content,omitempty"`
 	// Dirty is true if uncommitted files went into the image.
 	Dirty bool `json:"dirty,omitzero"`
 }
@@ -154,9 +165,19 @@ type Parent struct {
 	Region string            `json:"region,omitzero"`
 	AMIs   map[string]string `json:"amis,omitempty"`
 	// ManifestURI is empty for a parent that was found by tag or is a fallback.
-	ManifestURI    string   `json:"manifest_uri,omitzero"`
-	ManifestSHA256 string   `json:"manifest_sha256,omitzero"`
-	Ancestors      []string `json:"ancestors,omitempty"`
+	ManifestURI    string `json:"manifest_uri,omitzero"`
+	ManifestSHA256 string `json:"manifest_sha256,omitzero"`
+	// Ancestors are the images below the parent, nearest first.
+	Ancestors []Ancestor `json:"ancestors,omitempty"`
+	// Content is [Git.Content] of the parent, if it was found by its path in this checkout.
+	Content map[string]string `json:"content,omitempty"`
+}
+
+// Ancestor is one image below another, as it was built on.
+type Ancestor struct {
+	Image       string            `json:"image"`
+	Fingerprint string            `json:"fingerprint,omitzero"`
+	AMIs        map[string]string `json:"amis,omitempty"`
 }
 
 // Versions are those of the programs that made the image.

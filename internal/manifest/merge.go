@@ -4,6 +4,8 @@ package manifest
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +59,29 @@ func (m *Manifest) Missing(entries []Entry) []Entry {
 		have[e.identity()] = true
 		return known
 	})
+}
+
+// Conflict returns why entries cannot be added to an image that is made by these sources, or nil. A
+// source is known by its type and name, so two artifacts of one source in one run would replace
+// each other; and without a list of sources, nobody could tell when an image of several is complete.
+func (m *Manifest) Conflict(entries []Entry, sources []string) error {
+	for _, entry := range entries {
+		for _, other := range m.Live() {
+			switch {
+			case other.identity() == entry.identity():
+			case other.Source() == entry.Source() && other.PackerRunUUID == entry.PackerRunUUID:
+				return fmt.Errorf("source %s has made two artifacts in one run, %s and %s\n\nGive each its "+
+					"own source block, with a name of its own, and list all in sources of data \"chain-image\"",
+					text.OneLine(entry.Source()), text.OneLine(other.ArtifactID), text.OneLine(entry.ArtifactID))
+			case other.Source() != entry.Source() && len(sources) == 0:
+				return fmt.Errorf("source %s publishes into the image of source %s\n\nIf the image "+
+					"consists of both, set sources = [%q, %q] in data \"chain-image\". If not, give each "+
+					"image its own name", text.OneLine(entry.Source()), text.OneLine(other.Source()),
+					text.OneLine(other.Source()), text.OneLine(entry.Source()))
+			}
+		}
+	}
+	return nil
 }
 
 // Unpublished reports whether the manifest is a local one whose image is not in the registry yet.
@@ -124,11 +149,11 @@ func (m *Manifest) forget(current map[identity]bool) {
 // If the manifest names the sources of a complete image, entries of others do not count.
 func (m *Manifest) Current() []Entry {
 	newestRun := map[string]string{}
-	for _, entry := range m.live() {
+	for _, entry := range m.Live() {
 		newestRun[entry.Source()] = entry.PackerRunUUID
 	}
 	var current []Entry
-	for _, entry := range m.live() {
+	for _, entry := range m.Live() {
 		if newestRun[entry.Source()] == entry.PackerRunUUID && m.wants(entry.Source()) {
 			current = append(current, entry)
 		}
@@ -137,8 +162,8 @@ func (m *Manifest) Current() []Entry {
 	return current
 }
 
-// live returns the entries that are not revoked.
-func (m *Manifest) live() []Entry {
+// Live returns the entries that are not revoked, oldest first.
+func (m *Manifest) Live() []Entry {
 	return slices.DeleteFunc(slices.Clone(m.Builds), func(e Entry) bool { return e.Revoked != "" })
 }
 
@@ -164,7 +189,7 @@ func (m *Manifest) MissingSources() []string {
 		return nil
 	}
 	have := map[string]bool{}
-	for _, entry := range m.live() {
+	for _, entry := range m.Live() {
 		have[entry.Source()] = true
 	}
 	var missing []string
@@ -214,21 +239,24 @@ func Identity(entries []Entry) string {
 	return "sha256:" + text.SHA256(strings.Join(parts, "\x01"))
 }
 
-// Ancestors returns the names of the images below one with these parents, nearest first, each once.
-func Ancestors(parents []Parent) []string {
-	names := []string{}
-	add := func(name string) {
-		if name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
+// Ancestors returns the images below one with these parents, nearest first, each once.
+func Ancestors(parents []Parent) []Ancestor {
+	ancestors := []Ancestor{}
+	add := func(a Ancestor) {
+		known := slices.ContainsFunc(ancestors, func(b Ancestor) bool {
+			return b.Image == a.Image && b.Fingerprint == a.Fingerprint && maps.Equal(b.AMIs, a.AMIs)
+		})
+		if a.Image != "" && !known {
+			ancestors = append(ancestors, a)
 		}
 	}
-	for _, parent := range parents {
-		add(parent.Image)
+	for _, p := range parents {
+		add(Ancestor{Image: p.Image, Fingerprint: p.Fingerprint, AMIs: p.AMIs})
 	}
-	for _, parent := range parents {
-		for _, name := range parent.Ancestors {
-			add(name)
+	for _, p := range parents {
+		for _, a := range p.Ancestors {
+			add(a)
 		}
 	}
-	return names
+	return ancestors
 }

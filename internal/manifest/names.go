@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // MaxName is the longest name of an image or channel, in characters.
@@ -26,15 +27,17 @@ var (
 // CheckImage checks the name of an image, which becomes a folder of the registry.
 func CheckImage(name string) error { return checkName(name) }
 
-// CheckChannel checks the name of a channel. Names that start with "git-" or "commit-" are reserved
-// for the registry.
-func CheckChannel(name string) error {
-	for _, reserved := range []string{"git-", "commit-"} {
-		if strings.HasPrefix(name, reserved) {
-			return fmt.Errorf("must not start with %q, got %q", reserved, name)
-		}
+// CheckChannel checks the name of a channel.
+func CheckChannel(name string) error { return checkName(name) }
+
+// CheckBranch checks the name of a branch, as far as it matters here: git has more rules.
+func CheckBranch(name string) error {
+	if name == "" || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || !unicode.IsPrint(r) || strings.ContainsRune(`*?[\^~:`, r)
+	}) {
+		return fmt.Errorf("must be the name of a branch, such as main, got %.80q", name)
 	}
-	return checkName(name)
+	return nil
 }
 
 // CheckFingerprint checks that s is the lower-case hex of a SHA-256.

@@ -8,28 +8,87 @@ package record
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
-// Record is what data "chain-image" found out about one image.
+// Record is what a data source found out about one image: "chain-image" about the one that the
+// template makes, "chain" about one that exists.
 type Record struct {
 	Schema int `json:"schema"`
 	manifest.Facts
 	Registry string `json:"registry"`
-	// Needed is true if the image has to be built. Reason says why, in one line.
-	Needed bool   `json:"needed"`
-	Reason string `json:"reason"`
+	// Pending are the sources that have to be built: those of Facts.Sources, or the name of the image
+	// if that lists none. Reason says why, in one line. Forced is true if the template asks for it.
+	Pending []string `json:"pending"`
+	Reason  string   `json:"reason"`
+	Forced  bool     `json:"forced,omitzero"`
+	// DecidedAt is when that was decided, by the clock of the registry.
+	DecidedAt time.Time `json:"decided_at"`
+	// Known are the Packer runs that the manifest had by then.
+	Known []string `json:"known,omitempty"`
 	// Regions are those in which the AMI must exist. Empty: the region of the session.
 	Regions []string          `json:"regions,omitempty"`
 	Tags    map[string]string `json:"tags"`
-	// Entries are what the existing image consists of; empty if there is none.
+	// Entries are what exists of the image: those of each source that is not pending.
 	Entries []manifest.Entry `json:"entries,omitempty"`
 	// LocalManifest is the file from which the next run publishes what this one could not.
 	LocalManifest string `json:"local_manifest,omitzero"`
-	// Unpublished is true if the entries are only in a local manifest, and still to be published.
+	// Unpublished is true if entries are only in a local manifest, and still to be published.
 	Unpublished bool `json:"unpublished,omitzero"`
+	// Unmarked is true if AMIs of the entries lack the tag that names their manifest.
+	Unmarked bool `json:"unmarked,omitzero"`
+	// Abandoned are AMIs with this fingerprint that were never published.
+	Abandoned []string `json:"abandoned,omitempty"`
+	// DefaultBranches are those that may move channels if the template names none. NotOnBranch says
+	// why the run belongs to no branch.
+	DefaultBranches []string `json:"default_branches,omitempty"`
+	NotOnBranch     string   `json:"not_on_branch,omitzero"`
+	// Checkout is what the image is built from; nil in a record of data "chain".
+	Checkout *Checkout `json:"checkout,omitempty"`
+	// Pointer is what data "chain" read the image from; nil in a record of data "chain-image".
+	Pointer *Pointer `json:"pointer,omitempty"`
+}
+
+// Checkout is what git knew of the image's files when the run decided. They must still be the same
+// when the image is published.
+type Checkout struct {
+	// Paths are absolute: the image's folder, then its extra paths. Content are their object ids.
+	Paths   []string `json:"paths"`
+	Content []string `json:"content"`
+	// DirtyHash stands for content that no object id names.
+	DirtyHash string `json:"dirty_hash,omitzero"`
+	// Untracked are files that git did not know. They were part of the image then.
+	Untracked []string `json:"untracked,omitempty"`
+}
+
+// Pointer is the place of an image that a promotion or a rollback moves to: the position and the
+// line of the run that had moved the pointer there.
+type Pointer struct {
+	registry.Position
+	Line manifest.Line `json:"line"`
+	// Channel and Seq are those of the channel, if it was found by one.
+	Channel string `json:"channel,omitzero"`
+	Seq     int64  `json:"seq,omitzero"`
+	// Back is true if it is where the channel was before.
+	Back bool `json:"back,omitzero"`
+}
+
+// Source is the word for the one source of an image that lists none.
+func (r Record) Source(name string) string {
+	if len(r.Sources) == 0 {
+		return r.Image
+	}
+	return name
+}
+
+// IsPending reports whether a source has to be built.
+func (r Record) IsPending(source string) bool {
+	return slices.Contains(r.Pending, r.Source(source))
 }
 
 // Encode returns the text that goes through the template.
@@ -52,7 +111,7 @@ func Decode(text string) (Record, error) {
 		return r, errors.New("record is not known" + remedy)
 	}
 	if err := decode(text, &r); err != nil {
-		return r, fmt.Errorf("record is not one of data \"chain-image\": %w"+remedy, err)
+		return r, fmt.Errorf("record is not one of data \"chain-image\" or \"chain\": %w"+remedy, err)
 	}
 	return r, nil
 }
@@ -84,8 +143,15 @@ func decode(text string, r *Record) error {
 	return nil
 }
 
+// Parent is the ref of a parent: what the manifest keeps of it, and the checkout that it was found
+// in by its path, if it was.
+type Parent struct {
+	manifest.Parent
+	Root string `json:"root,omitzero"`
+}
+
 // EncodeParent returns the text of a parent's ref.
-func EncodeParent(p manifest.Parent) (string, error) {
+func EncodeParent(p Parent) (string, error) {
 	body, err := manifest.Encode(p)
 	if err != nil {
 		return "", fmt.Errorf("encode ref of parent %s: %w", p.Image, err)
@@ -94,8 +160,8 @@ func EncodeParent(p manifest.Parent) (string, error) {
 }
 
 // DecodeParent reads one element of the option "parents".
-func DecodeParent(text string) (manifest.Parent, error) {
-	var p manifest.Parent
+func DecodeParent(text string) (Parent, error) {
+	var p Parent
 	if text == option.Unknown {
 		return p, errors.New("is not known")
 	}

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package registry keeps the builds and refs of images in a store. Builds are documents, one for
-// each fingerprint; refs are named pointers to them, as in git:
+// Package registry keeps the builds of images and the pointers to them in a store. Builds are
+// documents, one for each fingerprint. Pointers are channels, which people move, and lines, which
+// say what the runs of one branch, pull request or tag left:
 //
 //	<image>/builds/<fingerprint>.json
-//	<image>/refs/<name>.json
+//	<image>/channels/<name>.json
+//	<image>/lines/<name>.json
 //
 // Nothing is listed and no index grows, so a lookup costs the same however long the history is.
 package registry
@@ -17,6 +19,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
@@ -24,6 +28,8 @@ import (
 )
 
 const (
+	schema = manifest.Schema
+
 	// maxReads is how often a damaged document is read.
 	maxReads = 3
 	// earlyTime limits [Registry.ReadEarly], which only saves time: what takes longer is left to the
@@ -31,7 +37,7 @@ const (
 	earlyTime = time.Second
 )
 
-// ErrNotFound means that the registry has no such build or ref.
+// ErrNotFound means that the registry has no such build or pointer.
 var ErrNotFound = store.ErrNotFound
 
 // Registry is a registry over a store.
@@ -44,11 +50,23 @@ type Registry struct {
 	newID func() string
 }
 
+// clock is a store that knows what time it is there. Runs on several machines share it.
+type clock interface{ Now() time.Time }
+
 // New returns the registry in a store.
 func New(s store.Store) *Registry {
-	now := func() time.Time { return time.Now().UTC().Truncate(time.Second) }
-	return &Registry{store: s, now: now, newID: rand.Text}
+	now := time.Now
+	if c, ok := s.(clock); ok {
+		now = c.Now
+	}
+	return &Registry{store: s, newID: rand.Text, now: func() time.Time {
+		return now().UTC().Truncate(time.Second)
+	}}
 }
+
+// Now returns the time by the store's clock, in whole seconds. Before the first response of the
+// store, it is that of this machine.
+func (r *Registry) Now() time.Time { return r.now() }
 
 // Stored is a manifest as the registry has it.
 type Stored struct {
@@ -74,35 +92,65 @@ func (r *Registry) readManifest(ctx context.Context, image, fingerprint string) 
 	return r.stored(object.Body, image, fingerprint)
 }
 
-// Ref returns a ref of an image. The error is [ErrNotFound] if it does not exist, and
-// [manifest.ErrCorrupt] if it is damaged or belongs to another image.
-func (r *Registry) Ref(ctx context.Context, image, name string) (*Ref, error) {
-	return unlessTorn(func() (*Ref, error) {
-		object, err := r.store.Get(ctx, RefKey(image, name))
+// Pointer returns a channel or a line of an image. The error is [ErrNotFound] if it does not exist,
+// and [manifest.ErrCorrupt] if it is damaged or belongs to another image.
+func (r *Registry) Pointer(ctx context.Context, image string, name Name) (*Pointer, error) {
+	return unlessTorn(func() (*Pointer, error) {
+		object, err := r.store.Get(ctx, name.Key(image))
 		if err != nil {
 			return nil, err
 		}
-		return r.ref(object.Body, image, name)
+		return r.pointer(object.Body, image, name)
 	})
 }
 
-// Follow returns the build that a ref points at, and checks that it is the right one. The manifest
-// may be newer than the ref, if the writer has not moved the ref yet, but never older.
-func (r *Registry) Follow(ctx context.Context, ref *Ref) (Stored, error) {
+// Pointers reads several pointers of an image concurrently. One that does not exist is nil.
+func (r *Registry) Pointers(
+	ctx context.Context, image string, names ...Name,
+) (map[Name]*Pointer, error) {
+	var mu sync.Mutex
+	found := map[Name]*Pointer{}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, name := range names {
+		group.Go(crash.Guard("read "+name.String(), func() error {
+			p, err := r.Pointer(ctx, image, name)
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found[name] = p
+			return nil
+		}))
+	}
+	return found, group.Wait()
+}
+
+// Follow returns the manifest that a move of a pointer leads to, and checks that it is the right
+// one: it has the builds that the move pins. It may be newer than the pointer, if the writer has
+// not moved the pointer yet, but never older.
+func (r *Registry) Follow(ctx context.Context, p *Pointer, move Move) (Stored, error) {
+	corrupt := func(uri, format string, args ...any) error {
+		return fmt.Errorf("read %s: %w: "+format, append([]any{uri, manifest.ErrCorrupt}, args...)...)
+	}
 	return unlessTorn(func() (Stored, error) {
-		stored, err := r.readManifest(ctx, ref.Image, ref.Fingerprint)
+		stored, err := r.readManifest(ctx, p.Image, move.Fingerprint)
 		if errors.Is(err, ErrNotFound) {
-			return Stored{}, fmt.Errorf("read %s: %w: ref %s points at it, but it does not exist",
-				r.ManifestURI(ref.Image, ref.Fingerprint), manifest.ErrCorrupt, ref.Name)
+			return Stored{}, corrupt(r.ManifestURI(p.Image, move.Fingerprint),
+				"%s points at it, but it does not exist", p.ID())
 		}
 		if err != nil {
 			return Stored{}, err
 		}
+		if _, complete := move.Entries(stored.Manifest); !complete {
+			return Stored{}, corrupt(stored.URI, "it does not have the builds that %s points at", p.ID())
+		}
 		seq := stored.Manifest.Chain.Seq
-		if seq < ref.ManifestSeq || seq == ref.ManifestSeq && stored.SHA256 != ref.ManifestSHA256 {
-			return Stored{}, fmt.Errorf(
-				"read %s: %w: it is not the manifest that ref %s points at (SHA-256 %s, expected %s)",
-				stored.URI, manifest.ErrCorrupt, ref.Name, stored.SHA256, ref.ManifestSHA256)
+		same := move.Fingerprint == p.Fingerprint
+		if same && (seq < p.ManifestSeq || seq == p.ManifestSeq && stored.SHA256 != p.ManifestSHA256) {
+			return Stored{}, corrupt(stored.URI,
+				"it is not the manifest that %s points at (SHA-256 %s, expected %s)",
+				p.ID(), stored.SHA256, p.ManifestSHA256)
 		}
 		return stored, nil
 	})
@@ -158,6 +206,12 @@ func (r *Registry) ReadEarly(ctx context.Context, keys ...string) Early {
 	return early
 }
 
+// Absent reports whether it was read that a document does not exist.
+func (e Early) Absent(key string) bool {
+	object, read := e[key]
+	return read && object.ETag == ""
+}
+
 // first returns the document of a key for the first round of an update, or nil if it was not read.
 func (e Early) first(key string) *store.Object {
 	object, ok := e[key]
@@ -180,6 +234,9 @@ func (r *Registry) Publish(
 				return nil, err
 			}
 			old = stored.Manifest
+			if err := old.Conflict(entries, facts.Sources); err != nil {
+				return nil, &ConflictError{err}
+			}
 		}
 		merged, changed := manifest.Merge(old, facts, entries, r.now(), writeID)
 		if !changed {
@@ -193,6 +250,11 @@ func (r *Registry) Publish(
 	}
 	return r.stored(body, image, fingerprint)
 }
+
+// ConflictError means that entries do not belong into the image that they were published into.
+type ConflictError struct{ err error }
+
+func (e *ConflictError) Error() string { return e.err.Error() }
 
 // encode returns the body of a manifest. It refuses one that could not be read again, because
 // nobody could publish the image any more.
@@ -240,13 +302,12 @@ func (r *Registry) ManifestURI(image, fingerprint string) string {
 	return r.store.Address(BuildKey(image, fingerprint))
 }
 
-// RefURI returns the address of a ref, whether it exists or not.
-func (r *Registry) RefURI(image, name string) string { return r.store.Address(RefKey(image, name)) }
+// PointerURI returns the address of a pointer, whether it exists or not.
+func (r *Registry) PointerURI(image string, name Name) string {
+	return r.store.Address(name.Key(image))
+}
 
 // BuildKey returns the key of a build in the store.
 func BuildKey(image, fingerprint string) string {
 	return image + "/builds/" + fingerprint + ".json"
 }
-
-// RefKey returns the key of a ref in the store.
-func RefKey(image, name string) string { return image + "/refs/" + name + ".json" }

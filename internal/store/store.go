@@ -24,6 +24,8 @@ var (
 	// ErrTransient means that nothing was written, and that the same call may succeed a little later:
 	// after throttling, an overloaded server or a broken connection.
 	ErrTransient = errors.New("not available at the moment")
+	// ErrDenied means that the credentials lack a right.
+	ErrDenied = errors.New("access denied")
 	// ErrTooLarge means that a body is over [MaxSize].
 	ErrTooLarge = errors.New("larger than 1 MiB")
 )

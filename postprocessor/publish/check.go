@@ -13,6 +13,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -33,9 +34,9 @@ const (
 // prepare sets the defaults and returns everything that is wrong with the options.
 func (c *Config) prepare() []error {
 	if c.OnFailure == "" {
-		c.OnFailure = keepImage
+		c.OnFailure = failBuild
 	}
-	if c.Channels == nil {
+	if c.Channels == nil && len(c.ChannelBlocks) == 0 {
 		c.Channels = []string{defaultChannel}
 	}
 	if c.PublishTimeout == 0 {
@@ -45,13 +46,62 @@ func (c *Config) prepare() []error {
 	var check option.Checker
 	check.That("on_failure", c.OnFailure, option.OneOf(keepImage, failBuild))
 	check.List("channels", c.Channels, manifest.CheckChannel)
+	check.List("branches", c.Branches, manifest.CheckBranchPattern)
+	for i, channel := range c.ChannelBlocks {
+		check.That(fmt.Sprintf("channel[%d].name", i), channel.Name, manifest.CheckChannel)
+		check.List(fmt.Sprintf("channel[%d].branches", i), channel.Branches, manifest.CheckBranchPattern)
+		if len(channel.Branches) == 0 {
+			errs = append(errs, fmt.Errorf("channel[%d].branches is required", i))
+		}
+		if slices.Contains(c.channelNames()[:len(c.Channels)+i], channel.Name) {
+			errs = append(errs, fmt.Errorf("channel[%d].name repeats %q", i, channel.Name))
+		}
+	}
 	check.Duration("publish_timeout", c.PublishTimeout)
-	if err := record.Check(c.Record); err != nil {
+	if err := c.checkRecord(); err != nil {
 		errs = append(errs, err)
 	}
 	errs = append(errs, check.Errors...)
 	errs = append(errs, checkTags(c.Tags)...)
 	return append(errs, checkLabels(c.Labels)...)
+}
+
+// channelNames returns the names of all channels: those of channels, then those of the blocks.
+func (c *Config) channelNames() []string {
+	names := slices.Clone(c.Channels)
+	for _, channel := range c.ChannelBlocks {
+		names = append(names, channel.Name)
+	}
+	return names
+}
+
+// checkRecord refuses before the build what would be built in vain, if the record is known by then.
+func (c *Config) checkRecord() error {
+	if c.Record == option.Unknown {
+		return nil
+	}
+	rec, err := record.Decode(c.Record)
+	if err != nil {
+		return err
+	}
+	gate := c.PackerBuilderType == "" || c.PackerBuilderType == builderType
+	source := c.PackerBuilderType + "." + c.PackerBuildName
+	switch {
+	case gate:
+		return nil
+	case rec.Pointer != nil:
+		return fmt.Errorf("%s cannot build %s: record is that of a data \"chain\", which only moves "+
+			"channels\n\nAdd only = [\"chain.NAME\"] to the post-processor.", source, rec.Image)
+	case len(rec.Sources) > 0 && !slices.Contains(rec.Sources, source):
+		return fmt.Errorf("%s is not one of the sources of image %s (%s)\n\nAdd it to sources of data "+
+			"\"chain-image\", or limit the post-processor with only.",
+			source, rec.Image, text.List(rec.Sources))
+	case !rec.IsPending(source):
+		return fmt.Errorf("%s does not have to be built: image %s is %s\n\nPut the source into a "+
+			"dynamic \"source\" block, with for_each = data.chain-image.NAME.pending.",
+			source, rec.Image, rec.Reason)
+	}
+	return nil
 }
 
 func checkTags(given map[string]string) []error {

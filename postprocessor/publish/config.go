@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //go:generate packer-sdc struct-markdown
-//go:generate packer-sdc mapstructure-to-hcl2 -type Config
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Channel
 
 package publish
 
@@ -22,28 +22,52 @@ type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
 	access.Config       `mapstructure:",squash"`
 	// The `record` output of the `chain-image` data source. It says which image this is, and where
-	// its registry is.
+	// its registry is. With that of a `chain` data source, the image that was found is promoted: its
+	// channels are moved, and nothing else is done.
 	Record string `mapstructure:"record" required:"true"`
 	// More tags for the AMIs and snapshots, at most 42. Keys that begin with `chain:` are reserved
 	// for the plugin.
 	Tags map[string]string `mapstructure:"tags"`
 	// Tag the snapshots of the AMIs too. Default: true.
 	TagSnapshots config.Trilean `mapstructure:"tag_snapshots"`
-	// Channels to point at this image. A channel is not moved if a newer commit already moved it,
-	// if the image contains uncommitted files, or until all of its sources are built. Default:
-	// `["latest"]`; `[]` moves none.
+	// Channels to point at this image. A channel is moved only by runs of its branches, only forward,
+	// and only by an image that is complete and has no uncommitted files. Default: `["latest"]` without
+	// a `channel` block; `[]` moves none.
 	Channels []string `mapstructure:"channels"`
+	// A channel with branches of its own. See [Channel](#channel). Repeatable.
+	ChannelBlocks []Channel `mapstructure:"channel"`
+	// The branches whose runs may move `channels`. `*` stands for any characters, also `/`;
+	// `refs/tags/v*` allows tags, `refs/pull/*` pull requests. Runs of other branches publish all the
+	// same. Default: the default branch, as the CI service or git names it, or else `main` and
+	// `master`.
+	Branches []string `mapstructure:"branches"`
+	// Move the channels even if a newer commit has moved them, or if a rollback left this image: a
+	// rollback, or a step forward after one. Default: false.
+	AllowRollback bool `mapstructure:"allow_rollback"`
+	// An origin from which the channels may be taken over, as the error prints it, such as
+	// `github.com/acme/images//base`. Two templates that publish one image name have different
+	// origins: repository or folder. Default: a channel stays with its origin.
+	Origin string `mapstructure:"origin"`
 	// Free keys and values for the manifest, at most 100. They are stored as they are: no secrets.
 	Labels map[string]string `mapstructure:"labels"`
 	// The local manifest to write. Default: the `local_manifest` of the `chain-image` data source,
-	// which is `.chain/manifest-<image>.json` in the folder of the image.
+	// which is in the folder `.chain` beside the template.
 	LocalManifest string `mapstructure:"local_manifest"`
-	// What to do if publishing fails: `keep` (default) prints in red what is missing and how to
-	// finish, and lets the build succeed, so that Packer keeps the AMI; `fail` fails the build, and
-	// Packer deregisters the AMI unless another post-processor succeeded. What is published already
-	// stays.
+	// What to do if publishing fails: `fail` (default) fails the build, and Packer keeps the AMI if
+	// the post-processor before this one succeeded; `keep` prints in red what is missing and how to
+	// finish, and lets the build succeed. Either way, the next run in the same folder publishes what
+	// was built. What is published already stays.
 	OnFailure string `mapstructure:"on_failure"`
 	// How long publishing may take, as a duration. Until then throttling, conflicts and lost
 	// responses are retried, however often. Default: `"5m"`.
 	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
+}
+
+// The `channel` block names a channel that other branches move than the rest, such as
+// `channel { name = "stable"  branches = ["release/*"] }`.
+type Channel struct {
+	// The name of the channel.
+	Name string `mapstructure:"name" required:"true"`
+	// The branches whose runs may move it, as in `branches` outside.
+	Branches []string `mapstructure:"branches" required:"true"`
 }

@@ -8,6 +8,31 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
+// FlatChannel is an auto-generated flat version of Channel.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatChannel struct {
+	Name     *string  `mapstructure:"name" required:"true" cty:"name" hcl:"name"`
+	Branches []string `mapstructure:"branches" required:"true" cty:"branches" hcl:"branches"`
+}
+
+// FlatMapstructure returns a new FlatChannel.
+// FlatChannel is an auto-generated flat version of Channel.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Channel) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatChannel)
+}
+
+// HCL2Spec returns the hcl spec of a Channel.
+// This spec is used by HCL to read the fields of Channel.
+// The decoded values from this spec will then be applied to a FlatChannel.
+func (*FlatChannel) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"name":     &hcldec.AttrSpec{Name: "name", Type: cty.String, Required: false},
+		"branches": &hcldec.AttrSpec{Name: "branches", Type: cty.List(cty.String), Required: false},
+	}
+	return s
+}
+
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
@@ -32,6 +57,10 @@ type FlatConfig struct {
 	Tags                map[string]string          `mapstructure:"tags" cty:"tags" hcl:"tags"`
 	TagSnapshots        *bool                      `mapstructure:"tag_snapshots" cty:"tag_snapshots" hcl:"tag_snapshots"`
 	Channels            []string                   `mapstructure:"channels" cty:"channels" hcl:"channels"`
+	ChannelBlocks       []FlatChannel              `mapstructure:"channel" cty:"channel" hcl:"channel"`
+	Branches            []string                   `mapstructure:"branches" cty:"branches" hcl:"branches"`
+	AllowRollback       *bool                      `mapstructure:"allow_rollback" cty:"allow_rollback" hcl:"allow_rollback"`
+	Origin              *string                    `mapstructure:"origin" cty:"origin" hcl:"origin"`
 	Labels              map[string]string          `mapstructure:"labels" cty:"labels" hcl:"labels"`
 	LocalManifest       *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
 	OnFailure           *string                    `mapstructure:"on_failure" cty:"on_failure" hcl:"on_failure"`
@@ -71,6 +100,10 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"tags":                       &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
 		"tag_snapshots":              &hcldec.AttrSpec{Name: "tag_snapshots", Type: cty.Bool, Required: false},
 		"channels":                   &hcldec.AttrSpec{Name: "channels", Type: cty.List(cty.String), Required: false},
+		"channel":                    &hcldec.BlockListSpec{TypeName: "channel", Nested: hcldec.ObjectSpec((*FlatChannel)(nil).HCL2Spec())},
+		"branches":                   &hcldec.AttrSpec{Name: "branches", Type: cty.List(cty.String), Required: false},
+		"allow_rollback":             &hcldec.AttrSpec{Name: "allow_rollback", Type: cty.Bool, Required: false},
+		"origin":                     &hcldec.AttrSpec{Name: "origin", Type: cty.String, Required: false},
 		"labels":                     &hcldec.AttrSpec{Name: "labels", Type: cty.Map(cty.String), Required: false},
 		"local_manifest":             &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
 		"on_failure":                 &hcldec.AttrSpec{Name: "on_failure", Type: cty.String, Required: false},

@@ -10,10 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -21,6 +19,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // builderType is what Packer calls the builder of this plugin.
@@ -28,38 +27,31 @@ const builderType = "chain"
 
 // checkTemplate returns a [*templateError] if the artifact cannot belong to the record.
 func (p publication) checkTemplate(source packersdk.Artifact) error {
-	if p.passedThrough() && len(p.rec.Entries) == 0 {
-		return &templateError{"the record names no image that exists"}
+	if err := p.config.checkRecord(); err != nil {
+		return mistakef("%s", err)
 	}
-	return checkParent(p.rec.Parents, source)
-}
-
-// checkParent compares the AMI that the image was built on with the parents that the fingerprint
-// names. A template that resolves a parent and then builds on something else is wrong: the next
-// build of the parent would not reach it.
-func checkParent(parents []manifest.Parent, source packersdk.Artifact) error {
-	built := artifact.SourceAMI(source.State("generated_data"))
-	if built == "" {
+	if !p.passedThrough() {
 		return nil
 	}
-	var wanted []string
-	for _, parent := range parents {
-		if parent.AMI == built || slices.Contains(slices.Collect(maps.Values(parent.AMIs)), built) {
-			return nil
-		}
-		if parent.AMI != "" {
-			wanted = append(wanted, fmt.Sprintf("%s (%s)", parent.AMI, parent.Image))
-		}
+	if len(p.rec.Entries) == 0 {
+		return mistakef("the record names no image that exists")
 	}
-	if len(wanted) == 0 {
-		return nil
+	of, _ := source.State(artifact.StateFingerprint).(string)
+	if of != "" && of != p.rec.Fingerprint {
+		return mistakef("the artifact is that of another record, with fingerprint %.12s and not %.12s\n\n"+
+			otherRecord, text.OneLine(of), p.rec.Fingerprint)
 	}
-	return &templateError{fmt.Sprintf("it was built on %s, but its parent is %s\n\n"+
-		"Set source_ami = data.chain.NAME.id, of the data source whose ref is in parents. "+
-		"Nothing was tagged or published.", built, strings.Join(wanted, " or "))}
+	return nil
 }
 
-// describe returns what the manifest says of the artifact. It has no deadline: files may be large.
+// otherRecord is what to do about a build of two images whose post-processors do not know which is
+// theirs.
+const otherRecord = "If a build has several images, each post-processor needs only = [...], or " +
+	"record = { a = data.chain-image.a.record, b = data.chain-image.b.record }[source.name]. " +
+	"Nothing was tagged or published."
+
+// describe returns what the manifest says of the artifact, and of what an earlier run could not
+// publish. It has no deadline: files may be large.
 func (p publication) describe(
 	ctx context.Context, source packersdk.Artifact,
 ) ([]manifest.Entry, error) {
@@ -70,12 +62,16 @@ func (p publication) describe(
 	if err != nil {
 		return nil, err
 	}
-	return []manifest.Entry{{
+	own := manifest.Entry{
 		Name: p.config.PackerBuildName, BuilderType: p.config.PackerBuilderType,
 		BuilderID: source.BuilderId(), BuildTime: time.Now().Unix(),
 		ArtifactID: source.Id(), Files: files, Images: images(source),
 		PackerRunUUID: os.Getenv("PACKER_RUN_UUID"),
-	}}, nil
+	}
+	if p.rec.Unpublished {
+		return append([]manifest.Entry{own}, p.rec.Entries...), nil
+	}
+	return []manifest.Entry{own}, nil
 }
 
 // images returns the machine images of an artifact: from the state that builders fill for a

@@ -23,24 +23,28 @@ const (
 	timeAfterInterrupt = 1500 * time.Millisecond
 )
 
-// failed ends a publication that did not succeed, as on_failure says. With "keep" it returns nil,
-// or Packer would deregister the AMI.
+// failed ends a publication that did not succeed, as on_failure says. Either way it leaves a local
+// manifest, from which the next run publishes what was built.
 func (p publication) failed(
 	ctx context.Context, source packersdk.Artifact, done progress, cause error,
 ) error {
-	if p.config.OnFailure == failBuild {
-		return fmt.Errorf("publish %s: %w\n\n%s", p.rec.Image, cause, p.state(done, cause))
-	}
 	ctx, cancel := lastMoments(ctx)
 	defer cancel()
+	kept := "The image is kept"
+	if p.config.OnFailure == failBuild && !p.passedThrough() {
+		kept = "Packer keeps the image if the post-processor before this one succeeded"
+	}
 	lines := []string{
-		fmt.Sprintf("publish %s: %s", p.rec.Image, cause), "",
 		p.state(done, cause),
-		"The image is kept: " + artifacts(source, done.entries),
+		kept + ": " + artifacts(source, done.own),
 		p.remedy(ctx, done),
 	}
-	p.ui.Error(strings.Join(lines, "\n"))
-	return nil
+	err := fmt.Errorf("publish %s: %w\n\n%s", p.rec.Image, cause, strings.Join(lines, "\n"))
+	if p.config.OnFailure == keepImage {
+		p.ui.Error(err.Error())
+		return nil
+	}
+	return err
 }
 
 // lastMoments returns the context of a failed publication, which outlives ctx.
@@ -80,10 +84,13 @@ func unknownWrite(cause error) (address string, unknown bool) {
 // remedy returns how to finish. If the image is not published, it leaves a local manifest for that.
 func (p publication) remedy(ctx context.Context, done progress) string {
 	const again = "To finish, remove the cause and run the same packer build again"
+	if p.promotes() {
+		return again + "."
+	}
 	if p.published() || done.stored.Manifest != nil {
 		return again + ": it builds nothing."
 	}
-	path, err := p.writeUnpublished(ctx, done.entries)
+	path, err := p.writeUnpublished(ctx, done.own)
 	if err != nil {
 		return fmt.Sprintf("%s. No local manifest could be written, so the image will be built again: %s",
 			again, err)

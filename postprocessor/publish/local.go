@@ -22,7 +22,8 @@ func (p publication) localPath() (string, error) {
 
 // nextRunReads returns the file in which the next run looks for what this one could not publish.
 func (p publication) nextRunReads() string {
-	return cmp.Or(p.rec.LocalManifest, p.config.LocalManifest, localmanifest.Default(".", p.rec.Image))
+	return cmp.Or(p.rec.LocalManifest, p.config.LocalManifest,
+		localmanifest.Default(".", p.rec.Registry, p.rec.Image))
 }
 
 func absolute(name string) (string, error) {
@@ -77,6 +78,7 @@ func (p publication) writeUnpublished(
 	}
 	return path, localmanifest.Replace(ctx, path, func(have *manifest.Manifest) ([]byte, error) {
 		if have.Belongs(p.rec.Image, p.rec.Fingerprint) != nil {
+			p.warn(lost(have, &manifest.Manifest{})...)
 			have = nil
 		}
 		now := time.Now().UTC().Truncate(time.Second)

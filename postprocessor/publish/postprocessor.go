@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
@@ -16,8 +18,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
+	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/line"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -54,43 +58,56 @@ func (p *PostProcessor) Configure(raws ...any) (err error) {
 	return nil
 }
 
-// PostProcess publishes the artifact, and passes it through unchanged. It tells Packer to keep it.
+// PostProcess publishes the artifact, and passes it on: or that of another run, if that one has
+// published the same image meanwhile. It tells Packer to keep the artifact.
 func (p *PostProcessor) PostProcess(
 	ctx context.Context, ui packersdk.Ui, source packersdk.Artifact,
 ) (kept packersdk.Artifact, keepInput, forceKeep bool, err error) {
-	err = crash.Guard(component, func() error { return p.publish(ctx, ui, source) })()
-	return source, true, true, err
+	kept = source
+	err = crash.Guard(component, func() (err error) {
+		kept, err = p.publish(ctx, ui, source)
+		return err
+	})()
+	return kept, true, true, err
 }
 
 func (p *PostProcessor) publish(
 	ctx context.Context, ui packersdk.Ui, source packersdk.Artifact,
-) error {
+) (packersdk.Artifact, error) {
 	rec, err := record.Decode(p.config.Record)
 	if err != nil {
-		return err
+		return source, err
 	}
 	if err := option.Known(&p.config, "record"); err != nil {
-		return err
+		return source, err
 	}
 	if source == nil {
-		return fmt.Errorf("publish %s: the builder made no artifact", rec.Image)
+		return source, fmt.Errorf("publish %s: the builder made no artifact", rec.Image)
 	}
 	job := publication{config: p.config, ui: ui, rec: rec, ci: ci.Detect(os.Getenv)}
+	if job.promotes() {
+		job.here = line.Here(ctx, ".", job.ci).Line
+	}
 	done, err := job.run(ctx, source)
 	var mistake *templateError
 	switch {
 	case err == nil:
-		return nil
+		return job.passedOn(source, done), nil
 	case errors.As(err, &mistake):
-		return fmt.Errorf("publish %s: %w", rec.Image, mistake)
+		return source, fmt.Errorf("publish %s: %w", rec.Image, mistake)
 	}
-	return job.failed(ctx, source, done, err)
+	return source, job.failed(ctx, source, done, err)
 }
 
-// templateError is a mistake in the template. It fails the build, whatever on_failure says.
+// templateError is a mistake in the template, or in how it is run. It fails the build, whatever
+// on_failure says.
 type templateError struct{ text string }
 
 func (e *templateError) Error() string { return e.text }
+
+func mistakef(format string, args ...any) error {
+	return &templateError{fmt.Sprintf(format, args...)}
+}
 
 // publication is one run of the post-processor. Nothing in it changes.
 type publication struct {
@@ -98,19 +115,23 @@ type publication struct {
 	ui     packersdk.Ui
 	rec    record.Record
 	ci     ci.Build
+	// here is the line of this run, if it promotes.
+	here manifest.Line
 }
 
 // progress is how far a publication got.
 type progress struct {
-	// entries describe the artifact in the manifest; none if the artifact could not be read.
-	entries []manifest.Entry
+	// own describe the artifact in the manifest; none if the artifact could not be read.
+	own []manifest.Entry
 	// stored is the manifest in the registry. It is zero if it was not written.
 	stored registry.Stored
+	// entries are what the image consists of; none if it is not complete.
+	entries []manifest.Entry
 }
 
 // run publishes in an order in which everything that is visible is complete: the tags, then the
-// manifest that names the AMIs, then the refs that name the manifest, then the local manifest. A
-// bug is a failed publication like any other: it must not cost the image.
+// manifest that names the AMIs, then the tag that names the manifest, then the pointers, then the
+// local manifest. A bug is a failed publication like any other: it must not cost the image.
 func (p publication) run(
 	ctx context.Context, source packersdk.Artifact,
 ) (done progress, err error) {
@@ -118,10 +139,16 @@ func (p publication) run(
 	if err := p.checkTemplate(source); err != nil {
 		return done, err
 	}
-	if done.entries, err = p.describe(ctx, source); err != nil {
+	if err := p.checkFiles(ctx); err != nil {
+		return done, err
+	}
+	if done.own, err = p.describe(ctx, source); err != nil {
 		return done, err
 	}
 	p.warn(p.config.Warnings()...)
+	if p.config.AllowRollback {
+		p.ui.Say("allow_rollback is set: channels move to older commits too")
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.config.PublishTimeout)
 	defer cancel()
 	conn := access.Open(ctx, &p.config.Config, p.rec.Registry, p.ui.Say)
@@ -131,15 +158,32 @@ func (p publication) run(
 	}
 	var early registry.Early
 	if p.published() {
-		done.stored, early, err = p.readManifest(ctx, reg)
+		done.stored, early, err = p.readManifest(ctx, conn, reg)
 	} else {
-		done.stored, early, err = p.publishManifest(ctx, conn, reg, done.entries)
+		done.stored, early, err = p.publishManifest(ctx, conn, reg, source, done.own)
 	}
 	if err != nil {
 		return done, err
 	}
-	if err := p.moveRefs(ctx, reg, done.stored, early); err != nil {
-		return done, err
+	return p.point(ctx, reg, done, early)
+}
+
+// point moves the pointers to an image that is published, and writes the local manifest.
+func (p publication) point(
+	ctx context.Context, reg *registry.Registry, done progress, early registry.Early,
+) (progress, error) {
+	entries, missing := whole(p.rec, done.stored.Manifest)
+	if len(missing) > 0 {
+		p.ui.Say(fmt.Sprintf("%s is incomplete: waiting for %s; no channel is moved",
+			p.rec.Image, text.List(missing)))
+	} else {
+		done.entries = entries
+		if err := p.movePointers(ctx, reg, done, early); err != nil {
+			return done, err
+		}
+	}
+	if p.promotes() {
+		return done, nil
 	}
 	if err := p.writeLocal(ctx, done.stored); err != nil {
 		// All is published: a file that could not be written must not cost the image.
@@ -152,9 +196,32 @@ func (p publication) run(
 // passedThrough reports whether the artifact is an image that existed before the build.
 func (p publication) passedThrough() bool { return p.config.PackerBuilderType == builderType }
 
-// published reports whether the image is in the registry already, so that only refs may have to
+// published reports whether the image is in the registry already, so that only pointers may have to
 // move.
 func (p publication) published() bool { return p.passedThrough() && !p.rec.Unpublished }
+
+// passedOn returns the artifact for the post-processors that follow: that of the run that came
+// first, if another has published the same image since this one decided to build it.
+func (p publication) passedOn(source packersdk.Artifact, done progress) packersdk.Artifact {
+	if p.passedThrough() || len(done.entries) == 0 {
+		return source
+	}
+	mine := func(entry manifest.Entry) bool {
+		return slices.ContainsFunc(done.own, func(own manifest.Entry) bool {
+			return own.PackerRunUUID == entry.PackerRunUUID && own.ArtifactID == entry.ArtifactID
+		})
+	}
+	own := done.own[0].Source()
+	i := slices.IndexFunc(done.entries, func(e manifest.Entry) bool { return e.Source() == own })
+	if i < 0 || mine(done.entries[i]) {
+		return source
+	}
+	first := done.entries[i : i+1]
+	existing := artifact.NewExisting(p.rec.Image, p.rec.Fingerprint, first)
+	p.warn(fmt.Sprintf("another run published this image first. Its AMIs are passed on: %s",
+		strings.Join(existing.Lines(), ", ")))
+	return existing
+}
 
 func (p publication) warn(warnings ...string) {
 	for _, warning := range warnings {
@@ -162,9 +229,9 @@ func (p publication) warn(warnings ...string) {
 	}
 }
 
-// readManifest reads the manifest of an image that is published already, and the refs.
+// readManifest reads the manifest of an image that is published already, and the pointers.
 func (p publication) readManifest(
-	ctx context.Context, reg *registry.Registry,
+	ctx context.Context, conn *access.Connection, reg *registry.Registry,
 ) (stored registry.Stored, early registry.Early, err error) {
 	p.ui.Say(fmt.Sprintf("%s is %s (fingerprint %.12s)", p.rec.Image, p.rec.Reason, p.rec.Fingerprint))
 	group, ctx := errgroup.WithContext(ctx)
@@ -172,41 +239,58 @@ func (p publication) readManifest(
 		stored, err = reg.Manifest(ctx, p.rec.Image, p.rec.Fingerprint)
 		return err
 	}))
-	group.Go(crash.Guard("read the channels", func() error {
-		early = reg.ReadEarly(ctx, p.refKeys()...)
+	group.Go(crash.Guard("read the pointers", func() error {
+		early = reg.ReadEarly(ctx, p.pointerKeys()...)
 		return nil
 	}))
+	if p.rec.Unmarked {
+		group.Go(crash.Guard("tag the AMIs", func() error {
+			return p.mark(ctx, conn, reg.ManifestURI(p.rec.Image, p.rec.Fingerprint), p.rec.Entries)
+		}))
+	}
 	return stored, early, group.Wait()
 }
 
-// publishManifest tags the AMIs, and then writes the manifest. Meanwhile it reads the documents
-// that are written next.
+// publishManifest tags the AMIs, writes the manifest, and then tags the AMIs with its address.
+// While it waits for EC2, it reads the documents that are written next.
 func (p publication) publishManifest(
-	ctx context.Context, conn *access.Connection, reg *registry.Registry, entries []manifest.Entry,
+	ctx context.Context, conn *access.Connection, reg *registry.Registry,
+	source packersdk.Artifact, own []manifest.Entry,
 ) (stored registry.Stored, early registry.Early, err error) {
 	p.announce()
-	uri := reg.ManifestURI(p.rec.Image, p.rec.Fingerprint)
-	var described []manifest.Entry
-	var session string
+	var tagged tagged
 	group, tagging := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("tag the AMIs", func() (err error) {
-		described, session, err = p.tag(tagging, conn, entries, p.tags(uri))
+		tagged, err = p.tag(tagging, conn, source, own)
 		return err
 	}))
 	group.Go(crash.Guard("read the registry", func() error {
-		keys := append(p.refKeys(), registry.BuildKey(p.rec.Image, p.rec.Fingerprint))
+		keys := append(p.pointerKeys(), registry.BuildKey(p.rec.Image, p.rec.Fingerprint))
 		early = reg.ReadEarly(tagging, keys...)
 		return nil
 	}))
 	if err := group.Wait(); err != nil {
 		return registry.Stored{}, nil, err
 	}
-	if stored, err = reg.Publish(ctx, p.facts(), described, early); err != nil {
-		return registry.Stored{}, nil, fmt.Errorf("write the manifest: %w", err)
+	group, writing := errgroup.WithContext(ctx)
+	group.Go(crash.Guard("wait for the tags", func() error { return p.awaitTags(writing, conn, tagged) }))
+	group.Go(crash.Guard("write the manifest", func() (err error) {
+		stored, err = reg.Publish(writing, p.facts(), tagged.entries, early)
+		var conflict *registry.ConflictError
+		if errors.As(err, &conflict) {
+			return mistakef("%s\n\nThe AMIs were tagged, and not published.", conflict)
+		}
+		if err != nil {
+			return fmt.Errorf("write the manifest: %w", err)
+		}
+		p.ui.Say("manifest: " + stored.URI)
+		return nil
+	}))
+	if err := group.Wait(); err != nil {
+		return stored, early, err
 	}
-	p.ui.Say("manifest: " + stored.URI)
-	p.warn(warnings(p.rec, described, stored.Manifest, session)...)
-	return stored, early, nil
+	p.warn(turns(tagged.entries, stored.Manifest.Builds)...)
+	return stored, early, p.mark(ctx, conn, stored.URI, tagged.entries)
 }
 
 // announce prints what is published, and what it is built on.

@@ -9,58 +9,8 @@ import (
 	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
-	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
-
-// warnings returns what is wrong with an image that was published with these entries, so that the
-// next run would build it again. session is the region of the session, empty for an image that is
-// not an AMI.
-func warnings(
-	rec record.Record, entries []manifest.Entry, stored *manifest.Manifest, session string,
-) []string {
-	return slices.Concat(
-		foreignSources(rec.Sources, entries),
-		missingRegions(rec.Regions, entries, session),
-		turns(entries, stored.Builds),
-	)
-}
-
-// foreignSources warns of entries that the list of the image's sources lacks.
-func foreignSources(sources []string, entries []manifest.Entry) []string {
-	var found []string
-	for _, entry := range entries {
-		if len(sources) > 0 && !slices.Contains(sources, entry.Source()) {
-			found = append(found, fmt.Sprintf("%s is not one of the sources of data \"chain-image\" (%s), "+
-				"so it does not count: the next run will build again",
-				text.OneLine(entry.Source()), text.List(sources)))
-		}
-	}
-	return found
-}
-
-// missingRegions warns of regions in which data "chain-image" looks for the AMI in vain.
-func missingRegions(wanted []string, entries []manifest.Entry, session string) []string {
-	if session == "" {
-		return nil
-	}
-	if len(wanted) == 0 {
-		wanted = []string{session}
-	}
-	var have []string
-	for _, entry := range entries {
-		have = append(have, regionsOf(entry)...)
-	}
-	var found []string
-	for _, region := range wanted {
-		if !slices.Contains(have, region) {
-			found = append(found, fmt.Sprintf("the image has no AMI in %s, where data \"chain-image\" "+
-				"looks for it: the next run will build again. "+
-				"Set its region or regions to where the builder makes the AMI", region))
-		}
-	}
-	return found
-}
 
 // turns warns of an image that has left the regions that it was in. If two jobs build one template,
 // each for its own region, the newest entry is always the other's.

@@ -232,11 +232,11 @@ func registry(ts *testscript.TestScript, l *lab, args []string) error {
 		endpoint = refusing(l.t, http.StatusInternalServerError, "InternalError")
 	case "hanging":
 		endpoint, _ = stuck(l.t, l.aws.Endpoint, false, anyRequest)
-	case "hanging-on-refs":
-		endpoint, _ = stuck(l.t, l.aws.Endpoint, false, putTo("/refs/"))
+	case "hanging-on-pointers":
+		endpoint, _ = stuck(l.t, l.aws.Endpoint, false, putTo("/channels/", "/lines/"))
 	default:
 		return fmt.Errorf("a registry is well, away, denying, failing, hanging or "+
-			"hanging-on-refs, not %s", args[0])
+			"hanging-on-pointers, not %s", args[0])
 	}
 	ts.Setenv("PKR_VAR_endpoint", endpoint)
 	return nil

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 	"github.com/packer-chain/packer-plugin-chain/test/lab/packercli"
@@ -150,42 +151,41 @@ func wantEntries(
 	return want - found, duplicated
 }
 
-// wantTrueRefs checks that the refs of an image exist, and that each points at a manifest that
-// exists, is whole, and is the one it names or a newer one.
-func wantTrueRefs(t *testing.T, documents map[string][]byte, image string) {
+// wantTruePointers checks that the line and the channel of an image exist, and that each points at a
+// manifest that exists, is whole, and is the one it names or a newer one.
+func wantTruePointers(t *testing.T, documents map[string][]byte, image string) {
 	t.Helper()
-	kinds := map[string]bool{}
+	names := map[string]bool{}
 	for key, body := range documents {
-		name, ok := strings.CutPrefix(strings.TrimSuffix(key, ".json"), image+"/refs/")
-		if !ok {
+		name, ok := strings.CutPrefix(strings.TrimSuffix(key, ".json"), image+"/")
+		if !ok || strings.HasPrefix(name, "builds/") {
 			continue
 		}
-		kind, _, _ := strings.Cut(name, "-")
-		kinds[kind] = true
-		var ref struct {
+		names[name] = true
+		var pointer struct {
 			Fingerprint    string `json:"fingerprint"`
 			ManifestSeq    int64  `json:"manifest_seq"`
 			ManifestSHA256 string `json:"manifest_sha256"`
 		}
-		if err := manifest.Decode(body, &ref); err != nil {
+		if err := manifest.Decode(body, &pointer); err != nil {
 			t.Errorf("%s: %v", key, err)
 			continue
 		}
-		target := documents[image+"/builds/"+ref.Fingerprint+".json"]
+		target := documents[image+"/builds/"+pointer.Fingerprint+".json"]
 		m, err := manifest.Parse(target)
 		switch {
 		case err != nil:
-			t.Errorf("%s points at %s: %v", key, ref.Fingerprint, err)
-		case m.Belongs(image, ref.Fingerprint) != nil, m.Chain.Seq < ref.ManifestSeq:
+			t.Errorf("%s points at %s: %v", key, pointer.Fingerprint, err)
+		case m.Belongs(image, pointer.Fingerprint) != nil, m.Chain.Seq < pointer.ManifestSeq:
 			t.Errorf("%s is not true: %s\n%s", key, body, target)
-		case m.Chain.Seq == ref.ManifestSeq && text.SHA256(target) != ref.ManifestSHA256:
+		case m.Chain.Seq == pointer.ManifestSeq && text.SHA256(target) != pointer.ManifestSHA256:
 			t.Errorf("%s names other bytes: %s\n%s", key, body, target)
 		case len(m.MissingSources()) > 0:
 			t.Errorf("%s points at an image that lacks %v", key, m.MissingSources())
 		}
 	}
-	if !kinds["git"] || !kinds["latest"] {
-		t.Errorf("the refs of %s are %v, want git and latest among them", image, kinds)
+	if !names["lines/main"] || !names["channels/latest"] || len(names) != 2 {
+		t.Errorf("the pointers of %s are %v, want the line main and the channel latest", image, names)
 	}
 }
 
@@ -233,7 +233,7 @@ func TestAccConcurrent_oneImage(t *testing.T) {
 	failed := l.buildAll(crowdLab(t, l, 1, slices.Repeat([]string{"base"}, n)))
 	documents := folderFiles(t, registry)
 	lost, duplicated := wantEntries(t, documents, "base", 1, n)
-	wantTrueRefs(t, documents, "base")
+	wantTruePointers(t, documents, "base")
 	tally{n, max(lost, failed), duplicated}.report(t)
 }
 
@@ -252,7 +252,7 @@ func TestAccConcurrent_manyImages(t *testing.T) {
 	for _, image := range images {
 		lost, duplicated := wantEntries(t, documents, image, 1, 1)
 		sum.lost, sum.duplicated = sum.lost+lost, sum.duplicated+duplicated
-		wantTrueRefs(t, documents, image)
+		wantTruePointers(t, documents, image)
 	}
 	sum.report(t)
 }
@@ -268,8 +268,8 @@ func TestAccConcurrent_sources(t *testing.T) {
 	failed := l.buildAll(builders)
 	documents := folderFiles(t, registry)
 	lost, duplicated := wantEntries(t, documents, "base", n, 1)
-	wantTrueRefs(t, documents, "base")
-	local, err := os.ReadFile(filepath.Join(builders[0].dir, ".chain", "manifest-base.json"))
+	wantTruePointers(t, documents, "base")
+	local, err := os.ReadFile(localmanifest.Default(builders[0].dir, registry, "base"))
 	l.check(err)
 	if m, err := manifest.Parse(local); err != nil || m.Chain.Seq != n {
 		t.Errorf("the local manifest is not the newest manifest: %v\n%s", err, local)
@@ -285,6 +285,6 @@ func TestAccConcurrent_bucket(t *testing.T) {
 	failed := l.buildAll(crowdLab(t, l, sources, slices.Repeat([]string{"base"}, runs)))
 	documents := l.bucketFiles()
 	lost, duplicated := wantEntries(t, documents, "base", sources, runs)
-	wantTrueRefs(t, documents, "base")
+	wantTruePointers(t, documents, "base")
 	tally{sources * runs, max(lost, failed*sources), duplicated}.report(t)
 }

@@ -82,11 +82,11 @@ var interruptions = []struct {
 		"The manifest is not published.", fileKept,
 		"run the same packer build again, in the same folder"}, 0},
 	{"manifest", "keep", true, "/builds/", []string{unknownPublished, fileKept}, 1},
-	{"ref", "keep", true, "/refs/latest", []string{
+	{"channel", "keep", true, "/channels/latest", []string{
 		"The manifest is published (" + buildsURI,
 		"its channels or the local manifest are incomplete."}, 1},
 	{"manifest, fail", "fail", true, "/builds/", []string{publishFailed, unknownPublished}, 1},
-	{"ref, fail", "fail", true, "/refs/latest", []string{
+	{"channel, fail", "fail", true, "/channels/latest", []string{
 		publishFailed, "The manifest is published (" + buildsURI}, 1},
 }
 
@@ -114,7 +114,7 @@ func TestAccInterrupt(t *testing.T) {
 			l.packer = healthy
 			l.mustBuild("base")
 			wantOutput(t, l.mustBuild("base"), "unchanged: nothing is built")
-			latest := l.objects()["chain/base/refs/latest.json"]
+			latest := l.objects()["chain/base/channels/latest.json"]
 			if !bytes.Contains(latest, []byte(`"fingerprint"`)) {
 				t.Errorf("latest is %q", latest)
 			}
@@ -134,7 +134,8 @@ func TestAccInterrupt_tags(t *testing.T) {
 	l.packer = l.packer.With("PKR_VAR_ec2=" + endpoint)
 	result, took := l.interrupted("base", reached)
 	l.wantSoon(result, took, "Cancelling build after receiving terminated",
-		"The manifest is not published.", "The image is kept: "+region+":ami-")
+		"The manifest is not published.",
+		"Packer keeps the image if the post-processor before this one succeeded: "+region+":ami-")
 	l.wantImages(1, result)
 	l.packer = healthy
 	l.wantImages(1, l.mustBuild("base"))

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,8 +67,10 @@ func refusing(t testing.TB, status int, code string) (endpoint string) {
 func anyRequest(*http.Request) bool { return true }
 
 // putTo matches what writes an object whose key holds part.
-func putTo(part string) func(*http.Request) bool {
+func putTo(parts ...string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
-		return r.Method == http.MethodPut && strings.Contains(r.URL.Path, part)
+		return r.Method == http.MethodPut && slices.ContainsFunc(parts, func(part string) bool {
+			return strings.Contains(r.URL.Path, part)
+		})
 	}
 }

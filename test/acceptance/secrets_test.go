@@ -162,7 +162,7 @@ func TestAccSecrets(t *testing.T) {
 
 	healthy := l.packer
 	l.packer = healthy.With("PKR_VAR_publish_timeout=2s", "PKR_VAR_endpoint="+deadEndpoint)
-	kept := l.rebuild("registry away", secretTemplate(t, "", access), 0, "The image is kept: ")
+	kept := l.rebuild("registry away", secretTemplate(t, "", access), 1, "Packer keeps the image ")
 	wantOutput(t, kept, "The manifest is not published.")
 	l.wantNoSecrets(kept)
 

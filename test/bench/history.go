@@ -21,7 +21,7 @@ import (
 // resolve by the channel latest.
 const published = "published"
 
-// remembered is how many moves a ref remembers.
+// remembered is how many moves a pointer remembers.
 const remembered = 100
 
 // measureHistory measures what a user waits for with few and with many builds in the registry: runs
@@ -93,11 +93,9 @@ func fill(
 	for i := newest; i < size; i++ {
 		own := fingerprint(image, -i)
 		body := bytes.ReplaceAll(stored.Body, []byte(fingerprint(image, 0)), []byte(own))
-		for _, name := range []string{"builds/" + own, "refs/git-" + own[:40]} {
-			path := filepath.Join(folder, image, filepath.FromSlash(name)+".json")
-			if err := os.WriteFile(path, body, 0o644); err != nil {
-				return err
-			}
+		path := filepath.Join(folder, filepath.FromSlash(chain.BuildKey(image, own)))
+		if err := os.WriteFile(path, body, 0o644); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -108,20 +106,20 @@ func fingerprint(image string, i int) string {
 }
 
 // publish does to the registry what the post-processor does for one build: it reads all documents,
-// writes the manifest, and then moves the channels and the refs of the commit and the folder.
+// writes the manifest, and then moves the line and the channels.
 func publish(
 	ctx context.Context, reg *chain.Registry, image string, i int, ami string, channels ...string,
 ) error {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	own := fingerprint(image, i)
 	sha := own[:40]
-	moves := map[string]chain.Rule{chain.GitRef(sha): chain.Always, chain.CommitRef(sha): chain.Always}
+	names := []chain.Name{{Kind: chain.Line, Name: "main"}}
 	for _, channel := range channels {
-		moves[channel] = chain.NotBack
+		names = append(names, chain.Name{Kind: chain.Channel, Name: channel})
 	}
 	keys := []string{chain.BuildKey(image, own)}
-	for name := range moves {
-		keys = append(keys, chain.RefKey(image, name))
+	for _, name := range names {
+		keys = append(keys, name.Key(image))
 	}
 	early := reg.ReadEarly(ctx, keys...)
 	stored, err := reg.Publish(ctx, manifest.Facts{
@@ -137,11 +135,16 @@ func publish(
 	if err != nil {
 		return err
 	}
-	to := chain.Target{Fingerprint: own, Commit: sha, CommitTime: at}.Of(stored)
+	to := chain.TargetOf(own, stored.Manifest.Current())
+	to.GitSHA, to.Content = sha, map[string]string{"app": sha}
+	to.Position = chain.Position{
+		Commit: sha, CommitTime: at, DecidedAt: at.Add(time.Duration(i) * time.Second),
+	}
 	var all errgroup.Group
-	for name, rule := range moves {
+	for _, name := range names {
 		all.Go(func() error {
-			_, err := reg.Move(ctx, image, name, to, rule, "local", early)
+			_, err := reg.Move(ctx, chain.Request{
+				Image: image, Name: name, To: to, Stored: stored, By: "local"}, early)
 			return err
 		})
 	}

@@ -99,7 +99,7 @@ func (d *demo) showRegistry(ctx context.Context) error {
 	for _, key := range slices.Sorted(maps.Keys(objects)) {
 		fmt.Printf("  %6d bytes  %s\n", len(objects[key]), key)
 	}
-	const latest = "chain/snowflake/refs/latest.json"
+	const latest = "chain/snowflake/channels/latest.json"
 	heading("%s", latest)
 	fmt.Println(shorten(objects[latest], 25))
 

@@ -23,7 +23,7 @@ const (
 	hostilePrint = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 
 	hostileRef    = "latest"
-	hostileRefKey = "app/refs/latest.json"
+	hostileRefKey = "app/channels/latest.json"
 )
 
 // trial writes where body lies, and returns what went wrong. If refuse is set, body must stay as it

@@ -14,7 +14,6 @@ import (
 
 // The permanent errors. They are for the user: callers compare only those of package store.
 var (
-	errAccessDenied      = errors.New("access denied")
 	errCredentials       = errors.New("no valid AWS credentials")
 	errExpired           = errors.New("the AWS credentials have expired")
 	errNoBucket          = errors.New("bucket does not exist")
@@ -118,7 +117,7 @@ func (r request) judge(f failure) verdict {
 		return verdict{errCredentials,
 			"The store does not accept the access key: check the key and its secret."}
 	case f.status == http.StatusForbidden || f.status == http.StatusUnauthorized:
-		return verdict{errAccessDenied, r.accessAdvice()}
+		return verdict{store.ErrDenied, r.accessAdvice()}
 	case r.kind == read:
 		return r.judgeRead(f)
 	}

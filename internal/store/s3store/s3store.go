@@ -10,13 +10,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
@@ -66,6 +71,27 @@ type Store struct {
 	options Options
 	backoff store.Backoff
 	test    *selfTest
+	// ahead is how far the store's clock is ahead of that of this machine.
+	ahead atomic.Int64
+}
+
+// Now returns the time by the store's clock, as its last response tells it.
+func (s *Store) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+
+// noteClock compares the clocks. A response says when it was sent, in whole seconds.
+func (s *Store) noteClock(sent time.Time) {
+	if !sent.IsZero() {
+		s.ahead.Store(int64(time.Until(sent)))
+	}
+}
+
+// sentAt returns when a response was sent, or zero if it does not say so.
+func sentAt(response *http.Response) time.Time {
+	if response == nil {
+		return time.Time{}
+	}
+	sent, _ := http.ParseTime(response.Header.Get("Date"))
+	return sent
 }
 
 // New returns the store in a bucket. It sends nothing yet. It uses the HTTP client of cfg, because
@@ -174,7 +200,14 @@ func (s *Store) getOnce(ctx context.Context, key string) (store.Object, error) {
 	})
 	call := request{kind: read, address: s.Address(key), owner: s.options.ExpectedBucketOwner != ""}
 	if err != nil {
+		var failed *awshttp.ResponseError
+		if errors.As(err, &failed) && failed.Response != nil {
+			s.noteClock(sentAt(failed.Response.Response))
+		}
 		return store.Object{}, call.classify(s.explainTimeout(ctx, err))
+	}
+	if raw, ok := awsmiddleware.GetRawResponse(out.ResultMetadata).(*smithyhttp.Response); ok {
+		s.noteClock(sentAt(raw.Response))
 	}
 	defer out.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(out.Body, store.MaxSize+1))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 #
-# Bakes the image "base", and leaves Packer's own manifest too. A script gives it options with
+# Bakes the image "base", and leaves Packer's own manifest before it is published. A script gives it options with
 # "edit", in the place of a comment, and sets its variables with "env PKR_VAR_name=value".
 
 variable "registry" { type = string }
@@ -48,28 +48,26 @@ source "file" "image" {
   target  = "${path.root}/../out/image"
 }
 
-source "chain" "unchanged" { record = data.chain-image.this.record }
+source "chain" "base" { record = data.chain-image.this.record }
 
 build {
+  sources = ["source.chain.base"]
   dynamic "source" {
-    for_each = data.chain-image.this.needed ? [1] : []
+    for_each = data.chain-image.this.pending
     labels   = ["source.${var.builder}.image"]
     content {}
   }
-  dynamic "source" {
-    for_each = data.chain-image.this.needed ? [] : [1]
-    labels   = ["source.chain.unchanged"]
-    content {}
-  }
-  post-processor "chain" {
-    record          = data.chain-image.this.record
-    on_failure      = var.on_failure
-    publish_timeout = var.publish_timeout
-    registry_access {
-      endpoint       = var.endpoint
-      use_path_style = true
+  post-processors {
+    post-processor "manifest" {}
+    post-processor "chain" {
+      record          = data.chain-image.this.record
+      on_failure      = var.on_failure
+      publish_timeout = var.publish_timeout
+      registry_access {
+        endpoint       = var.endpoint
+        use_path_style = true
+      }
+      # post-processor options
     }
-    # post-processor options
   }
-  post-processor "manifest" {}
 }

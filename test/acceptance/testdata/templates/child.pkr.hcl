@@ -28,21 +28,20 @@ source "amazon-ebs" "image" {
   tags          = data.chain-image.this.tags
 }
 
-source "chain" "unchanged" { record = data.chain-image.this.record }
+source "chain" "app" { record = data.chain-image.this.record }
 
 build {
+  sources = ["source.chain.app"]
   dynamic "source" {
-    for_each = data.chain-image.this.needed ? [1] : []
+    for_each = data.chain-image.this.pending
     labels   = ["source.amazon-ebs.image"]
     content {}
   }
-  dynamic "source" {
-    for_each = data.chain-image.this.needed ? [] : [1]
-    labels   = ["source.chain.unchanged"]
-    content {}
-  }
-  post-processor "chain" {
-    record = data.chain-image.this.record
-    # post-processor options
+  post-processors {
+    post-processor "manifest" {}
+    post-processor "chain" {
+      record = data.chain-image.this.record
+      # post-processor options
+    }
   }
 }

@@ -7,7 +7,7 @@ variable "source_ami" { type = string }
 
 locals {
   base            = "${path.root}/../base"
-  manifest        = "${path.root}/../base/.chain/manifest-base.json"
+  manifest        = "${path.root}/../base/.chain/acme-images/chain/manifest-base.json"
   packer_manifest = "${path.root}/../base/packer-manifest.json"
 }
 

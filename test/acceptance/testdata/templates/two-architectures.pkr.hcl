@@ -30,25 +30,25 @@ source "amazon-ebs" "arm64" {
   }
 }
 
-source "chain" "unchanged" { record = data.chain-image.this.record }
+source "chain" "base" { record = data.chain-image.this.record }
 
 build {
+  sources = ["source.chain.base"]
   dynamic "source" {
-    for_each = data.chain-image.this.needed ? [1] : []
+    for_each = data.chain-image.this.for_each["amazon-ebs.amd64"]
     labels   = ["source.amazon-ebs.amd64"]
     content {}
   }
   dynamic "source" {
-    for_each = data.chain-image.this.needed ? [1] : []
+    for_each = data.chain-image.this.for_each["amazon-ebs.arm64"]
     labels   = ["source.amazon-ebs.arm64"]
     content {}
   }
-  dynamic "source" {
-    for_each = data.chain-image.this.needed ? [] : [1]
-    labels   = ["source.chain.unchanged"]
-    content {}
-  }
-  post-processor "chain" {
-    record = data.chain-image.this.record
+  post-processors {
+    post-processor "manifest" {}
+    post-processor "chain" {
+      record = data.chain-image.this.record
+      # post-processor options
+    }
   }
 }

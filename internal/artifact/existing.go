@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package existing
+package artifact
 
 import (
 	"fmt"
@@ -15,20 +15,29 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-var _ packersdk.Artifact = (*Artifact)(nil)
+var _ packersdk.Artifact = (*Existing)(nil)
 
-// Artifact is an image that existed before the build. It looks like the artifact of the builder
+// Existing is an image that existed before the build. It looks like the artifact of the builder
 // that made it, so that other post-processors take it.
-type Artifact struct {
-	image   string
-	entries []manifest.Entry
+type Existing struct {
+	image, fingerprint string
+	entries            []manifest.Entry
 }
 
+// NewExisting returns the artifact of an image that consists of entries of its manifest: at least
+// one.
+func NewExisting(image, fingerprint string, entries []manifest.Entry) *Existing {
+	return &Existing{image, fingerprint, entries}
+}
+
+// StateFingerprint is the state in which an existing image names its fingerprint.
+const StateFingerprint = "chain.fingerprint"
+
 // BuilderId returns the id of the builder that made the image.
-func (a *Artifact) BuilderId() string { return a.entries[0].BuilderID }
+func (a *Existing) BuilderId() string { return a.entries[0].BuilderID }
 
 // Files returns the names of the image's files. An AMI has none.
-func (a *Artifact) Files() []string {
+func (a *Existing) Files() []string {
 	var names []string
 	for _, entry := range a.entries {
 		for _, file := range entry.Files {
@@ -40,7 +49,7 @@ func (a *Artifact) Files() []string {
 
 // Id returns "region:ami-…,region:ami-…", sorted, as the Amazon plugin does. For other images, it
 // returns the ids of their artifacts.
-func (a *Artifact) Id() string {
+func (a *Existing) Id() string {
 	var ids []string
 	for _, entry := range a.entries {
 		amis := entry.AMIs()
@@ -56,11 +65,12 @@ func (a *Artifact) Id() string {
 }
 
 // String returns what Packer prints at the end of the build.
-func (a *Artifact) String() string {
-	return fmt.Sprintf("%s is unchanged:\n%s\n", a.image, strings.Join(a.lines(), "\n"))
+func (a *Existing) String() string {
+	return fmt.Sprintf("%s exists:\n%s\n", a.image, strings.Join(a.Lines(), "\n"))
 }
 
-func (a *Artifact) lines() []string {
+// Lines returns the AMIs with their regions, one on each line, sorted.
+func (a *Existing) Lines() []string {
 	var lines []string
 	for _, entry := range a.entries {
 		amis := entry.AMIs()
@@ -77,17 +87,19 @@ func (a *Artifact) lines() []string {
 
 // State returns what post-processors ask an Amazon artifact for: the images of the registry, and
 // the data that the builder generated.
-func (a *Artifact) State(name string) any {
+func (a *Existing) State(name string) any {
 	switch name {
 	case registryimage.ArtifactStateURI:
 		return a.registryImages()
 	case "generated_data":
 		return a.generatedData()
+	case StateFingerprint:
+		return a.fingerprint
 	}
 	return nil
 }
 
-func (a *Artifact) registryImages() []*registryimage.Image {
+func (a *Existing) registryImages() []*registryimage.Image {
 	var images []*registryimage.Image
 	for _, entry := range a.entries {
 		for _, image := range entry.Images {
@@ -104,9 +116,9 @@ func (a *Artifact) registryImages() []*registryimage.Image {
 // generatedData returns a value for every name that a template may refer to as build.NAME. Packer
 // evaluates these for each source of a build: a missing one would be an error, or reach others as
 // "<unknown>".
-func (a *Artifact) generatedData() map[string]any {
+func (a *Existing) generatedData() map[string]any {
 	data := map[string]any{}
-	for _, name := range slices.Concat(commonData, amazonData) {
+	for _, name := range slices.Concat(commonData, AmazonData) {
 		data[name] = ""
 	}
 	data["PackerRunUUID"] = os.Getenv("PACKER_RUN_UUID")
@@ -129,12 +141,12 @@ var commonData = []string{
 	"SSHPublicKey", "SSHPrivateKey", "WinRMPassword",
 }
 
-// amazonData are the names that the builders of AMIs generate besides (Amazon plugin,
+// AmazonData are the names that the builders of AMIs generate besides (Amazon plugin,
 // common/interpolate_build_info.go).
-var amazonData = []string{
+var AmazonData = []string{
 	"SourceAMIName", "BuildRegion", "SourceAMI", "SourceAMICreationDate",
 	"SourceAMIOwner", "SourceAMIOwnerName",
 }
 
 // Destroy does nothing: the image does not belong to this build.
-func (a *Artifact) Destroy() error { return nil }
+func (a *Existing) Destroy() error { return nil }

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+)
+
+// Move points a channel or a line at an image, if the order of commits allows it. It retries until
+// ctx ends.
+func (r *Registry) Move(ctx context.Context, req Request, early Early) (Result, error) {
+	if err := req.To.check(); err != nil {
+		return Result{}, fmt.Errorf("write %s: %w", r.PointerURI(req.Image, req.Name), err)
+	}
+	move := Move{MovedAt: r.now(), MovedBy: req.By, WriteID: r.newID()}
+	// outdated is the seq of a manifest that the pointer knows and that is known to be gone.
+	outdated := int64(0)
+	for {
+		result, err := r.move(ctx, req, move, outdated, early)
+		var newer *newerError
+		if !errors.As(err, &newer) {
+			return result, err
+		}
+		// Either another run published later and moved the pointer first. Or somebody put an older
+		// manifest back: a pointer that stayed ahead of it would be corrupt.
+		if req.Stored, err = r.Manifest(ctx, req.Image, req.To.Fingerprint); err != nil {
+			return Result{}, err
+		}
+		outdated, early = newer.seq, nil
+	}
+}
+
+// newerError means that a pointer knows a newer manifest of the same build, with that seq.
+type newerError struct{ seq int64 }
+
+func (e *newerError) Error() string {
+	return fmt.Sprintf("the pointer knows a newer manifest, seq %d", e.seq)
+}
+
+// move is one attempt of Move.
+func (r *Registry) move(
+	ctx context.Context, req Request, move Move, outdated int64, early Early,
+) (result Result, err error) {
+	edit := func(current []byte) ([]byte, error) {
+		var old *Pointer
+		if current != nil {
+			var err error
+			if old, err = r.pointer(current, req.Image, req.Name); err != nil {
+				return nil, err
+			}
+			if done, landed := old.landed(move.WriteID, result); landed {
+				result = done
+				return nil, store.ErrUnchanged // Our write landed, but its response was lost.
+			}
+			seq := int64(0)
+			if m := req.Stored.Manifest; m != nil {
+				seq = m.Chain.Seq
+			}
+			if old.Fingerprint == req.To.Fingerprint && old.ManifestSeq > max(seq, outdated) {
+				return nil, &newerError{old.ManifestSeq}
+			}
+		}
+		var next *Pointer
+		next, result = decide(old, req, move)
+		if next == nil {
+			return nil, store.ErrUnchanged
+		}
+		// A renewal adds no move, but it is a write of its own.
+		next.Schema, next.WriteID = schema, move.WriteID
+		return r.encodePointer(next)
+	}
+	_, err = r.update(ctx, req.Name.Key(req.Image), early, edit)
+	return result, err
+}
+
+// landed returns the result of a write of ours, if the pointer has it.
+func (p *Pointer) landed(writeID string, planned Result) (Result, bool) {
+	ours := p.WriteID == writeID
+	return planned, ours || slices.ContainsFunc(p.Moves, func(move Move) bool {
+		return move.WriteID == writeID
+	})
+}
+
+// sameOrigin reports whether two origins may be the same: "repository//folder", of which the
+// repository may not be known.
+func sameOrigin(a, b string) bool {
+	if a == "" || b == "" {
+		return true
+	}
+	repoA, pathA, _ := cutOrigin(a)
+	repoB, pathB, _ := cutOrigin(b)
+	return pathA == pathB && (repoA == "" || repoB == "" || repoA == repoB)
+}
+
+func cutOrigin(origin string) (repository, folder string, ok bool) {
+	i := strings.LastIndex(origin, "//")
+	if i < 0 {
+		return "", origin, false
+	}
+	return origin[:i], origin[i+2:], true
+}

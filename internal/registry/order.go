@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package registry
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Request is a move that a run asks for.
+type Request struct {
+	Image string
+	Name  Name
+	To    Target
+	// Stored is the manifest of the target.
+	Stored Stored
+	// AllowRollback moves a channel to an older commit, or to what a rollback left.
+	AllowRollback bool
+	// TakeOver is an origin that the channel may be taken over from.
+	TakeOver string
+	// ReadSeq, if set, is the seq of the channel that the request relies on.
+	ReadSeq int64
+	// By says who moves, for the history.
+	By string
+	// Ancestor reports whether a commit is known to be an ancestor of another. Nil: never.
+	Ancestor func(older, newer string) bool
+}
+
+// Outcome is what became of a request.
+type Outcome int
+
+const (
+	// Moved: the pointer was on something else.
+	Moved Outcome = iota
+	// Created: the pointer did not exist.
+	Created
+	// There: the pointer is where it should be.
+	There
+	// Older: a newer commit, or a later run, has moved the channel.
+	Older
+	// HeldBack: a rollback left what the request wants to move to.
+	HeldBack
+	// Foreign: another origin has moved the channel.
+	Foreign
+	// Mixed: the channel was moved with commits, and the request has none, or the reverse.
+	Mixed
+	// Changed: the channel is not as the request has read it.
+	Changed
+)
+
+// Result is the outcome of a request, and what the pointer was before, nil if it did not exist.
+type Result struct {
+	Outcome Outcome
+	// Kind is that of the move, if there was one.
+	Kind   MoveKind
+	Before *Pointer
+	// Seq is that of the pointer now.
+	Seq int64
+}
+
+// decide returns the pointer as a request leaves it: nil if nothing has to be written. It does no
+// I/O but to ask which commit is older.
+func decide(p *Pointer, req Request, move Move) (*Pointer, Result) {
+	if p == nil {
+		next := &Pointer{Image: req.Image, Kind: req.Name.Kind, Name: req.Name.Name}
+		move.Kind, move.Target = Forward, clamp(req.To, nil)
+		return next.put(req, move, move.Position), Result{Outcome: Created, Kind: Forward, Seq: 1}
+	}
+	result := Result{Before: p, Seq: p.Seq}
+	to := clamp(req.To, p.Moves)
+	if req.Name.Kind == Line {
+		return p.follow(req, move, to, result)
+	}
+	age := compare(to.Position, p.Mark, req.Ancestor)
+	switch held := p.holds(to); {
+	case p.Current().Same(to):
+		return p.renew(req, to, age, result)
+	case req.ReadSeq > 0 && req.ReadSeq != p.Seq:
+		result.Outcome = Changed
+	case foreign(p.Current().Origin, to.Origin, req.TakeOver):
+		result.Outcome = Foreign
+	case req.AllowRollback:
+		return p.goTo(req, move, to, age, result)
+	case (to.Commit == "") != (p.Mark.Commit == ""):
+		result.Outcome = Mixed
+	case age < 0:
+		result.Outcome = Older
+	case held:
+		result.Outcome = HeldBack
+	default:
+		return p.goTo(req, move, to, age, result)
+	}
+	return nil, result
+}
+
+// follow moves a line, which goes wherever the newest run of it went.
+func (p *Pointer) follow(req Request, move Move, to Target, result Result) (*Pointer, Result) {
+	if p.Current().Same(to) {
+		return p.renew(req, to, compare(to.Position, p.Current().Position, req.Ancestor), result)
+	}
+	move.Kind, move.Target = Forward, to
+	result.Outcome, result.Kind, result.Seq = Moved, Forward, p.Seq+1
+	return p.put(req, move, to.Position), result
+}
+
+// renew notes that a run has found the pointer where it should be. If that run is newer, its
+// position counts from now on. It adds no move.
+func (p *Pointer) renew(req Request, to Target, age int, result Result) (*Pointer, Result) {
+	result.Outcome = There
+	current := p.Moves[0]
+	known := to.Commit == current.Commit && maps.Equal(to.Content, current.Content) &&
+		p.ManifestSHA256 == req.Stored.SHA256
+	if age < 0 || known || (to.Commit == "") != (current.Commit == "") {
+		return nil, result
+	}
+	next := *p
+	next.Moves = slices.Clone(p.Moves)
+	next.Moves[0].Target = to
+	next.touch(req, to.Position)
+	result.Seq = next.Seq
+	return &next, result
+}
+
+// goTo moves a channel. One that goes to an older commit is a rollback: it holds what it leaves.
+func (p *Pointer) goTo(
+	req Request, move Move, to Target, age int, result Result,
+) (*Pointer, Result) {
+	move.Kind, move.Target = Forward, to
+	mark := to.Position
+	if age < 0 {
+		move.Kind, mark = Rollback, p.Mark
+	}
+	next := p.put(req, move, mark)
+	next.Held = slices.DeleteFunc(slices.Clone(p.Held), func(h Held) bool { return h.covers(to) })
+	if move.Kind == Rollback {
+		next.Held = append([]Held{left(p.Current(), to)}, next.Held...)
+		next.Held = next.Held[:min(len(next.Held), maxMoves)]
+	}
+	result.Outcome, result.Kind, result.Seq = Moved, move.Kind, next.Seq
+	return next, result
+}
+
+// put returns the pointer after a move.
+func (p *Pointer) put(req Request, move Move, mark Position) *Pointer {
+	next := *p
+	next.Moves = append([]Move{move}, p.Moves...)
+	next.Moves = next.Moves[:min(len(next.Moves), maxMoves)]
+	next.touch(req, mark)
+	next.WriteID = move.WriteID
+	return &next
+}
+
+// touch brings what describes the whole pointer up to date.
+func (p *Pointer) touch(req Request, mark Position) {
+	p.Seq++
+	p.Mark = mark
+	p.Fingerprint, p.AMIs = p.Current().Fingerprint, p.Current().AMIs()
+	p.ManifestSeq, p.ManifestSHA256 = 0, req.Stored.SHA256
+	if m := req.Stored.Manifest; m != nil {
+		p.ManifestSeq, p.Ancestors = m.Chain.Seq, m.Chain.Ancestors
+	}
+}
+
+// clamp returns the target with a commit's time that cannot be in the future: not later than the
+// store's clock when one of the moves, or else this run, first saw the commit.
+func clamp(to Target, moves []Move) Target {
+	if to.Commit == "" {
+		return to
+	}
+	first := func(a, b time.Time) time.Time {
+		if !b.IsZero() && b.Before(a) {
+			return b
+		}
+		return a
+	}
+	to.CommitTime = first(to.CommitTime, to.DecidedAt)
+	for _, move := range moves {
+		if move.Commit == to.Commit {
+			to.CommitTime = first(to.CommitTime, move.CommitTime)
+		}
+	}
+	return to
+}
+
+// compare returns -1 if a is older than b, 1 if it is newer, and 0 if neither is known. What the
+// checkout knows of the history counts first, then the committers' times, then which run decided
+// later.
+func compare(a, b Position, ancestor func(older, newer string) bool) int {
+	if a.Commit != b.Commit && a.Commit != "" && b.Commit != "" {
+		switch {
+		case ancestor != nil && ancestor(b.Commit, a.Commit):
+			return 1
+		case ancestor != nil && ancestor(a.Commit, b.Commit):
+			return -1
+		}
+		if byTime := a.CommitTime.Compare(b.CommitTime); byTime != 0 {
+			return byTime
+		}
+	}
+	return a.DecidedAt.Compare(b.DecidedAt)
+}
+
+// foreign reports whether a channel was moved from another origin than the one that wants to move
+// it now, and may not be taken over from it.
+func foreign(current, now, takeOver string) bool {
+	return !sameOrigin(current, now) && (takeOver == "" || takeOver != current)
+}
+
+// holds reports whether a rollback left the target.
+func (p *Pointer) holds(to Target) bool {
+	return slices.ContainsFunc(p.Held, func(h Held) bool { return h.covers(to) })
+}
+
+func (h Held) covers(to Target) bool {
+	switch {
+	case h.Content != nil:
+		return maps.Equal(h.Content, to.Content)
+	case h.Fingerprint != "":
+		return h.Fingerprint == to.Fingerprint
+	}
+	return slices.EqualFunc(h.Builds, to.Builds, Build.same)
+}
+
+// left returns what a rollback from one target to another leaves.
+func left(from, to Target) Held {
+	switch {
+	case from.Content != nil && !maps.Equal(from.Content, to.Content):
+		return Held{Content: from.Content}
+	case from.Fingerprint != to.Fingerprint:
+		return Held{Fingerprint: from.Fingerprint}
+	}
+	return Held{Builds: from.Builds}
+}
+
+// newest returns the move that comes first in the order in which a reader prefers them.
+func newest(moves []Move, wanted func(Move) bool) (Move, bool) {
+	i := slices.IndexFunc(moves, wanted)
+	if i < 0 {
+		return Move{}, false
+	}
+	return moves[i], true
+}
+
+// OfCommit returns the newest move by a run of a commit.
+func (p *Pointer) OfCommit(commit string) (Move, bool) {
+	return newest(p.Moves, func(m Move) bool { return commit != "" && m.Commit == commit })
+}
+
+// OfContent returns the newest move to an image of the content that a checkout has.
+func (p *Pointer) OfContent(folder string, have map[string]string) (Move, bool) {
+	return newest(p.Moves, func(m Move) bool { return m.IsContent(folder, have) })
+}
+
+// IsContent reports whether the target is an image of a folder, and a checkout has all of its
+// content: at each path the same object id.
+func (t Target) IsContent(folder string, have map[string]string) bool {
+	if _, named := t.Content[folder]; !named {
+		return false
+	}
+	for path, id := range t.Content {
+		if have[path] != id {
+			return false
+		}
+	}
+	return true
+}
+
+// OfGitSHA returns the newest move whose folder has an object id.
+func (p *Pointer) OfGitSHA(sha string) (Move, bool) {
+	return newest(p.Moves, func(m Move) bool { return m.GitSHA == sha })
+}
+
+// Later returns the one of two pointers that a later run has moved. Either may be nil.
+func Later(a, b *Pointer) *Pointer {
+	if a == nil || (b != nil && b.Current().DecidedAt.After(a.Current().DecidedAt)) {
+		return b
+	}
+	return a
+}
