@@ -106,8 +106,8 @@ func broken(name, imported string) string {
 		!under(name, "internal/access", "internal/ami", "internal/awserror", "internal/store/s3store"):
 		return "only internal/access, internal/ami, internal/awserror and internal/store/s3store use AWS"
 	case under(imported, "github.com/hashicorp/packer-plugin-sdk") && !isComponent(name) &&
-		!under(name, "internal/access", "internal/option", module):
-		return "only components, internal/access and internal/option use the Packer SDK"
+		!under(name, "internal/access", "internal/artifact", "internal/option", module):
+		return "only components, internal/access, internal/artifact and internal/option use the Packer SDK"
 	case name == "internal/manifest" && under(imported, "github.com/go-json-experiment/json"):
 		return "" // encoding/json/v2, until go.mod can say Go 1.27
 	case name == "internal/manifest" && (foreign || own && imported != "internal/text"):

@@ -130,7 +130,7 @@ const (
 		`"pull_requests":[]},` + repo + `}`
 	runOfTarget = `{"workflow_run":{"event":"pull_request_target","pull_requests":[]},` + repo + `}`
 	runOfPush   = `{"workflow_run":{"event":"push","head_branch":"main","pull_requests":[]},` + repo + `}`
-	runOfQueue  = `{"workflow_run":{"event":"merge_group","head_branch":"gh-readonly-queue/main/pr-12-` + "abc" + X
+	runOfQueue  = `{"workflow_run":{"event":"merge_group","head_branch":"gh-readonly-queue/main/pr-12-abc"},` + repo + `}`
 )
 
 // lineTest is a build. If the line is the branch main, it is checked again with a commit of the CI

@@ -229,9 +229,9 @@ func codeBuild(env environment) Build {
 	return b
 }
 
-// jenkins looks at the variables of the git plugin only if the project has one branch: in a
-// multibranch project, they may belong to another checkout. The last variables of a pull request are
-// those of plugins for such projects.
+// jenkins takes the branch from the git plugin only if the project is not a multibranch one, which
+// knows it better. The variables ghprb*, gitlab* and GERRIT_* are those of plugins that have other
+// projects build pull requests.
 //
 // See also https://plugins.jenkins.io/git/#plugin-content-environment-variables
 func jenkins(env environment) Build {

@@ -13,22 +13,21 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
-// Contents returns the object ids, as in [Object.ID], of those paths that are the same on disk as
+// Contents returns the object ids, as in [Object.ID], of those paths that are on disk as they are
 // in the current commit. root is that of the work tree, as in [Checkout]; paths are relative to it,
-// with slashes. A path is left out if the commit does not have it, or if a file under it is dirty or
-// overlooked. isLeft is that of [Inspect]. The paths may be anything: those that are not clean, that
-// lead out of the work tree or through a symlink are left out too.
+// with slashes. It leaves out a path that the commit does not have, or under which a file is dirty
+// or overlooked. isLeft is that of [Inspect]. The paths may be anything: those that are not clean,
+// that lead out of the work tree or through a symlink are left out too.
 func Contents(
 	ctx context.Context, root string, isLeft func(root, name string) bool, paths []string,
 ) (map[string]string, error) {
 	paths = slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return !isOnDisk(root, p) })
-	contents := map[string]string{}
 	if len(paths) == 0 {
-		return contents, nil
+		return nil, nil
 	}
 	tree, err := changes(ctx, root, paths)
 	if err != nil || tree.unborn {
-		return contents, err
+		return nil, err
 	}
 	tree.files = slices.DeleteFunc(tree.files, func(f file) bool {
 		return f.untracked && isLeft != nil && isLeft(root, f.path)
@@ -43,13 +42,17 @@ func Contents(
 			return nil, explain(err, root, root)
 		}
 	}
+	contents := map[string]string{}
 	for _, p := range paths {
 		if object := objects[p]; object.SHA != "" && len(tree.under(p)) == 0 {
 			object.Content = object.SHA
 			contents[p] = object.ID()
 		}
 	}
-	return contents, ctx.Err()
+	if err := ctx.Err(); err != nil { // in which case a submodule may have been taken for dirty
+		return nil, err
+	}
+	return contents, nil
 }
 
 // isOnDisk reports whether a path is one that git can be asked about: clean, on disk, in this work

@@ -66,10 +66,6 @@ func TestContents(t *testing.T) {
 			[]string{"base", "base/f", "."}},
 		{"sparse checkout", func(t *testing.T, r string) { git(t, r, "sparse-checkout", "set", "other") },
 			[]string{"base", "base/f", "base/dir", "."}},
-		{"another commit", func(t *testing.T, r string) {
-			write(t, r, map[string]string{"new": "2"})
-			commit(t, r)
-		}, []string{"."}},
 		{"folder is a symlink", func(t *testing.T, r string) {
 			must(t, os.RemoveAll(at(r, "base/dir")), os.Symlink(at(r, "other"), at(r, "base/dir")))
 		}, []string{"base", "base/dir", "."}},

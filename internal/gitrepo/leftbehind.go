@@ -35,8 +35,8 @@ var packerFiles = []string{"packer-manifest.json", "packer-manifest.json.lock", 
 // registryFiles are the files of a registry in a folder: documents, unfinished ones, and the lock.
 // Other files in the folder may not be the registry's, because it may be the checkout itself.
 var registryFiles = []string{
-	".chain.lock", "*/builds/*.json", "*/builds/.chain-*.tmp", "*/channels/*.json", "*/channels/.chain-*.tmp",
-	"*/lines/*.json", "*/lines/.chain-*.tmp",
+	".chain.lock", "*/builds/*.json", "*/builds/.chain-*.tmp",
+	"*/channels/*.json", "*/channels/.chain-*.tmp", "*/lines/*.json", "*/lines/.chain-*.tmp",
 }
 
 func inRegistry(dir, file string) bool {

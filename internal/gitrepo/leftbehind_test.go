@@ -55,8 +55,9 @@ func TestLeftBehind_registry(t *testing.T) {
 	for folder, in := range map[string]string{"registry": "registry", "link": "registry", ".": "."} {
 		left := LeftBehind(filepath.Join(root, folder))
 		for name, want := range map[string]bool{
-			".chain.lock": true, "app/builds/0a1b.json": true, "app/refs/latest.json": true,
-			"app/builds/.chain-ABC.tmp": true, "app/refs/.chain-ABC.tmp": true,
+			".chain.lock": true, "app/builds/0a1b.json": true, "app/channels/latest.json": true,
+			"app/builds/.chain-ABC.tmp": true, "app/channels/.chain-ABC.tmp": true,
+			"app/lines/main.json": true, "app/lines/.chain-ABC.tmp": true, "app/lines/x/main.json": false,
 			"script.sh": false, "app/script.sh": false, "app/builds/run.sh": false,
 			"app/builds/x/y.json": false,
 			"builds/x.json":       false, "../other/builds/x.json": false,

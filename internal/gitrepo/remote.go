@@ -13,12 +13,21 @@ import (
 )
 
 // Ancestor reports whether the checkout knows that the commit older is an ancestor of newer, or
-// newer itself. It is false if the history that a shallow clone has does not reach back to older.
+// newer itself. It is false if the history that a shallow clone has does not reach back to older. A
+// clone of depth 1 still knows the parents of its commit.
 func Ancestor(ctx context.Context, dir, older, newer string) bool {
 	if !manifest.IsGitSHA(older) || !manifest.IsGitSHA(newer) {
 		return false
 	}
-	return isAncestor(ctx, dir, older, newer).err == nil
+	return isAncestor(ctx, dir, older, newer).err == nil || isParent(ctx, dir, older, newer)
+}
+
+// isParent reports whether the commit newer names older as a parent. In a shallow clone, that is
+// hidden from all commands but the one that prints the commit itself.
+func isParent(ctx context.Context, dir, older, newer string) bool {
+	git := command{dir: dir, env: []string{"GIT_NO_LAZY_FETCH=1"}}
+	header, _, _ := strings.Cut(git.run(ctx, "cat-file", "commit", newer).out, "\n\n")
+	return slices.Contains(strings.Split(header, "\n"), "parent "+older)
 }
 
 // isAncestor fails if older is not an ancestor of newer. A partial clone must not go and fetch a

@@ -116,12 +116,9 @@ func makeFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	root := dir
-	for filepath.Base(root) != folder {
-		if root == filepath.Dir(root) {
-			return nil
-		}
-		root = filepath.Dir(root)
+	root := chainFolder(dir)
+	if root == "" {
+		return nil
 	}
 	ignore := filepath.Join(root, ".gitignore")
 	if _, err := os.Stat(ignore); !errors.Is(err, fs.ErrNotExist) {

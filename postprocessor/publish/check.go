@@ -5,10 +5,12 @@ package publish
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -101,7 +103,17 @@ func (c *Config) checkRecord() error {
 			"dynamic \"source\" block, with for_each = data.chain-image.NAME.pending.",
 			source, rec.Image, rec.Reason)
 	}
-	return nil
+	if len(rec.Sources) > 0 {
+		return nil
+	}
+	other := localmanifest.Claim(rec.LocalManifest, os.Getenv("PACKER_RUN_UUID"), source)
+	if other == "" {
+		return nil
+	}
+	both := []string{min(source, text.OneLine(other)), max(source, text.OneLine(other))}
+	return fmt.Errorf("%s and %s both publish into image %s\n\nIf the image consists of both, set "+
+		"sources = [%q, %q] in data \"chain-image\". If not, give each image its own name.",
+		both[0], both[1], rec.Image, both[0], both[1])
 }
 
 func checkTags(given map[string]string) []error {
