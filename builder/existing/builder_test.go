@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
-	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
@@ -24,13 +24,14 @@ const (
 	remedy = "\n\nSet record = data.chain-image.NAME.record."
 )
 
-// screen is a Ui that remembers what it shows.
+// screen is a Ui that remembers what it shows, and what of it in red.
 type screen struct {
 	packersdk.Ui
-	said []string
+	said, red []string
 }
 
-func (s *screen) Say(text string) { s.said = append(s.said, text) }
+func (s *screen) Say(text string)   { s.said = append(s.said, text) }
+func (s *screen) Error(text string) { s.red = append(s.red, text) }
 
 func amis() manifest.Entry {
 	return manifest.Entry{
@@ -42,12 +43,17 @@ func amis() manifest.Entry {
 	}
 }
 
-func encoded(t *testing.T, needed bool, entries ...manifest.Entry) string {
-	t.Helper()
-	text, err := record.Record{
+// decided is a record of an image of which nothing is pending.
+func decided(entries ...manifest.Entry) record.Record {
+	return record.Record{
 		Facts:  manifest.Facts{Image: "app", Fingerprint: strings.Repeat("1", 64)},
-		Needed: needed, Reason: "template: 4f1c9e2 -> 98aa01b", Entries: entries,
-	}.Encode()
+		Reason: "unchanged", Entries: entries,
+	}
+}
+
+func encoded(t *testing.T, rec record.Record) string {
+	t.Helper()
+	text, err := rec.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,11 +73,11 @@ func prepare(t *testing.T, b *Builder, build string) error {
 
 func TestPrepare(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
-		"a record": {encoded(t, false, amis()), ""},
+		"a record": {encoded(t, decided(amis())), ""},
 		"ref": {`{"image":"base","identity":"ami-0a1b2c3d4e5f60718"}`,
-			`record is not one of data "chain-image": schema 0, this plugin reads 1` + remedy},
-		"text":  {"ami", `record is not one of data "chain-image": corrupt: not a JSON object` + remedy},
-		"newer": {`{"schema":2}`, `record is not one of data "chain-image": schema 2, this plugin reads 1` + remedy},
+			`record is not one of data "chain-image" or "chain": schema 0, this plugin reads 1` + remedy},
+		"text":  {"ami", `record is not one of data "chain-image" or "chain": corrupt: not a JSON object` + remedy},
+		"newer": {`{"schema":2}`, `record is not one of data "chain-image" or "chain": schema 2, this plugin reads 1` + remedy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b Builder
@@ -95,112 +101,92 @@ func TestPrepare(t *testing.T) {
 }
 
 func TestRun(t *testing.T) {
-	var b Builder
-	if err := prepare(t, &b, encoded(t, false, amis())); err != nil {
-		t.Fatal(err)
-	}
-	ui := &screen{}
-	// Hooks run provisioners; none may be asked for.
-	artifact, err := b.Run(t.Context(), ui, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{
-		"app: template: 4f1c9e2 -> 98aa01b: nothing is built (fingerprint 111111111111)",
-		"eu-west-1: " + ami1, "us-east-1: " + ami2,
-	}
-	if diff := cmp.Diff(want, ui.said); diff != "" {
-		t.Error(diff)
-	}
-	if artifact.Id() != "eu-west-1:"+ami1+",us-east-1:"+ami2 {
-		t.Errorf("got %q", artifact.Id())
+	const fingerprint = "(fingerprint 111111111111)"
+	const abandoned = "built before with this fingerprint, and never published: its test or its publication " +
+		`failed, the post-processor "chain" is missing, or another run is at work`
+	force := `-force does not reach data sources. To build the image again, set force = true in data "chain-image".`
+	exists := []string{"app: unchanged: nothing is built " + fingerprint, "eu-west-1: " + ami1, "us-east-1: " + ami2}
+	one := decided(amis())
+	one.Pending, one.Reason = []string{"app"}, "template: 4f1c9e2 -> 98aa01b"
+	several := one
+	several.Sources = []string{"amazon-ebs.amd64", "amazon-ebs.arm64", "amazon-ebs.x"}
+	several.Pending = []string{"amazon-ebs.amd64", "amazon-ebs.arm64"}
+	left := one
+	left.Entries, left.Abandoned = nil, []string{ami1 + " in eu-west-1", ami2 + " in us-east-1"}
+	forced := one
+	forced.Forced, forced.Reason = true, "force = true"
+	// What the image had before does not matter, if nothing is pending.
+	unasked := decided(amis())
+	unasked.Abandoned = []string{ami3 + " in eu-west-1"}
+	for name, tt := range map[string]struct {
+		rec       record.Record
+		force     bool
+		said, red []string
+		id        string
+	}{
+		"it exists": {rec: decided(amis()), said: exists, id: "eu-west-1:" + ami1 + ",us-east-1:" + ami2},
+		"it exists, and others that nobody asks for": {rec: unasked, said: exists, id: "eu-west-1:" + ami1 + ",us-east-1:" + ami2},
+		"pending":         {rec: one, said: []string{"app has to be built: template: 4f1c9e2 -> 98aa01b " + fingerprint}},
+		"pending sources": {rec: several, said: []string{"app (amazon-ebs.amd64, amazon-ebs.arm64) has to be built: template: 4f1c9e2 -> 98aa01b " + fingerprint}},
+		"built in vain before": {rec: left, said: []string{"app has to be built: template: 4f1c9e2 -> 98aa01b " + fingerprint},
+			red: []string{"warning: " + ami1 + " in eu-west-1, " + ami2 + " in us-east-1: " + abandoned}},
+		"packer build -force": {rec: decided(amis()), force: true, said: append([]string{force}, exists...), id: "eu-west-1:" + ami1 + ",us-east-1:" + ami2},
+		"-force, and pending": {rec: one, force: true, said: []string{"app has to be built: template: 4f1c9e2 -> 98aa01b " + fingerprint}},
+		"forced":              {rec: forced, force: true, said: []string{"app has to be built: force = true " + fingerprint}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b Builder
+			if err := prepare(t, &b, encoded(t, tt.rec)); err != nil {
+				t.Fatal(err)
+			}
+			b.config.PackerForce = tt.force
+			ui := &screen{}
+			// Hooks run provisioners; none may be asked for.
+			got, err := b.Run(t.Context(), ui, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.said, ui.said); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tt.red, ui.red); diff != "" {
+				t.Error(diff)
+			}
+			// Packer skips the post-processors only for an artifact that is nil as an interface.
+			if tt.id == "" && got != nil {
+				t.Errorf("it has to be built, and %#v is passed on", got)
+			}
+			if tt.id != "" && (got.Id() != tt.id || got.State(artifact.StateFingerprint) != strings.Repeat("1", 64)) {
+				t.Errorf("got %q of %v", got.Id(), got.State(artifact.StateFingerprint))
+			}
+		})
 	}
 }
 
 func TestRun_refused(t *testing.T) {
-	const needed = "pass image app through: it has to be built: template: 4f1c9e2 -> 98aa01b\n\n" +
-		`Use the source "chain" only if data.chain-image.NAME.needed is false.`
 	for name, tt := range map[string]struct{ in, want string }{
-		"needed":                  {encoded(t, true, amis()), needed},
-		"nothing to pass through": {encoded(t, false), needed},
-		"unknown": {option.Unknown,
-			"record is not known\n\nSet record = data.chain-image.NAME.record."},
+		"nothing to pass through": {encoded(t, decided()), "pass image app through: the record names nothing that exists"},
+		"unknown":                 {option.Unknown, "record is not known" + remedy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := Builder{config: Config{Record: tt.in}}
-			artifact, err := b.Run(t.Context(), &screen{}, nil)
-			if artifact != nil || err == nil || err.Error() != tt.want {
-				t.Errorf("got %v, %v", artifact, err)
+			got, err := b.Run(t.Context(), &screen{}, nil)
+			if got != nil || err == nil || err.Error() != tt.want {
+				t.Errorf("got %v, %v", got, err)
 			}
 		})
 	}
 }
 
-// given are the generated data that are not empty.
-func given(state any) map[string]any {
-	data := map[string]any{}
-	for name, value := range state.(map[string]any) {
-		if value != "" {
-			data[name] = value
-		}
+// A source has the name that the record gives it.
+func TestRun_showsWhatIsPrintable(t *testing.T) {
+	rec := decided()
+	rec.Sources, rec.Pending = []string{"a\x1b[2J"}, []string{"a\x1b[2J"}
+	ui := &screen{}
+	if _, err := (&Builder{config: Config{Record: encoded(t, rec)}}).Run(t.Context(), ui, nil); err != nil {
+		t.Fatal(err)
 	}
-	return data
-}
-
-func TestArtifact(t *testing.T) {
-	file := manifest.Entry{
-		Name: "image", BuilderType: "file", BuilderID: "packer.file", ArtifactID: "File",
-		Files: []manifest.File{{Name: "a.img"}, {Name: "b.img"}}, Images: []manifest.Image{{Provider: "docker", ID: "sha256:1"}},
-	}
-	tests := map[string]struct {
-		entries           []manifest.Entry
-		id, builder, text string
-		files             []string
-		images            []*registryimage.Image
-		generated         map[string]any
-	}{
-		"AMIs": {
-			entries: []manifest.Entry{amis()}, id: "eu-west-1:" + ami1 + ",us-east-1:" + ami2, builder: "mitchellh.amazonebs",
-			text: "app is unchanged:\neu-west-1: " + ami1 + "\nus-east-1: " + ami2 + "\n",
-			images: []*registryimage.Image{
-				{ImageID: ami2, ProviderName: "aws", ProviderRegion: "us-east-1", Labels: map[string]string{}},
-				{ImageID: ami1, ProviderName: "aws", ProviderRegion: "eu-west-1", SourceImageID: ami3, Labels: map[string]string{}},
-			},
-			generated: map[string]any{"SourceAMI": ami3, "BuildRegion": "eu-west-1", "PackerRunUUID": "run2"},
-		},
-		"files": {
-			entries: []manifest.Entry{file}, id: "File", builder: "packer.file", text: "app is unchanged:\nfile.image: File\n",
-			files: []string{"a.img", "b.img"}, generated: map[string]any{"PackerRunUUID": "run2"},
-			images: []*registryimage.Image{{ImageID: "sha256:1", ProviderName: "docker", Labels: map[string]string{}}},
-		},
-		"the same AMI twice": {
-			entries: []manifest.Entry{amis(), amis()}, id: "eu-west-1:" + ami1 + ",us-east-1:" + ami2, builder: "mitchellh.amazonebs",
-			text:   "app is unchanged:\neu-west-1: " + ami1 + "\nus-east-1: " + ami2 + "\n",
-			images: nil, generated: map[string]any{"SourceAMI": ami3, "BuildRegion": "eu-west-1", "PackerRunUUID": "run2"},
-		},
-		"nothing but a name": {
-			entries: []manifest.Entry{{Name: "x", BuilderType: "null"}}, text: "app is unchanged:\nnull.x: \n", generated: map[string]any{"PackerRunUUID": "run2"},
-		},
-	}
-	t.Setenv("PACKER_RUN_UUID", "run2")
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			a := &Artifact{image: "app", entries: tt.entries}
-			if a.Id() != tt.id || a.BuilderId() != tt.builder || a.String() != tt.text {
-				t.Errorf("got %q, %q, %q", a.Id(), a.BuilderId(), a.String())
-			}
-			if diff := cmp.Diff(tt.files, a.Files()); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff(tt.generated, given(a.State("generated_data"))); diff != "" {
-				t.Error(diff)
-			}
-			if got := a.State(registryimage.ArtifactStateURI); tt.images != nil && !cmp.Equal(any(tt.images), got) {
-				t.Error(cmp.Diff(any(tt.images), got))
-			}
-			if a.State("anything else") != nil || a.Destroy() != nil {
-				t.Error("it has another state, or destroys")
-			}
-		})
+	if len(ui.said) != 1 || strings.Contains(ui.said[0], "\x1b") {
+		t.Errorf("got %q", ui.said)
 	}
 }

@@ -120,7 +120,7 @@ func TestEC2_regions(t *testing.T) {
 	optiontest.Offline(t)
 	publishedAMI(t)
 	got, err := fromEC2(t, fmt.Sprintf("regions = [%q, %q]", here, far), map[string][]amitest.Step{
-		here: {lookedFor(ami1, amitest.Describe(amitest.Image{ID: ami1}))}, far: {lookedFor(ami2, amitest.Describe())}})
+		here: {lookedFor(ami1, amitest.Describe(amitest.Image{ID: ami1})), amitest.Describe()}, far: {lookedFor(ami2, amitest.Describe())}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,9 +52,9 @@ type Config struct {
 	Branch string `mapstructure:"branch"`
 	// What to do if `path` or `extra_paths` contain uncommitted or untracked files: `error`
 	// (default), or `include`, which makes them part of the fingerprint. An image with uncommitted
-	// files moves neither a channel nor its line. Ignored files do not count, nor do untracked files that a build
-	// leaves behind: the folder `.chain`, `packer-manifest.json`, `packer_cache`, `crash.log`, the
-	// file of `PACKER_LOG_PATH`, and the documents of a `registry` in a folder.
+	// files moves neither a channel nor its line. Ignored files do not count, nor do untracked files
+	// that a build leaves behind: the folder `.chain`, `packer-manifest.json`, `packer_cache`,
+	// `crash.log`, the file of `PACKER_LOG_PATH`, and the documents of a `registry` in a folder.
 	Dirty string `mapstructure:"dirty"`
 	// Build the image in any case. Default: false.
 	Force bool `mapstructure:"force"`

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
@@ -19,7 +20,7 @@ import (
 // ref is what data "chain" returns, as HCL.
 func ref(t *testing.T, image string) string {
 	t.Helper()
-	text, err := record.EncodeParent(manifest.Parent{Image: image, Identity: ami1, AMI: ami1})
+	text, err := record.EncodeParent(record.Parent{Parent: manifest.Parent{Image: image, Identity: ami1, AMI: ami1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +44,9 @@ func TestConfigure_errors(t *testing.T) {
 		"no parents":   {ok + `parents = ["", ""]`, nil},
 		"parents":      {ok + `parents = ["ami-0a1b2c3d4e5f60718"]`, []string{`parents[0] is not the ref of a data "chain": corrupt: not a JSON object`}},
 		"parent twice": {ok + "parents = [" + ref(t, "base") + ", \"\", " + ref(t, "base") + "]", []string{"parents[2] must not repeat parents[0]"}},
+		"architecture": {ok + "architecture = \"amd46\"", []string{`architecture must be one of x86_64, arm64, i386, x86_64_mac, arm64_mac, got "amd46"`}},
+		"as uname":     {ok + "architecture = \"aarch64\"", nil},
+		"branch":       {ok + "branch = \"refs/heads/a b\"", []string{`branch must be the name of a branch, such as main, got "refs/heads/a b"`}},
 		"max_age":      {ok + "max_age = \"100000h\"", []string{"max_age must be between 1s and ten years, got 100000h0m0s"}},
 		"inputs": {ok + "inputs = { \"b\\n\" = \"secret\", \"a\\t\" = \"secret\", \"\" = \"secret\" }", []string{
 			"inputs must not have an empty key", `inputs must not have control characters in a key, got "a\t"`,
@@ -77,7 +81,7 @@ func TestConfigure_twice(t *testing.T) {
 			t.Fatal(errs)
 		}
 	}
-	if d.config.LocalManifest != ".chain/manifest-app.json" || d.config.Dirty != "error" {
+	if d.config.LocalManifest != localmanifest.Default(".", "r", "app") || d.config.Dirty != "error" {
 		t.Errorf("got %+v", d.config)
 	}
 }

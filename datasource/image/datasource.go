@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
@@ -89,8 +90,9 @@ func (d *Datasource) find(ctx context.Context) (DatasourceOutput, error) {
 		return DatasourceOutput{}, err
 	}
 	decided := decide(c, id.facts, found, time.Now())
-	if len(decided.pending) > 0 && len(found.entries()) > 0 {
-		found.abandoned = abandoned(ctx, conn, c, id.facts.Fingerprint, found.all())
+	if len(decided.pending) > 0 && !found.none() {
+		known := slices.Concat(found.all(), found.unpublished)
+		found.abandoned = abandoned(ctx, conn, c, id.facts.Fingerprint, known)
 	}
 	return output(c, id, found, decided)
 }

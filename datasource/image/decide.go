@@ -37,17 +37,20 @@ func decide(c Config, facts manifest.Facts, e existing, now time.Time) decision 
 	sources := wantedSources(c)
 	all := decision{pending: sources}
 	switch {
-	case e.published == nil && len(e.unpublished) == 0:
+	case e.none():
 		all.reason = changes(facts, e.newest)
 		return all
 	case e.published != nil && e.published.Chain.Revoked != "":
 		all.reason = "revoked: " + text.OneLine(e.published.Chain.Revoked)
 		return all
 	}
-	if found, whole := e.pinned(c, sources, now); whole && len(e.unpublished) == 0 && !c.Force {
-		return found
+	d := e.each(c, sources, now)
+	if !d.unpublished && !c.Force {
+		if found, whole := e.pinned(c, sources, now); whole {
+			return found
+		}
 	}
-	return e.each(c, sources, now)
+	return d
 }
 
 // wantedSources returns the sources of the image, or its name if the template lists none.
@@ -65,15 +68,17 @@ func (e existing) pinned(c Config, sources []string, now time.Time) (decision, b
 		return decision{}, false
 	}
 	for _, target := range e.preferred {
-		entries, complete := target.Entries(e.published)
-		good := complete && !slices.ContainsFunc(entries, func(entry manifest.Entry) bool {
-			return entry.Revoked != "" || len(e.problems(c, entry, now)) > 0
-		})
+		all, good := target.Entries(e.published)
+		good = good && (len(c.Sources) > 0 || len(all) == 1)
+		var entries []manifest.Entry
 		for _, source := range sources {
-			good = good && len(ofSource(entries, c, source)) > 0
+			// Of each source, a pointer pins one build.
+			of := ofSource(all, c, source)
+			good = good && len(of) == 1 && of[0].Revoked == "" && len(e.problems(c, of[0], now)) == 0
+			entries = append(entries, of...)
 		}
 		if good {
-			return decision{reason: reasonUnchanged, entries: wantedEntries(entries, c)}, true
+			return decision{reason: reasonUnchanged, entries: entries}, true
 		}
 	}
 	return decision{}, false
@@ -100,7 +105,7 @@ func (e existing) each(c Config, sources []string, now time.Time) decision {
 	switch {
 	case len(reasons) > 0:
 		d.reason = strings.Join(slices.Compact(reasons), "; ")
-		d.missingRegions = e.missingRegions(c)
+		d.missingRegions = e.missingRegions(c, d.pending)
 	case d.unpublished:
 		d.reason = reasonUnpublished
 	}
@@ -120,11 +125,7 @@ func (e existing) choose(
 	if c.Force {
 		return manifest.Entry{}, false, "forced"
 	}
-	var published []manifest.Entry
-	if e.published != nil {
-		published = ofSource(e.published.Live(), c, source)
-	}
-	for _, entry := range slices.Backward(published) {
+	for _, entry := range slices.Backward(ofSource(e.live(), c, source)) {
 		problems := e.problems(c, entry, now)
 		if len(problems) == 0 {
 			return entry, false, ""
@@ -134,26 +135,20 @@ func (e existing) choose(
 			why = strings.Join(problems, "; ")
 		}
 	}
+	if why == "" && len(ofSource(e.all(), c, source)) > 0 {
+		why = "all of its builds are revoked"
+	}
 	return manifest.Entry{}, false, cmp.Or(why, "not built yet")
 }
 
-// ofSource returns the entries of a source: all of them if the template lists no sources.
+// ofSource returns the entries of a source, oldest first. If the template lists no sources, the
+// image has exactly one: that of the newest entry.
 func ofSource(entries []manifest.Entry, c Config, source string) []manifest.Entry {
-	if len(c.Sources) == 0 {
-		return entries
+	if len(c.Sources) == 0 && len(entries) > 0 {
+		source = entries[len(entries)-1].Source()
 	}
 	return slices.DeleteFunc(slices.Clone(entries), func(entry manifest.Entry) bool {
 		return entry.Source() != source
-	})
-}
-
-// wantedEntries leaves out the entries of sources that the template no longer lists.
-func wantedEntries(entries []manifest.Entry, c Config) []manifest.Entry {
-	if len(c.Sources) == 0 {
-		return entries
-	}
-	return slices.DeleteFunc(slices.Clone(entries), func(entry manifest.Entry) bool {
-		return !slices.Contains(c.Sources, entry.Source())
 	})
 }
 
@@ -210,8 +205,8 @@ func (e existing) problemsIn(region string, c Config, entry manifest.Entry) []st
 	var problems []string
 	for _, image := range here {
 		problem := problemOf(e.images, image)
-		if have := e.images[ami.Address{Region: image.Region, ID: image.ID}].Architecture; problem == "" &&
-			c.Architecture != "" && have != c.Architecture {
+		have := e.images[ami.Address{Region: image.Region, ID: image.ID}].Architecture
+		if problem == "" && c.Architecture != "" && have != c.Architecture {
 			problem = fmt.Sprintf("%s in %s is for %s, not for %s",
 				image.ID, image.Region, text.OneLine(have), c.Architecture)
 		}
@@ -222,11 +217,15 @@ func (e existing) problemsIn(region string, c Config, entry manifest.Entry) []st
 	return problems
 }
 
-// missingRegions returns the wanted regions in which no entry has an AMI that can be used.
-func (e existing) missingRegions(c Config) []string {
+// missingRegions returns the wanted regions in which a source was built, and has no AMI that can be
+// used.
+func (e existing) missingRegions(c Config, sources []string) []string {
 	return slices.DeleteFunc(slices.Clone(e.regions), func(region string) bool {
-		return slices.ContainsFunc(e.entries(), func(entry manifest.Entry) bool {
-			return len(e.problemsIn(region, c, entry)) == 0
+		return !slices.ContainsFunc(sources, func(source string) bool {
+			built := ofSource(e.entries(), c, source)
+			return len(built) > 0 && !slices.ContainsFunc(built, func(entry manifest.Entry) bool {
+				return len(e.problemsIn(region, c, entry)) == 0
+			})
 		})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -52,9 +53,19 @@ func of(sources []string, entries ...manifest.Entry) *manifest.Manifest {
 	return m
 }
 
+var (
+	eu   = []string{"eu-west-1"}
+	app1 = []string{"app"}
+)
+
+// asDecisions compares decisions with all of their entries. HCL knows no nil list.
+var asDecisions = cmp.Options{cmp.AllowUnexported(decision{}), cmpopts.EquateEmpty()}
+
 func TestDecide(t *testing.T) {
 	one := existingManifest(built("app", "eu-west-1", ami1))
 	good := described(there("available", nil))
+	arm := there("available", nil)
+	arm.Architecture = "arm64"
 	revoked := existingManifest(built("app", "eu-west-1", ami1))
 	revoked.Chain.Revoked = "bad\nkernel"
 	twice := built("app", "eu-west-1", ami1)
@@ -62,7 +73,6 @@ func TestDecide(t *testing.T) {
 	file := existingManifest(manifest.Entry{Name: "f", BuilderType: "file", BuildTime: now.Unix()})
 	allRevoked := existingManifest(built("app", "eu-west-1", ami1))
 	allRevoked.Builds[0].Revoked = "bad kernel"
-	eu := []string{"eu-west-1"}
 	old := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "4f1c9e2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Name: "parent base", Value: ami1}}
 	now2 := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "98aa01bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}, {Name: "parent base", Value: ami2}}
 
@@ -73,87 +83,100 @@ func TestDecide(t *testing.T) {
 		want   decision
 	}{
 		"nothing there": {
-			config: Config{Image: "app"},
-			want:   decision{needed: true, reason: "first build of app"},
+			want: decision{pending: app1, reason: "first build of app"},
+		},
+		"nothing there of two sources": {
+			config: Config{Sources: []string{"amazon-ebs.b", "amazon-ebs.a"}},
+			want:   decision{pending: []string{"amazon-ebs.a", "amazon-ebs.b"}, reason: "first build of app"},
 		},
 		"changed": {
 			facts: manifest.Facts{Components: now2},
 			seen:  existing{newest: &manifest.Chain{Facts: manifest.Facts{Components: old}}},
-			want:  decision{needed: true, reason: "template: 4f1c9e2 -> 98aa01b; parent base: " + ami1 + " -> " + ami2},
+			want:  decision{pending: app1, reason: "template: 4f1c9e2 -> 98aa01b; parent base: " + ami1 + " -> " + ami2},
 		},
 		"there": {
-			seen: existing{manifest: one, regions: eu, images: good},
+			seen: existing{published: one, regions: eu, images: good},
 			want: decision{reason: "unchanged", entries: one.Builds},
 		},
 		"forced": {
 			config: Config{Force: true},
-			seen:   existing{manifest: one, regions: eu, images: good},
-			want:   decision{needed: true, reason: "forced"},
+			seen:   existing{published: one, regions: eu, images: good},
+			want:   decision{pending: app1, reason: "forced"},
 		},
 		"in another region only": {
-			seen: existing{manifest: one, regions: []string{"eu-west-1", "us-east-1"}, images: good},
-			want: decision{needed: true, reason: "missing in us-east-1", missingRegions: []string{"us-east-1"}},
+			seen: existing{published: one, regions: []string{"eu-west-1", "us-east-1"}, images: good},
+			want: decision{pending: app1, reason: "missing in us-east-1", missingRegions: []string{"us-east-1"}},
 		},
 		// What EC2 said was kept by id, so that one region counted for both.
 		"the same id in a region where it is not": {
-			seen: existing{manifest: existingManifest(twice), regions: []string{"eu-west-1", "us-east-1"}, images: good},
-			want: decision{needed: true, reason: ami1 + " in us-east-1 is gone", missingRegions: []string{"us-east-1"}},
+			seen: existing{published: existingManifest(twice), regions: []string{"eu-west-1", "us-east-1"}, images: good},
+			want: decision{pending: app1, reason: ami1 + " in us-east-1 is gone", missingRegions: []string{"us-east-1"}},
 		},
 		"gone, or of another owner": {
-			seen: existing{manifest: one, regions: eu},
-			want: decision{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: eu},
+			seen: existing{published: one, regions: eu},
+			want: decision{pending: app1, reason: ami1 + " in eu-west-1 is gone", missingRegions: eu},
 		},
 		"pending": {
-			seen: existing{manifest: one, regions: eu, images: described(there("pending", nil))},
-			want: decision{needed: true, reason: ami1 + " in eu-west-1 is pending", missingRegions: eu},
+			seen: existing{published: one, regions: eu, images: described(there("pending", nil))},
+			want: decision{pending: app1, reason: ami1 + " in eu-west-1 is pending", missingRegions: eu},
 		},
 		"disabled": {
-			seen: existing{manifest: one, regions: eu, images: described(there("disabled", nil))},
-			want: decision{needed: true, reason: ami1 + " in eu-west-1 is disabled", missingRegions: eu},
+			seen: existing{published: one, regions: eu, images: described(there("disabled", nil))},
+			want: decision{pending: app1, reason: ami1 + " in eu-west-1 is disabled", missingRegions: eu},
+		},
+		"of the architecture": {
+			config: Config{Architecture: "arm64"},
+			seen:   existing{published: one, regions: eu, images: described(arm)},
+			want:   decision{reason: "unchanged", entries: one.Builds},
+		},
+		"of another architecture": {
+			config: Config{Architecture: "x86_64"},
+			seen:   existing{published: one, regions: eu, images: described(arm)},
+			want:   decision{pending: app1, reason: ami1 + " in eu-west-1 is for arm64, not for x86_64", missingRegions: eu},
 		},
 		"revoked in the manifest": {
-			seen: existing{manifest: revoked, regions: eu, images: good},
-			want: decision{needed: true, reason: "revoked: bad kernel"},
+			seen: existing{published: revoked, regions: eu, images: good},
+			want: decision{pending: app1, reason: "revoked: bad kernel"},
 		},
 		"revoked by tag": {
-			seen: existing{manifest: one, regions: eu, images: described(
+			seen: existing{published: one, regions: eu, images: described(
 				there("available", map[string]string{tags.Revoked: "CVE"}))},
-			want: decision{needed: true, reason: ami1 + " in eu-west-1 is revoked: CVE", missingRegions: eu},
+			want: decision{pending: app1, reason: ami1 + " in eu-west-1 is revoked: CVE", missingRegions: eu},
 		},
 		// What is left is revoked, and the manifest is not.
 		"nothing left that counts": {
-			seen: existing{manifest: allRevoked, regions: eu, images: good},
-			want: decision{needed: true, reason: "all of its builds are revoked"},
+			seen: existing{published: allRevoked, regions: eu, images: good},
+			want: decision{pending: app1, reason: "all of its builds are revoked"},
 		},
 		"one of two sources": {
 			config: Config{Sources: []string{"amazon-ebs.app", "amazon-ebs.arm64"}},
-			seen:   existing{manifest: of([]string{"amazon-ebs.arm64", "amazon-ebs.app"}, one.Builds...), regions: eu, images: good},
-			want:   decision{needed: true, reason: "incomplete: amazon-ebs.arm64 not built"},
+			seen:   existing{published: of([]string{"amazon-ebs.arm64", "amazon-ebs.app"}, one.Builds...), regions: eu, images: good},
+			want:   decision{pending: []string{"amazon-ebs.arm64"}, reason: "amazon-ebs.arm64: not built yet", entries: one.Builds},
 		},
 		"older than a week allows": {
 			config: Config{MaxAge: 12 * time.Hour},
-			seen:   existing{manifest: one, regions: eu, images: good},
-			want:   decision{needed: true, reason: "older than 12h"},
+			seen:   existing{published: one, regions: eu, images: good},
+			want:   decision{pending: app1, reason: "older than 12h"},
 		},
 		"young enough": {
 			config: Config{MaxAge: 168 * time.Hour},
-			seen:   existing{manifest: one, regions: eu, images: good},
+			seen:   existing{published: one, regions: eu, images: good},
 			want:   decision{reason: "unchanged", entries: one.Builds},
 		},
 		"built and not published": {
-			seen: existing{manifest: one, regions: eu, images: good, unpublished: true},
-			want: decision{reason: reasonUnpublished, entries: one.Builds},
+			seen: existing{unpublished: one.Builds, regions: eu, images: good},
+			want: decision{reason: reasonUnpublished, entries: one.Builds, unpublished: true},
 		},
 		"no AMI at all": {
-			seen: existing{manifest: file},
+			seen: existing{published: file},
 			want: decision{reason: "unchanged", entries: file.Builds},
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			tt.facts.Image = "app"
+			tt.config.Image, tt.facts.Image = "app", "app"
 			got := decide(tt.config, tt.facts, tt.seen, now)
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(decision{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, asDecisions); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -161,7 +184,7 @@ func TestDecide(t *testing.T) {
 }
 
 // TestDecide_earlierRuns has an image of which the last run made one source only. With no list of
-// sources, what an earlier run had left of another one made the image needed, although no run would
+// sources, what an earlier run had left of another one made the image pending, although no run would
 // ever build that again.
 func TestDecide_earlierRuns(t *testing.T) {
 	arm, amd := built("arm64", "eu-west-1", ami1), built("amd64", "eu-west-1", ami2)
@@ -176,52 +199,24 @@ func TestDecide_earlierRuns(t *testing.T) {
 		images map[ami.Address]ami.Image
 		want   decision
 	}{
-		"both are good":           {images: described(earlier, last), want: decision{reason: "unchanged", entries: []manifest.Entry{amd, arm}}},
+		"both are good":           {images: described(earlier, last), want: decision{reason: "unchanged", entries: []manifest.Entry{amd}}},
 		"the earlier one is gone": {images: described(last), want: decision{reason: "unchanged", entries: []manifest.Entry{amd}}},
 		"the earlier one is old": {config: Config{MaxAge: 12 * time.Hour}, images: described(earlier, last),
 			want: decision{reason: "unchanged", entries: []manifest.Entry{amd}}},
 		"the last one is gone": {images: described(earlier),
-			want: decision{needed: true, reason: ami2 + " in eu-west-1 is gone", missingRegions: []string{"eu-west-1"}}},
+			want: decision{pending: app1, reason: ami2 + " in eu-west-1 is gone", missingRegions: eu}},
 		"both are wanted, and the earlier one is gone": {config: Config{Sources: both}, images: described(last),
-			want: decision{needed: true, reason: ami1 + " in eu-west-1 is gone", missingRegions: []string{"eu-west-1"}}},
+			want: decision{pending: both[1:], reason: "amazon-ebs.arm64: " + ami1 + " in eu-west-1 is gone",
+				missingRegions: eu, entries: []manifest.Entry{amd}}},
 		"both are wanted, and the earlier one is old": {config: Config{Sources: both, MaxAge: 12 * time.Hour}, images: described(earlier, last),
-			want: decision{needed: true, reason: "older than 12h"}},
+			want: decision{pending: both[1:], reason: "amazon-ebs.arm64: older than 12h", entries: []manifest.Entry{amd}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m.Chain.Sources = tt.config.Sources
-			got := decide(tt.config, manifest.Facts{}, existing{manifest: m, regions: []string{"eu-west-1"}, images: tt.images}, now)
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(decision{}, manifest.Entry{}, manifest.Image{}, manifest.File{})); diff != "" {
+			tt.config.Image, m.Chain.Sources = "app", tt.config.Sources
+			got := decide(tt.config, manifest.Facts{}, existing{published: m, regions: eu, images: tt.images}, now)
+			if diff := cmp.Diff(tt.want, got, asDecisions); diff != "" {
 				t.Error(diff)
-			}
-		})
-	}
-}
-
-// TestDecide_builds has a list of sources that changed, which changes no fingerprint. The image
-// counted as unchanged, was passed through with sources that nobody wants, and the post-processor
-// waited for others that nobody builds.
-func TestDecide_builds(t *testing.T) {
-	const a, b = "amazon-ebs.a", "amazon-ebs.b"
-	entryA, entryB := built("a", "eu-west-1", ami1), built("b", "eu-west-1", ami1)
-	tests := map[string]struct {
-		stored, wanted []string
-		want           string
-	}{
-		"the same":        {[]string{a, b}, []string{a, b}, "unchanged"},
-		"in other orders": {[]string{a, b}, []string{b, a, b}, "unchanged"},
-		"one less":        {[]string{a, b}, []string{a}, "sources: amazon-ebs.a, amazon-ebs.b -> amazon-ebs.a"},
-		"one more":        {[]string{b}, []string{b, a}, "sources: amazon-ebs.b -> amazon-ebs.a, amazon-ebs.b"},
-		"not listed yet":  {nil, []string{a}, "sources: any -> amazon-ebs.a"},
-		"any from now on": {[]string{a}, nil, "sources: amazon-ebs.a -> any"},
-		"unfit to print":  {[]string{"a\x1b[2J\n::error::b"}, []string{a}, "sources: a[2J ::error::b -> amazon-ebs.a"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			s := existing{manifest: of(tt.stored, entryA, entryB), regions: []string{"eu-west-1"}, images: described(there("available", nil))}
-			v := decide(Config{Sources: tt.wanted}, manifest.Facts{}, s, now)
-			if v.reason != tt.want || v.needed != (tt.want != "unchanged") {
-				t.Errorf("got %v, %q; want %q", v.needed, v.reason, tt.want)
 			}
 		})
 	}

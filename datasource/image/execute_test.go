@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
@@ -32,14 +33,14 @@ func execute(t *testing.T, options string) (cty.Value, error) {
 	return d.Execute()
 }
 
-// looked is what one look returns: whether the image is needed, why, and its record.
+// looked is what one look returns: the record, and the reason is the one that is wanted.
 func looked(t *testing.T, options, wantReason string) record.Record {
 	t.Helper()
 	value, err := execute(t, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"tags", "amis", "missing_regions"} {
+	for _, name := range []string{"tags", "amis", "missing_regions", "pending", "for_each"} {
 		if value.GetAttr(name).IsNull() {
 			t.Errorf("%s is null: length() of it is an error in HCL", name)
 		}
@@ -52,7 +53,9 @@ func looked(t *testing.T, options, wantReason string) record.Record {
 		t.Fatal(err)
 	}
 	fingerprint := value.GetAttr("fingerprint").AsString()
-	if rec.Needed != value.GetAttr("needed").True() || rec.Fingerprint != fingerprint ||
+	needed := len(rec.Pending) > 0
+	if value.GetAttr("needed").True() != needed || value.GetAttr("pending").LengthInt() != len(rec.Pending) ||
+		rec.Fingerprint != fingerprint ||
 		value.GetAttr("short").AsString() != fingerprint[:12] || rec.Tags[tags.Fingerprint] != fingerprint {
 		t.Errorf("the record %+v and the outputs %#v differ", rec, value)
 	}
@@ -66,22 +69,46 @@ func entry(run string, at time.Time) manifest.Entry {
 	}
 }
 
-// publish does what the post-processor does, in the folder registry.
+// publish does what the post-processor does for a run of main, in the folder registry.
 func publish(t *testing.T, rec record.Record, entries ...manifest.Entry) registry.Stored {
+	t.Helper()
+	stored := onlyPublish(t, rec, entries...)
+	current := stored.Manifest.Current()
+	point(t, rec, latest, stored, current...)
+	point(t, rec, registry.Name{Kind: registry.Line, Name: rec.Git.Line.Document()}, stored, current...)
+	return stored
+}
+
+// onlyPublish leaves all pointers where they are, as a run does if the image is not whole.
+func onlyPublish(t *testing.T, rec record.Record, entries ...manifest.Entry) registry.Stored {
+	t.Helper()
+	stored, err := folder(t, rec).Publish(t.Context(), rec.Facts, entries, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+// point moves a channel or a line to builds of an image.
+func point(t *testing.T, rec record.Record, name registry.Name, stored registry.Stored, entries ...manifest.Entry) {
+	t.Helper()
+	to := registry.TargetOf(rec.Fingerprint, entries)
+	to.DecidedAt, to.Commit, to.CommitTime = rec.DecidedAt, rec.Git.Commit, rec.Git.CommitTime
+	to.Content, to.GitSHA, to.Origin, to.Line = rec.Git.Content, rec.Git.Name, rec.Git.Origin, rec.Git.Line
+	request := registry.Request{Image: rec.Image, Name: name, To: to, Stored: stored, AllowRollback: true}
+	result, err := folder(t, rec).Move(t.Context(), request, nil)
+	if err != nil || result.Outcome > registry.There {
+		t.Fatal(result, err)
+	}
+}
+
+func folder(t *testing.T, rec record.Record) *registry.Registry {
 	t.Helper()
 	reg, err := access.Open(t.Context(), nil, rec.Registry, nil).Registry()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored, err := reg.Publish(t.Context(), rec.Facts, entries, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	to := registry.Target{Fingerprint: rec.Fingerprint, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
-	if _, err := reg.Move(t.Context(), rec.Image, "latest", to, registry.Always, "test", nil); err != nil {
-		t.Fatal(err)
-	}
-	return stored
+	return reg
 }
 
 // TestExecute goes through the life of an image that needs no AWS.
@@ -94,7 +121,7 @@ func TestExecute(t *testing.T) {
 	}
 	publish(t, first, entry("1", now))
 	second := looked(t, "", "unchanged")
-	if second.Needed || len(second.Entries) != 1 || second.Entries[0].ArtifactID != "File-1" || second.Unpublished {
+	if len(second.Pending) > 0 || len(second.Entries) != 1 || second.Entries[0].ArtifactID != "File-1" || second.Unpublished {
 		t.Errorf("got %+v", second)
 	}
 	value, err := execute(t, "")
@@ -113,32 +140,52 @@ func TestExecute(t *testing.T) {
 	}
 }
 
-// TestExecute_builds changes which sources make the image, which changes no fingerprint.
-func TestExecute_builds(t *testing.T) {
+// TestExecute_sources changes which sources make the image, which changes no fingerprint: what is
+// missing is built, and nothing else.
+func TestExecute_sources(t *testing.T) {
 	optiontest.Offline(t)
 	newRepo(t, app)
-	const image, both = `sources = ["file.image"]`, `sources = ["file.image", "file.other"]`
-	other := entry("1", now)
-	other.Name, other.ArtifactID = "other", "File-other"
+	const image, both = `sources = ["file.image"]`, `sources = ["file.other", "file.image"]`
+	const three = `sources = ["file.image", "file.other", "file.third"]`
+	of := func(name string) manifest.Entry {
+		e := entry("1", now)
+		e.Name, e.ArtifactID = name, "File-"+name
+		return e
+	}
+	steps := []struct {
+		options, reason   string
+		pending, existing []string
+		leave             string // the source that is published then
+	}{
+		{both, "first build of app", []string{"file.image", "file.other"}, nil, "image"},
+		{both, "file.other: not built yet", []string{"file.other"}, []string{"File-image"}, "other"},
+		{both, "unchanged", nil, []string{"File-image", "File-other"}, ""},
+		{image, "unchanged", nil, []string{"File-image"}, ""},
+		{three, "file.third: not built yet", []string{"file.third"}, []string{"File-image", "File-other"}, "third"},
+		{three, "unchanged", nil, []string{"File-image", "File-other", "File-third"}, ""},
+		{both, "unchanged", nil, []string{"File-image", "File-other"}, ""},
+	}
+	for _, step := range steps {
+		rec := looked(t, step.options, step.reason)
+		if diff := cmp.Diff(step.pending, rec.Pending, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: pending: %s", step.options, diff)
+		}
+		if diff := cmp.Diff(step.existing, ids(rec.Entries)); diff != "" {
+			t.Errorf("%s: existing: %s", step.options, diff)
+		}
+		if step.leave != "" {
+			publish(t, rec, of(step.leave))
+		}
+	}
+}
 
-	rec := looked(t, both, "first build of app")
-	publish(t, rec, entry("1", now))
-	rec = looked(t, both, "incomplete: file.other not built")
-	publish(t, rec, other)
-	rec = looked(t, both, "unchanged")
-	if len(rec.Entries) != 2 {
-		t.Errorf("got %+v", rec.Entries)
+// ids are those of the artifacts.
+func ids(entries []manifest.Entry) []string {
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.ArtifactID)
 	}
-	rec = looked(t, image, "sources: file.image, file.other -> file.image")
-	stored := publish(t, rec, entry("2", now))
-	if missing := stored.Manifest.MissingSources(); len(missing) > 0 {
-		t.Errorf("the manifest still wants %v", missing)
-	}
-	rec = looked(t, image, "unchanged")
-	if len(rec.Entries) != 1 || rec.Entries[0].ArtifactID != "File-2" {
-		t.Errorf("got %+v", rec.Entries)
-	}
-	looked(t, "", "sources: file.image -> any")
+	return all
 }
 
 // revoke does to a manifest what docs/registry.md says.
@@ -212,7 +259,7 @@ func local(t *testing.T, rec record.Record, published *bool, entries ...manifest
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, ".", map[string]string{"app/.chain/manifest-app.json": string(body)})
+	replace(t, rec.LocalManifest, body)
 }
 
 // TestExecute_local has local manifests of all kinds beside an empty registry.
@@ -232,11 +279,9 @@ func TestExecute_local(t *testing.T) {
 			local(t, rec, &no, entry("1", now))
 		}, "no build of SHORT in the registry"},
 		"of another image": {func(t *testing.T, rec record.Record) { rec.Image = "other"; local(t, rec, &no, entry("1", now)) }, "first build of app"},
-		"corrupt": {func(t *testing.T, _ record.Record) {
-			write(t, ".", map[string]string{"app/.chain/manifest-app.json": "{"})
-		}, "first build of app"},
-		"Packer's own": {func(t *testing.T, _ record.Record) {
-			write(t, ".", map[string]string{"app/.chain/manifest-app.json": `{"builds":[{"name":"x"}],"last_run_uuid":"u"}`})
+		"corrupt":          {func(t *testing.T, rec record.Record) { replace(t, rec.LocalManifest, []byte("{")) }, "first build of app"},
+		"Packer's own": {func(t *testing.T, rec record.Record) {
+			replace(t, rec.LocalManifest, []byte(`{"builds":[{"name":"x"}],"last_run_uuid":"u"}`))
 		}, "first build of app"},
 	}
 	for name, tt := range tests {
@@ -245,7 +290,7 @@ func TestExecute_local(t *testing.T) {
 			first := looked(t, "", "first build of app")
 			tt.leave(t, first)
 			rec := looked(t, "", strings.Replace(tt.want, "SHORT", first.Fingerprint[:12], 1))
-			if rec.Unpublished != !rec.Needed || (rec.Unpublished && rec.Entries[0].ArtifactID != "File-1") {
+			if rec.Unpublished != (len(rec.Pending) == 0) || (rec.Unpublished && rec.Entries[0].ArtifactID != "File-1") {
 				t.Errorf("got %+v", rec)
 			}
 		})
@@ -257,33 +302,31 @@ func TestExecute_localAndRegistry(t *testing.T) {
 	optiontest.Offline(t)
 	no := false
 	tests := map[string]struct {
+		options       string
 		stored, local []manifest.Entry
 		want          []string
 		unpublished   bool
 	}{
-		"the same":         {[]manifest.Entry{entry("1", now)}, []manifest.Entry{entry("1", now)}, []string{"File-1"}, false},
-		"local is newer":   {[]manifest.Entry{entry("1", now)}, []manifest.Entry{entry("2", now.Add(time.Hour))}, []string{"File-2"}, true},
-		"local is a relic": {[]manifest.Entry{entry("2", now.Add(time.Hour))}, []manifest.Entry{entry("1", now)}, []string{"File-2"}, false},
+		"the same":         {"", []manifest.Entry{entry("1", now)}, []manifest.Entry{entry("1", now)}, []string{"File-1"}, false},
+		"local is newer":   {"", []manifest.Entry{entry("1", now)}, []manifest.Entry{entry("2", now.Add(time.Hour))}, []string{"File-2"}, true},
+		"local is a relic": {"", []manifest.Entry{entry("2", now.Add(time.Hour))}, []manifest.Entry{entry("1", now)}, []string{"File-2"}, false},
 		"of two sources": {
+			`sources = ["file.image", "file.arm64"]`,
 			[]manifest.Entry{entry("1", now)}, []manifest.Entry{{Name: "arm64", BuilderType: "file", PackerRunUUID: "1", ArtifactID: "File-arm", BuildTime: now.Unix()}},
 			[]string{"File-arm", "File-1"}, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			newRepo(t, app)
-			rec := looked(t, "", "first build of app")
+			rec := looked(t, tt.options, "first build of app")
 			publish(t, rec, tt.stored...)
 			local(t, rec, &no, tt.local...)
 			want := "unchanged"
 			if tt.unpublished {
 				want = reasonUnpublished
 			}
-			rec = looked(t, "", want)
-			var got []string
-			for _, e := range rec.Entries {
-				got = append(got, e.ArtifactID)
-			}
-			if diff := cmp.Diff(tt.want, got); diff != "" || rec.Unpublished != tt.unpublished {
+			rec = looked(t, tt.options, want)
+			if diff := cmp.Diff(tt.want, ids(rec.Entries)); diff != "" || rec.Unpublished != tt.unpublished {
 				t.Error(diff, rec.Unpublished)
 			}
 		})
@@ -302,7 +345,7 @@ func TestExecute_localIsNotIt(t *testing.T) {
 		want    string
 	}{
 		"revoked since":      {revoked: "holds a leaked key", want: "revoked: holds a leaked key"},
-		"of other sources":   {options: `sources = ["file.image"]`, want: "sources: any -> file.image"},
+		"of another source":  {options: `sources = ["file.other"]`, want: "file.other: not built yet"},
 		"of the same source": {want: reasonUnpublished},
 	}
 	for name, tt := range tests {
@@ -314,7 +357,7 @@ func TestExecute_localIsNotIt(t *testing.T) {
 			if tt.revoked != "" {
 				revoke(t, rec, tt.revoked)
 			}
-			if rec = looked(t, tt.options, tt.want); rec.Unpublished == rec.Needed {
+			if rec = looked(t, tt.options, tt.want); rec.Unpublished != (len(rec.Pending) == 0) {
 				t.Errorf("got %+v", rec)
 			}
 		})
@@ -322,7 +365,7 @@ func TestExecute_localIsNotIt(t *testing.T) {
 }
 
 // TestExecute_localRelic has a local manifest of a source that is no part of the image any more: it
-// made the image needed for ever, as no run publishes it.
+// made the image pending for ever, as no run publishes it.
 func TestExecute_localRelic(t *testing.T) {
 	optiontest.Offline(t)
 	newRepo(t, app)
@@ -331,7 +374,7 @@ func TestExecute_localRelic(t *testing.T) {
 	relic.Name = "other"
 	rec := looked(t, `sources = ["file.image", "file.other"]`, "first build of app")
 	local(t, rec, &no, relic)
-	rec = looked(t, `sources = ["file.image"]`, "no build of "+rec.Fingerprint[:12]+" in the registry")
+	rec = looked(t, `sources = ["file.image"]`, "file.image: not built yet")
 	publish(t, rec, entry("2", now))
 	looked(t, `sources = ["file.image"]`, "unchanged")
 }

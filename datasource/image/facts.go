@@ -71,7 +71,10 @@ func identify(ctx context.Context, c Config, getenv func(string) string) (identi
 		Parents: parents, Ancestors: manifest.Ancestors(parents),
 	}
 	facts.Git.Branch = cmp.Or(facts.Git.Branch, place.Branch)
-	facts.Git.Origin = place.Repository + "//" + strings.TrimPrefix(checkout.Objects[0].Path, ".")
+	facts.Git.Origin = place.Repository + "//"
+	if folder := checkout.Objects[0].Path; folder != "." {
+		facts.Git.Origin += folder
+	}
 	facts.Git.Content = content(checkout, refs)
 	facts.Fingerprint, facts.Components = fingerprint.Compute(parts(c, checkout, parents))
 	return identity{facts, expected(checkout, paths), place.DefaultBranches, place.NotOnBranch}, nil
@@ -127,7 +130,8 @@ func expected(checkout gitrepo.Checkout, paths []string) record.Checkout {
 func parts(c Config, checkout gitrepo.Checkout, parents []manifest.Parent) fingerprint.Parts {
 	all := fingerprint.Parts{
 		Image: c.Image, TemplateSHA: checkout.Objects[0].Content, Extra: map[string]string{},
-		Architecture: c.Architecture, Inputs: c.Inputs, Parents: parents, Salt: c.Salt, DirtyHash: checkout.DirtyHash(),
+		Architecture: c.Architecture, Inputs: c.Inputs, Parents: parents, Salt: c.Salt,
+		DirtyHash: checkout.DirtyHash(),
 	}
 	for _, object := range checkout.Objects[1:] {
 		all.Extra[object.Path] = object.ID()

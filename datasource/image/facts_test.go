@@ -37,12 +37,24 @@ func newRepo(t *testing.T, files map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	outsideCI(t)
 	git(t, dir, "init", "-q", "-b", "main")
 	write(t, dir, files)
 	git(t, dir, "add", "-A")
 	git(t, dir, "commit", "-q", "-m", "begin")
 	t.Chdir(dir)
 	return dir
+}
+
+// outsideCI leaves no sign of a CI system, whatever the environment is.
+func outsideCI(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{
+		"BITBUCKET_BUILD_NUMBER", "BUILDKITE", "BUILD_TAG", "CI", "CIRCLECI", "CODEBUILD_BUILD_ID", "DRONE",
+		"GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TEAMCITY_VERSION", "TF_BUILD", "TRAVIS",
+	} {
+		t.Setenv(name, "")
+	}
 }
 
 func git(t *testing.T, dir string, args ...string) string {
@@ -88,11 +100,11 @@ func noEnv(string) string { return "" }
 
 func identified(t *testing.T, change func(*Config)) manifest.Facts {
 	t.Helper()
-	facts, err := identify(t.Context(), prepared(t, change), noEnv)
+	id, err := identify(t.Context(), prepared(t, change), noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return facts
+	return id.facts
 }
 
 func TestIdentify(t *testing.T) {
@@ -106,9 +118,10 @@ func TestIdentify(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"image": func(c *Config) { c.Image = "other" }, "path": func(c *Config) { c.Path = "shared" },
 		"extra_paths": func(c *Config) { c.ExtraPaths = []string{"shared"} }, "salt": func(c *Config) { c.Salt = "s" },
-		"inputs": func(c *Config) { c.Inputs = map[string]string{"docker": "27.3"} },
+		"architecture": func(c *Config) { c.Architecture = "arm64" },
+		"inputs":       func(c *Config) { c.Inputs = map[string]string{"docker": "27.3"} },
 		"parents": func(c *Config) {
-			base, _ = record.EncodeParent(manifest.Parent{Image: "base", Identity: ami1})
+			base, _ = record.EncodeParent(record.Parent{Parent: manifest.Parent{Image: "base", Identity: ami1}})
 			c.Parents = []string{base}
 		},
 	} {
@@ -118,7 +131,8 @@ func TestIdentify(t *testing.T) {
 	}
 	for name, change := range map[string]func(*Config){
 		"registry": func(c *Config) { c.Registry = "elsewhere" }, "absent parents": func(c *Config) { c.Parents = []string{"", ""} },
-		"force": func(c *Config) { c.Force = true }, "sources": func(c *Config) { c.Sources = []string{"amazon-ebs.app"} },
+		"branch": func(c *Config) { c.Branch = "other" },
+		"force":  func(c *Config) { c.Force = true }, "sources": func(c *Config) { c.Sources = []string{"amazon-ebs.app"} },
 	} {
 		if other := identified(t, change); other.Fingerprint != facts.Fingerprint {
 			t.Errorf("%s changes the fingerprint", name)
@@ -147,9 +161,10 @@ func TestIdentify_branchOfCI(t *testing.T) {
 	dir := newRepo(t, app)
 	git(t, dir, "checkout", "-q", "--detach")
 	env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/feature"}
-	facts, err := identify(t.Context(), prepared(t, nil), func(name string) string { return env[name] })
-	if err != nil || facts.Git.Branch != "feature" {
-		t.Errorf("got branch %q, %v", facts.Git.Branch, err)
+	id, err := identify(t.Context(), prepared(t, nil), func(name string) string { return env[name] })
+	line := manifest.Line{Kind: manifest.LineBranch, Name: "feature"}
+	if err != nil || id.facts.Git.Branch != "feature" || id.facts.Git.Line != line {
+		t.Errorf("got %+v, %v", id.facts.Git, err)
 	}
 }
 

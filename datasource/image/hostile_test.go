@@ -25,21 +25,25 @@ func TestHostile(t *testing.T) {
 	publish(t, first, entry("1", now))
 	folder := filepath.Join(filepath.Dir(dir), "registry", "app")
 	build := filepath.Join(folder, "builds", first.Fingerprint+".json")
-	ref := filepath.Join(folder, "refs", "latest.json")
-	good, goodRef := read(t, build), read(t, ref)
+	latest, line := filepath.Join(folder, "channels", "latest.json"), filepath.Join(folder, "lines", "main.json")
+	good, goodLatest, goodLine := read(t, build), read(t, latest), read(t, line)
 
 	for _, doc := range manifesttest.Manifests(good, "app", first.Fingerprint) {
 		t.Run("manifest, "+doc.Name, func(t *testing.T) { wantHostile(t, doc, build) })
 	}
 	replace(t, build, good)
-	for _, doc := range manifesttest.Refs("app", "latest", first.Fingerprint) {
-		t.Run("ref, "+doc.Name, func(t *testing.T) { wantHostile(t, doc, ref) })
+	for _, doc := range manifesttest.Pointers("app", "latest", first.Fingerprint) {
+		t.Run("channel, "+doc.Name, func(t *testing.T) { wantHostile(t, doc, latest) })
 	}
-	replace(t, ref, goodRef)
+	replace(t, latest, goodLatest)
+	for _, doc := range manifesttest.Form(string(goodLine)) {
+		t.Run("line, "+doc.Name, func(t *testing.T) { wantHostile(t, doc, line) })
+	}
+	replace(t, line, goodLine)
 	looked(t, "", "unchanged")
 	for _, doc := range manifesttest.Manifests(good, "app", first.Fingerprint) {
 		t.Run("local manifest, "+doc.Name, func(t *testing.T) {
-			path := filepath.Join(dir, "app", ".chain", "manifest-app.json")
+			path := first.LocalManifest
 			replace(t, path, doc.Body)
 			looked(t, "", "unchanged")
 			if string(read(t, path)) != string(doc.Body) {
@@ -77,7 +81,7 @@ func TestHostile_manyBuilds(t *testing.T) {
 	body, _ := manifesttest.ManyBuilds(read(t, path), manifest.MaxSize)
 	replace(t, path, body)
 	unpublished := strings.Replace(string(body), `"schema": 1`, `"schema": 1, "published": false`, 1)
-	replace(t, filepath.Join(dir, "app", ".chain", "manifest-app.json"), []byte(unpublished))
+	replace(t, first.LocalManifest, []byte(unpublished))
 	started := time.Now()
 	_, err := execute(t, "")
 	if took := time.Since(started); took > time.Minute {

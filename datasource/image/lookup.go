@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"log"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -64,21 +65,33 @@ func lookUp(
 		published: published, unpublished: unpublished(published, local, id.facts),
 		preferred: preferred(pointers, id.facts.Fingerprint), readAt: reg.Now(),
 	}
-	if e.published == nil && len(e.unpublished) == 0 {
+	if e.none() {
 		return e.explained(ctx, conn, reg, c, id.facts, pointers, local)
 	}
 	e.regions, e.images, err = lookUpAMIs(ctx, conn, c.Regions, e.entries())
 	return e, err
 }
 
-// entries returns all entries of the image that count: those that are not revoked.
-func (e existing) entries() []manifest.Entry {
-	var all []manifest.Entry
-	if e.published != nil {
-		all = e.published.Live()
+// all returns the entries of the manifest in the registry, and live those that are not revoked.
+func (e existing) all() []manifest.Entry {
+	if e.published == nil {
+		return nil
 	}
-	return append(all, e.unpublished...)
+	return e.published.Builds
 }
+
+func (e existing) live() []manifest.Entry {
+	if e.published == nil {
+		return nil
+	}
+	return e.published.Live()
+}
+
+// entries returns all entries of the image that count.
+func (e existing) entries() []manifest.Entry { return append(e.live(), e.unpublished...) }
+
+// none reports whether the image was never built.
+func (e existing) none() bool { return e.published == nil && len(e.unpublished) == 0 }
 
 // explained adds what helps to say why an image that does not exist has to be built: the newest
 // build of the image, and AMIs that were never published.
@@ -156,7 +169,10 @@ func readRegistry(ctx context.Context, reg *registry.Registry, id identity) (
 	names := []registry.Name{latest, {Kind: registry.Line, Name: facts.Git.Line.Document()}}
 	for _, branch := range id.defaultBranches {
 		line := manifest.Line{Kind: manifest.LineBranch, Name: branch}
-		names = append(names, registry.Name{Kind: registry.Line, Name: line.Document()})
+		name := registry.Name{Kind: registry.Line, Name: line.Document()}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("read the build", func() error {
@@ -173,7 +189,6 @@ func readRegistry(ctx context.Context, reg *registry.Registry, id identity) (
 	for _, name := range names {
 		if found[name] != nil {
 			pointers = append(pointers, found[name])
-			delete(found, name)
 		}
 	}
 	return published, pointers, err
@@ -197,8 +212,8 @@ func unlessMissing(err error) error {
 	return err
 }
 
-// readNewest reads the build that this one is compared with, to say what changed. A damaged one
-// does not fail the run: it only makes the reason less exact.
+// readNewest reads the build that this one is compared with, to say what changed. One that is
+// damaged or gone does not fail the run: it only makes the reason less exact.
 func readNewest(
 	ctx context.Context, reg *registry.Registry, newest *registry.Pointer,
 ) (*manifest.Chain, error) {
@@ -207,12 +222,13 @@ func readNewest(
 	}
 	stored, err := reg.Manifest(ctx, newest.Image, newest.Fingerprint)
 	var newer *manifest.SchemaError
-	if errors.Is(err, manifest.ErrCorrupt) || errors.As(err, &newer) {
+	switch {
+	case errors.Is(err, registry.ErrNotFound) || errors.Is(err, manifest.ErrCorrupt) ||
+		errors.As(err, &newer):
 		log.Printf("[WARN] compare with the newest build: %s", err)
 		return &manifest.Chain{}, nil
-	}
-	if err != nil {
-		return nil, unlessMissing(err)
+	case err != nil:
+		return nil, err
 	}
 	return stored.Manifest.Chain, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
@@ -83,6 +84,7 @@ func output(c Config, id identity, e existing, d decision) (DatasourceOutput, er
 	if !needed {
 		out.AMIs = manifest.AMIMap(rec.Entries)
 		out.ID = firstID(rec.Entries, e.regions)
+		rec.Unmarked = !d.unpublished && e.lacksMark(d.entries)
 	}
 	components, err := json.Marshal(facts.Components)
 	if err != nil {
@@ -93,14 +95,6 @@ func output(c Config, id identity, e existing, d decision) (DatasourceOutput, er
 	return out, err
 }
 
-// all returns the entries of the manifest in the registry.
-func (e existing) all() []manifest.Entry {
-	if e.published == nil {
-		return nil
-	}
-	return e.published.Builds
-}
-
 // runs returns the Packer runs that the manifest in the registry has.
 func (e existing) runs() []string {
 	var runs []string
@@ -108,6 +102,17 @@ func (e existing) runs() []string {
 		runs = append(runs, entry.PackerRunUUID)
 	}
 	return sorted(runs)
+}
+
+// lacksMark reports whether an AMI of the entries does not name its manifest: the run that
+// published it has ended too early.
+func (e existing) lacksMark(entries []manifest.Entry) bool {
+	return slices.ContainsFunc(entries, func(entry manifest.Entry) bool {
+		return slices.ContainsFunc(entry.AMIs(), func(image manifest.Image) bool {
+			seen, ok := e.images[ami.Address{Region: image.Region, ID: image.ID}]
+			return ok && seen.Tags[tags.Manifest] == ""
+		})
+	})
 }
 
 // forEach maps each source of a template to the list over which its dynamic block goes.

@@ -12,6 +12,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
@@ -147,19 +148,19 @@ func TestOtherThan(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := search{config: tt.config, gitName: tt.gitName}
-			if got := r.mismatch(tt.in); got != tt.want {
+			if got := r.mismatch(t.Context(), tt.in); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
 }
 
-func TestIDsByRegion(t *testing.T) {
-	in := map[string]string{
-		"eu-west-1": ami1, "us-east-1/amazon-ebs.arm64": ami2, "us-east-1/amazon-ebs.amd64": "nonsense", "ap-south-1": ami1, "": ami1,
-	}
-	want := map[string][]string{"eu-west-1": {ami1}, "us-east-1": {ami2}}
-	if diff := cmp.Diff(want, idsByRegion(in, []string{"eu-west-1", "us-east-1"})); diff != "" {
+func TestPinnedIn(t *testing.T) {
+	move := registry.Move{Target: registry.Target{Builds: []registry.Build{
+		{AMIs: map[string]string{"eu-west-1": ami1, "ap-south-1": ami2}}, {AMIs: map[string]string{"eu-west-1": ami2}}, {ArtifactID: "x"},
+	}}}
+	want := map[string][]string{"eu-west-1": {ami1, ami2}}
+	if diff := cmp.Diff(want, pinnedIn(move, []string{"eu-west-1", "us-east-1"})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -206,15 +207,16 @@ func TestFromTags(t *testing.T) {
 }
 
 func TestOutput(t *testing.T) {
+	debian := []manifest.Ancestor{{Image: "debian", Fingerprint: print2}}
 	f := &parent{
 		candidate{
 			way: wayRegistry, foundBy: wayRegistry, uri: "s3://b/m.json", sha256: print2,
-			facts: manifest.Facts{Fingerprint: print1, Ancestors: []string{"debian"}},
+			facts: manifest.Facts{Fingerprint: print1, Ancestors: debian},
 		},
 		"eu-west-1",
 		map[string]ami.Image{"eu-west-1": image(ami1, "eu-west-1", 0, nil), "us-east-1": image(ami2, "us-east-1", 0, nil)},
 	}
-	out, err := f.output("base")
+	out, err := f.output(Config{Image: "base"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,8 +229,11 @@ func TestOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := manifest.Parent{Image: "base", FoundBy: "registry", Fingerprint: print1, Identity: ami1, AMI: ami1, Region: "eu-west-1", AMIs: amis,
-		ManifestURI: "s3://b/m.json", ManifestSHA256: print2, Ancestors: []string{"debian"}}
-	if diff := cmp.Diff(want, parent); diff != "" {
+		ManifestURI: "s3://b/m.json", ManifestSHA256: print2, Ancestors: debian}
+	if diff := cmp.Diff(record.Parent{Parent: want}, parent); diff != "" || out.Record != "" {
+		t.Error(diff, out.Record)
+	}
+	if diff := cmp.Diff([]string{"debian"}, out.Ancestors); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -90,7 +90,8 @@ func (c *Config) checkWays() []error {
 	if ifKnown(c.Channel) != "" && c.Registry == "" {
 		errs = append(errs, errors.New("channel needs registry: channels have no tag"))
 	}
-	if c.Previous != 0 && (c.Previous < 0 || ifKnown(c.Channel) == "" || c.Path+c.GitSHA != "") {
+	byFiles := ifKnown(c.Path)+ifKnown(c.GitSHA) != ""
+	if c.Previous < 0 || c.Previous > 0 && (c.Channel == "" || byFiles) {
 		errs = append(errs, errors.New(
 			"previous must be 0 or more, and needs channel without path and git_sha"))
 	}

@@ -48,8 +48,14 @@ func TestConfigure_errors(t *testing.T) {
 		"image":               {"image = \"a/../b\"\nregistry = \"r\"", []string{`image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "a/../b"`}},
 		"image with two dots": {"image = \"a..b\"\nregistry = \"r\"", []string{`image must not contain "..", got "a..b"`}},
 		"registry":            {"image = \"base\"\nregistry = \"https://example.com/x\"", []string{`registry must be s3://bucket/prefix, file:///folder or a path, got "https://example.com/x"`}},
-		"two selectors":       {ok + "channel = \"production\"\nfingerprint = \"" + print1 + "\"", []string{"only one of channel, fingerprint, git_sha, path may be set, got channel and fingerprint"}},
-		"selectors":           {ok + "channel = \"git-x\"", []string{`channel must not start with "git-", got "git-x"`}},
+		"two selectors":       {ok + "channel = \"production\"\nfingerprint = \"" + print1 + "\"", []string{"only one of channel, fingerprint may be set, got channel and fingerprint"}},
+		"channel as before":   {ok + "channel = \"git-x\"", nil},
+		"channel and path":    {ok + "channel = \"production\"\npath = \".\"", nil},
+		"path too":            {ok + "path = \".\"\nfingerprint = \"" + print1 + "\"", []string{"only one of fingerprint, git_sha, path may be set, got fingerprint and path"}},
+		"previous":            {ok + "channel = \"production\"\nprevious = 2", nil},
+		"previous below 0":    {ok + "channel = \"production\"\nprevious = -1", []string{"previous must be 0 or more, and needs channel without path and git_sha"}},
+		"previous of nothing": {ok + "previous = 1", []string{"previous must be 0 or more, and needs channel without path and git_sha"}},
+		"previous and path":   {ok + "channel = \"production\"\npath = \".\"\nprevious = 1", []string{"previous must be 0 or more, and needs channel without path and git_sha"}},
 		"git_sha":             {ok + "git_sha = \"4f1c9e2\"", []string{`git_sha must be a whole git object id, 40 or 64 lower-case hex digits, got "4f1c9e2"`}},
 		"fingerprint":         {ok + "fingerprint = \"x\"", []string{`fingerprint must be 64 lower-case hex digits, got "x"`}},
 		"fallback_ami":        {ok + "fallback_ami = \"ubuntu\"", []string{`fallback_ami must be the id of an AMI, such as ami-0a1b2c3d4e5f60718, got "ubuntu"`}},
@@ -143,7 +149,7 @@ func TestConfigure_unknown(t *testing.T) {
 // turn out to be empty.
 func TestConfigure_allUnknown(t *testing.T) {
 	offline(t)
-	raw := map[string]any{"on_missing": "empty"}
+	raw := map[string]any{"on_missing": "empty", "previous": 1}
 	for _, name := range []string{"image", "registry", "path", "git_sha", "fingerprint", "channel", "local_manifest", "fallback_ami", "max_age"} {
 		raw[name] = option.Unknown
 	}

@@ -133,9 +133,15 @@ func (s search) findFingerprint(
 		return nil, missingf("%s %s", stored.URI, why)
 	}
 	found := fromStored(stored)
-	git := stored.Manifest.Chain.Git
-	found.pointer = &record.Pointer{Line: git.Line, Position: registry.Position{
-		Commit: git.Commit, CommitTime: git.CommitTime, DecidedAt: reg.Now()}}
+	found.foundBy = fmt.Sprintf("registry: fingerprint %.12s", s.config.Fingerprint)
+	chain := stored.Manifest.Chain
+	at := registry.TargetOf(chain.Fingerprint, found.entries)
+	at.Content, at.GitSHA = chain.Git.Content, chain.Git.Name
+	at.Origin, at.Line = chain.Git.Origin, chain.Git.Line
+	at.Position = registry.Position{
+		Commit: chain.Git.Commit, CommitTime: chain.Git.CommitTime, DecidedAt: chain.UpdatedAt,
+	}
+	found.pointer = &record.Pointer{Target: at}
 	return []candidate{found}, nil
 }
 
@@ -328,12 +334,16 @@ func (s search) follow(
 	}
 	found := fromStored(stored)
 	found.entries, _ = move.Entries(stored.Manifest)
+	for _, entry := range found.entries {
+		// The manifest itself is not revoked any more if the image was built again.
+		found.revoked = cmp.Or(found.revoked, entry.Revoked)
+	}
 	found.foundBy, found.seen = "registry: "+pointer.ID().String(), seen
 	found.facts.Git.Commit = cmp.Or(move.Commit, found.facts.Git.Commit)
 	if s.folder != nil {
 		found.root, found.content = s.folder.root, move.Content
 	}
-	found.pointer = &record.Pointer{Position: move.Position, Line: move.Line}
+	found.pointer = &record.Pointer{Target: move.Target}
 	if pointer.Kind == registry.Channel {
 		found.pointer.Channel, found.pointer.Seq = pointer.Name, pointer.Seq
 		found.pointer.Back = s.config.Previous > 0

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -30,19 +31,45 @@ func chain(fingerprint string) manifest.Facts {
 func published(t *testing.T, facts manifest.Facts) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	reg, err := access.Open(t.Context(), nil, dir, nil).Registry()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stored, err := reg.Publish(t.Context(), facts, []manifest.Entry{fileBuild("image")}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	to := registry.Target{Fingerprint: facts.Fingerprint, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
-	if _, err := reg.Move(t.Context(), facts.Image, "latest", to, registry.Always, "test", nil); err != nil {
-		t.Fatal(err)
-	}
+	publish(t, dir, facts, fileBuild("image"))
 	return dir
+}
+
+var latest = registry.Name{Kind: registry.Channel, Name: "latest"}
+
+func open(t *testing.T, dir string) *registry.Registry {
+	t.Helper()
+	reg, err := access.Open(t.Context(), nil, dir, nil).Registry()
+	check(t, err)
+	return reg
+}
+
+// publish publishes an image, and moves the channel "latest" to it.
+func publish(t *testing.T, dir string, facts manifest.Facts, entries ...manifest.Entry) {
+	t.Helper()
+	_, err := open(t, dir).Publish(t.Context(), facts, entries, nil)
+	check(t, err)
+	point(t, dir, facts, now, latest, entries...)
+}
+
+// point moves a pointer to builds of an image that is published, as a run does that has decided at
+// that time.
+func point(
+	t *testing.T, dir string, facts manifest.Facts, at time.Time, name registry.Name, entries ...manifest.Entry,
+) {
+	t.Helper()
+	reg := open(t, dir)
+	stored, err := reg.Manifest(t.Context(), facts.Image, facts.Fingerprint)
+	check(t, err)
+	to := registry.TargetOf(facts.Fingerprint, entries)
+	to.Position = registry.Position{Commit: facts.Git.Commit, CommitTime: facts.Git.CommitTime, DecidedAt: at}
+	to.Content, to.GitSHA, to.Line = facts.Git.Content, facts.Git.Name, facts.Git.Line
+	result, err := reg.Move(t.Context(), registry.Request{
+		Image: facts.Image, Name: name, To: to, Stored: stored, By: "test", AllowRollback: true}, nil)
+	check(t, err)
+	if result.Outcome > registry.There {
+		t.Fatalf("%s does not move: %+v", name, result)
+	}
 }
 
 // revoke revokes the manifest in a file.
@@ -144,41 +171,41 @@ func wantExecute(t *testing.T, options, address, wantErr string) {
 func TestExecute_registry(t *testing.T) {
 	offline(t)
 	partly := chain(print1)
-	partly.Sources = []string{"amazon-ebs.app"}
+	partly.Sources = []string{"file.image", "amazon-ebs.app"}
 	dir := published(t, chain(print1))
 	at := func(dir, fingerprint string) string { return filepath.Join(dir, "base", "builds", fingerprint+".json") }
 
 	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "")
 	wantExecute(t, `registry = "file://`+dir+"\"\nfingerprint = \""+print1+`"`, at(dir, print1), "")
 	wantExecute(t, `registry = "`+dir+"\"\nfingerprint = \""+print2+"\"\nresolve_by = [\"registry\"]", at(dir, print2), at(dir, print2)+" does not exist")
-	wantExecute(t, `registry = "`+dir+"\"\nchannel = \"production\"", "base/refs/production.json", "not found (channel production)")
+	wantExecute(t, `registry = "`+dir+"\"\nchannel = \"production\"", "base/channels/production.json", "not found (channel production)")
 
 	dir = published(t, chain(print1))
 	revoke(t, at(dir, print1), "bad kernel")
 	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "it is revoked: bad kernel")
 	dir = published(t, partly)
-	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "is incomplete: amazon-ebs.app not built")
+	wantExecute(t, `registry = "`+dir+"\"\nfingerprint = \""+print1+`"`, at(dir, print1), "is incomplete: amazon-ebs.app not built")
 }
 
 // TestExecute_damaged is never taken for missing: on_missing = "empty" would build on nothing.
 func TestExecute_damaged(t *testing.T) {
 	offline(t)
 	const lenient = "\non_missing = \"empty\""
-	ref := func(dir string) string { return filepath.Join(dir, "base", "refs", "latest.json") }
+	channel := func(dir string) string { return filepath.Join(dir, "base", "channels", "latest.json") }
 	build := func(dir string) string { return filepath.Join(dir, "base", "builds", print1+".json") }
 	tests := map[string]struct {
 		damage func(t *testing.T, dir string)
 		at     func(dir string) string
 		want   string
 	}{
-		"ref cut short":   {func(t *testing.T, dir string) { cut(t, ref(dir)) }, ref, "corrupt: unexpected EOF"},
-		"build cut short": {func(t *testing.T, dir string) { cut(t, build(dir)) }, build, "corrupt: unexpected EOF"},
-		"build gone":      {func(t *testing.T, dir string) { check(t, os.Remove(build(dir))) }, build, "corrupt: ref latest points at it, but it does not exist"},
-		"build changed behind the ref": {func(t *testing.T, dir string) {
+		"channel cut short": {func(t *testing.T, dir string) { cut(t, channel(dir)) }, channel, "corrupt: unexpected EOF"},
+		"build cut short":   {func(t *testing.T, dir string) { cut(t, build(dir)) }, build, "corrupt: unexpected EOF"},
+		"build gone":        {func(t *testing.T, dir string) { check(t, os.Remove(build(dir))) }, build, "corrupt: channel latest points at it, but it does not exist"},
+		"build changed behind the channel": {func(t *testing.T, dir string) {
 			body, err := os.ReadFile(build(dir))
 			check(t, err)
 			check(t, os.WriteFile(build(dir), append(body, '\n'), 0o644))
-		}, build, "it is not the manifest that ref latest points at"},
+		}, build, "it is not the manifest that channel latest points at"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -190,7 +217,7 @@ func TestExecute_damaged(t *testing.T) {
 	t.Run("registry is a file", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "registry")
 		check(t, os.WriteFile(file, nil, 0o644))
-		wantExecute(t, `registry = "`+file+`"`+lenient, ref(file), "not a directory")
+		wantExecute(t, `registry = "`+file+`"`+lenient, channel(file), "not a directory")
 	})
 }
 
@@ -245,7 +272,7 @@ func TestReadGit_registryBelow(t *testing.T) {
 	}
 	check(t, os.WriteFile(filepath.Join(dir, "base", "builds", print1+".json"), nil, 0o644))
 	s, err := newSearch(t.Context(), nil, Config{Image: "base", Registry: dir, Path: base})
-	if err != nil || s.commit == "" || strings.Contains(s.gitName, "dirty") {
-		t.Errorf("got name %q, commit %q, %v", s.gitName, s.commit, err)
+	if err != nil || s.folder == nil || s.folder.commit == "" || strings.Contains(s.gitName, "dirty") {
+		t.Errorf("got name %q, folder %+v, %v", s.gitName, s.folder, err)
 	}
 }

@@ -27,8 +27,8 @@ func TestHostile(t *testing.T) {
 			wantHostile(t, doc, "builds/"+print1+".json", "")
 		})
 	}
-	for _, doc := range manifesttest.Refs("base", "latest", print1) {
-		t.Run("ref, "+doc.Name, func(t *testing.T) { wantHostile(t, doc, "refs/latest.json", "") })
+	for _, doc := range manifesttest.Pointers("base", "latest", print1) {
+		t.Run("channel, "+doc.Name, func(t *testing.T) { wantHostile(t, doc, "channels/latest.json", "") })
 	}
 }
 
@@ -55,27 +55,25 @@ func wantHostile(t *testing.T, doc manifesttest.Document, name, options string) 
 	}
 }
 
-// TestHostile_foreignAMI has a ref that names an AMI of someone else, and a good manifest: what
-// counts is the manifest, and what EC2 says.
+// TestHostile_foreignAMI has a channel that pins an AMI of someone else, and a good manifest. Even if
+// EC2 shows that AMI, nothing is built on it: the manifest does not have it.
 func TestHostile_foreignAMI(t *testing.T) {
 	offline(t)
-	dir := publishedAMI(t, false)
-	ref := manifesttest.Ref("base", "latest", print1, `"amis": {}`,
-		`"amis": {"eu-west-1": "`+manifesttest.ForeignAMI+`", "eu-west-1/x": "ami-1\nrm", "nowhere": "ami-0a1b2c3d4e5f60718", "us-east-1": "x"}`,
-		`"manifest_seq": 1`, `"manifest_seq": 0`)
-	check(t, os.WriteFile(filepath.Join(dir, "base", "refs", "latest.json"), ref, 0o644))
-	id, err := fromEC2(t, fmt.Sprintf("registry = %q", dir), map[string][]amitest.Step{here: {
-		lookedFor(manifesttest.ForeignAMI, "self", amitest.Describe()),
-		lookedFor(amiHere, "self", amitest.Describe(amitest.Image{ID: amiHere})),
-	}})
-	wantParent(t, id, err, nil)
-
-	t.Log("EC2 itself returns the foreign AMI: it is not in the manifest")
-	id, err = fromEC2(t, fmt.Sprintf("registry = %q", dir), map[string][]amitest.Step{here: {
-		lookedFor(manifesttest.ForeignAMI, "self", amitest.Describe(amitest.Image{ID: manifesttest.ForeignAMI})),
-		lookedFor(amiHere, "self", amitest.Describe(amitest.Image{ID: amiHere})),
-	}})
-	wantParent(t, id, err, nil)
+	foreign := amitest.Describe(amitest.Image{ID: manifesttest.ForeignAMI})
+	for name, channel := range map[string][]byte{
+		"of no build":     manifesttest.Pointer("base", "latest", print1),
+		"of a good build": manifesttest.Pointer("base", "latest", print1, "amazon-ebs.x", "amazon-ebs.image", "run1", "run"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := publishedAMI(t)
+			check(t, os.WriteFile(filepath.Join(dir, "base", "channels", "latest.json"), channel, 0o644))
+			// Whether EC2 is asked before the manifest is read, is left to chance.
+			server := amitest.Serve(map[string][]amitest.Step{here: amitest.Times(5, foreign)})
+			defer server.Close()
+			id, err := fromServer(t, server.URL, fmt.Sprintf("registry = %q\non_missing = \"empty\"", dir))
+			wantParent(t, id, err, []string{print1 + ".json: corrupt: it does not have the builds that channel latest points at"})
+		})
+	}
 }
 
 // TestHostile_manyBuilds resolves a parent whose manifest is as full as it can be.

@@ -5,8 +5,11 @@
 package parent
 
 import (
+	"errors"
+	"log"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -111,15 +114,22 @@ func (p *parent) output(c Config) (DatasourceOutput, error) {
 	return out, err
 }
 
-// record returns the record by which the image is promoted.
+// record returns the record by which the image is promoted. Nothing may keep an image from being
+// built on that only keeps it from being promoted.
 func (p *parent) record(c Config) (string, error) {
 	if p.pointer == nil {
 		return "", nil
 	}
-	return record.Record{
-		Facts: p.facts, Registry: c.Registry, Entries: p.entries, Reason: "found by " + p.foundBy,
+	encoded, err := record.Record{
+		Facts: p.facts, Registry: c.Registry, Entries: p.entries,
+		Reason:    "the image of " + strings.TrimPrefix(p.foundBy, "registry: "),
 		DecidedAt: p.pointer.DecidedAt, Pointer: p.pointer,
 	}.Encode()
+	if errors.Is(err, manifest.ErrTooLarge) {
+		log.Printf("[WARN] %s", err)
+		return "", nil
+	}
+	return encoded, err
 }
 
 // rfc3339 returns the time as text, or "" if it is not known.

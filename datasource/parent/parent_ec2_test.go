@@ -13,10 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
-	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 const (
@@ -26,26 +24,17 @@ const (
 	account2    = "210987654321"
 )
 
-// publishedAMI is a registry in a folder, with one image that is an AMI in two regions. If quick is
-// true, the ref names the AMIs, so that they are asked for while the manifest is read.
-func publishedAMI(t *testing.T, quick bool) (dir string) {
+// publishedAMI is a registry in a folder, with one image that is an AMI in two regions, in the
+// channel "latest".
+func publishedAMI(t *testing.T) (dir string) {
 	t.Helper()
-	return publishedAMIs(t, quick, map[string]string{here: amiHere, there: amiThere})
+	return publishedAMIs(t, map[string]string{here: amiHere, there: amiThere})
 }
 
-func publishedAMIs(t *testing.T, quick bool, amis map[string]string) (dir string) {
+func publishedAMIs(t *testing.T, amis map[string]string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	reg, err := access.Open(t.Context(), nil, dir, nil).Registry()
-	check(t, err)
-	stored, err := reg.Publish(t.Context(), chain(print1), []manifest.Entry{baked("run", amis)}, nil)
-	check(t, err)
-	to := registry.Target{Fingerprint: print1, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
-	if quick {
-		to.AMIs = amis
-	}
-	_, err = reg.Move(t.Context(), "base", "latest", to, registry.Always, "test", nil)
-	check(t, err)
+	publish(t, dir, chain(print1), baked("run", amis))
 	return dir
 }
 
@@ -61,7 +50,11 @@ func baked(run string, amis map[string]string) manifest.Entry {
 // fromEC2 resolves the parent with a scripted EC2. It returns the id of the AMI.
 func fromEC2(t *testing.T, options string, steps map[string][]amitest.Step) (string, error) {
 	t.Helper()
-	server := amitest.Start(t, steps)
+	return fromServer(t, amitest.Start(t, steps).URL, options)
+}
+
+func fromServer(t *testing.T, url, options string) (string, error) {
+	t.Helper()
 	var d Datasource
 	errs := configure(t, &d, fmt.Sprintf(`
 		image               = "base"
@@ -69,7 +62,7 @@ func fromEC2(t *testing.T, options string, steps map[string][]amitest.Step) (str
 		access_key          = "AKIDEXAMPLE"
 		secret_key          = "secret"
 		custom_endpoint_ec2 = %q
-		%s`, here, server.URL, options))
+		%s`, here, url, options))
 	if errs != nil {
 		t.Fatal(errs)
 	}
@@ -117,9 +110,9 @@ func TestEC2_parent(t *testing.T) {
 			{Want: map[string]string{"NextToken": "even more"}, Body: amitest.Page("", amitest.Image{ID: amiHere})}}},
 		{name: "throttled", steps: []amitest.Step{amitest.Throttled(), amitest.Throttled(), is("available")}},
 		{name: "pending", steps: []amitest.Step{is("pending"), is("pending"), is("available")}},
-		{name: "gone", steps: []amitest.Step{none, explained(amitest.NotFound())},
+		{name: "gone", steps: []amitest.Step{none, none, explained(amitest.NotFound())},
 			wantErr: []string{amiHere + " is gone or not visible", "Build and publish base first"}},
-		{name: "gone, and an empty response", steps: []amitest.Step{none, explained(amitest.Describe())},
+		{name: "gone, and an empty response", steps: []amitest.Step{none, none, explained(amitest.Describe())},
 			wantErr: []string{amiHere + " is gone or not visible", "Allowed AMIs"}},
 		{name: "disabled", steps: []amitest.Step{is("disabled"), explained(is("disabled"))},
 			wantErr: []string{amiHere + " is disabled"}},
@@ -129,7 +122,7 @@ func TestEC2_parent(t *testing.T) {
 			wantErr: []string{amiHere + " in " + here + " has been deprecated since 2026-01-01T00:00:00Z", "allow_deprecated = true"}},
 		{name: "deprecated, and allowed", options: "allow_deprecated = true",
 			steps: []amitest.Step{lookedFor(amiHere, "self", amitest.Describe(old))}},
-		{name: "of another account", steps: []amitest.Step{none, explained(amitest.Describe(foreign))},
+		{name: "of another account", steps: []amitest.Step{none, none, explained(amitest.Describe(foreign))},
 			wantErr: []string{amiHere + " belongs to " + account2 + ", not to self"}},
 		{name: "shared by another account, without tags", options: `owners = ["` + account2 + `"]`,
 			steps: []amitest.Step{lookedFor(amiHere, account2, amitest.Describe(foreign))}},
@@ -142,7 +135,7 @@ func TestEC2_parent(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			id, err := fromEC2(t, fmt.Sprintf("registry = %q\n%s", publishedAMI(t, false), tt.options),
+			id, err := fromEC2(t, fmt.Sprintf("registry = %q\n%s", publishedAMI(t), tt.options),
 				map[string][]amitest.Step{here: tt.steps})
 			wantParent(t, id, err, tt.wantErr)
 		})
@@ -183,7 +176,7 @@ func TestEC2_regions(t *testing.T) {
 			wantErr: []string{"find " + amiThere + " in " + there, "The region " + there + " is not enabled for this account"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, err := fromEC2(t, fmt.Sprintf("registry = %q\nregions = [%q]", publishedAMI(t, true), there), both(tt.steps...))
+			id, err := fromEC2(t, fmt.Sprintf("registry = %q\nregions = [%q]", publishedAMI(t), there), both(tt.steps...))
 			wantParent(t, id, err, tt.wantErr)
 		})
 	}
@@ -193,15 +186,18 @@ func TestEC2_regions(t *testing.T) {
 // EC2 said of it was kept by id, so that one region counted for both.
 func TestEC2_sameIDInTwoRegions(t *testing.T) {
 	offline(t)
-	for name, quick := range map[string]bool{"asked for while the manifest is read": true, "asked for after it": false} {
+	dir := publishedAMIs(t, map[string]string{here: amiHere, there: amiHere})
+	gone := []amitest.Step{amitest.Describe(), explained(amitest.NotFound())}
+	for name, tt := range map[string]struct {
+		options string
+		there   []amitest.Step
+	}{
+		"asked for while the manifest is read": {"", append([]amitest.Step{amitest.Describe()}, gone...)},
+		"asked for after it":                   {fmt.Sprintf("fingerprint = %q\nresolve_by = [\"registry\"]", print1), gone},
+	} {
 		t.Run(name, func(t *testing.T) {
-			dir := publishedAMIs(t, quick, map[string]string{here: amiHere, there: amiHere})
-			asked := []amitest.Step{amitest.Describe(), explained(amitest.NotFound())}
-			if quick {
-				asked = append([]amitest.Step{amitest.Describe()}, asked...)
-			}
-			id, err := fromEC2(t, fmt.Sprintf("registry = %q\nregions = [%q]", dir, there), map[string][]amitest.Step{
-				here: {amitest.Describe(amitest.Image{ID: amiHere})}, there: asked})
+			id, err := fromEC2(t, fmt.Sprintf("registry = %q\nregions = [%q]\n%s", dir, there, tt.options), map[string][]amitest.Step{
+				here: {amitest.Describe(amitest.Image{ID: amiHere})}, there: tt.there})
 			wantParent(t, id, err, []string{"names no usable AMI in " + there + ": " + amiHere + " is gone"})
 		})
 	}
@@ -246,7 +242,7 @@ func TestEC2_pendingIsNotMissing(t *testing.T) {
 	offline(t)
 	pending := amitest.Describe(amitest.Image{ID: amiHere, State: "pending"})
 	for _, options := range []string{`on_missing = "empty"`, `fallback_ami = "` + amiThere + `"`} {
-		id, err := fromEC2(t, fmt.Sprintf("registry = %q\n%s", publishedAMI(t, false), options),
+		id, err := fromEC2(t, fmt.Sprintf("registry = %q\n%s", publishedAMI(t), options),
 			map[string][]amitest.Step{here: {pending, amitest.Describe(amitest.Image{ID: amiHere})}})
 		wantParent(t, id, err, nil)
 	}
@@ -264,6 +260,6 @@ func TestS3_denied(t *testing.T) {
 	bucket := fmt.Sprintf("registry = \"s3://acme-images/chain\"\nregistry_access {\n endpoint = %q\n use_path_style = true\n}\n", server.URL)
 	for _, lenient := range []string{"", `on_missing = "empty"`, `fallback_ami = "` + amiThere + `"`, `git_sha = "` + sha1 + `"`} {
 		id, err := fromEC2(t, bucket+lenient, nil)
-		wantParent(t, id, err, []string{"read s3://acme-images/chain/base/refs/", "access denied", "s3:GetObject", "s3:ListBucket"})
+		wantParent(t, id, err, []string{"read s3://acme-images/chain/base/", "access denied", "s3:GetObject", "s3:ListBucket"})
 	}
 }

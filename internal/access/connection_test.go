@@ -7,14 +7,17 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 func TestConnection_Registry(t *testing.T) {
 	isolate(t)
 	dir := t.TempDir()
 	keys := Config{AccessKey: "test", SecretKey: "test", Region: "eu-west-1"}
-	inFolder := filepath.Join(dir, "app", "refs", "latest.json")
+	inFolder := filepath.Join(dir, "app", "channels", "latest.json")
 	const bucket = "s3://acme-images/chain"
+	latest := registry.Name{Kind: registry.Channel, Name: "latest"}
 	for name, tt := range map[string]struct {
 		in        string
 		options   Config
@@ -22,7 +25,7 @@ func TestConnection_Registry(t *testing.T) {
 	}{
 		"folder":      {in: dir, want: inFolder},
 		"file URL":    {in: "file://" + filepath.ToSlash(dir), want: inFolder},
-		"bucket":      {in: bucket + "/", options: keys, want: bucket + "/app/refs/latest.json"},
+		"bucket":      {in: bucket + "/", options: keys, want: bucket + "/app/channels/latest.json"},
 		"no location": {err: "registry is required"},
 		"no region": {in: bucket, options: Config{AccessKey: "test", SecretKey: "test"},
 			err: "open registry " + bucket + ": region is required"},
@@ -38,8 +41,8 @@ func TestConnection_Registry(t *testing.T) {
 				t.Fatal(err)
 			case tt.err != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.err)):
 				t.Errorf("got %v, want %s", err, tt.err)
-			case tt.err == "" && reg.RefURI("app", "latest") != tt.want:
-				t.Errorf("got %s, want %s", reg.RefURI("app", "latest"), tt.want)
+			case tt.err == "" && reg.PointerURI("app", latest) != tt.want:
+				t.Errorf("got %s, want %s", reg.PointerURI("app", latest), tt.want)
 			}
 		})
 	}

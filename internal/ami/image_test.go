@@ -3,6 +3,7 @@
 package ami
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -63,6 +64,20 @@ func TestRevokedReason(t *testing.T) {
 		got, ok := RevokedReason(Image{Tags: map[string]string{"chain:revoked": want}})
 		if !ok || got != want {
 			t.Errorf("got %q, %v; want %q, true", got, ok, want)
+		}
+	}
+}
+
+// Whatever others call an architecture, EC2 knows the word that comes out. Other words stay.
+func TestArchitecture(t *testing.T) {
+	for in, want := range map[string]string{
+		"amd64": "x86_64", "AMD64": "x86_64", "x86-64": "x86_64", "x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64",
+		"i386": "i386", "arm64_mac": "arm64_mac", "": "", "riscv64": "riscv64",
+	} {
+		got := Architecture(in)
+		known := slices.Contains(Architectures, got)
+		if got != want || known != (want != "" && want != "riscv64") {
+			t.Errorf("%q: got %q, which EC2 knows: %v", in, got, known)
 		}
 	}
 }

@@ -191,6 +191,80 @@ func TestClient_Tag_neverVisible(t *testing.T) {
 	})
 }
 
+// WriteTags is for many regions and images, which are waited for together, by AwaitTags.
+func TestClient_WriteTags(t *testing.T) {
+	bare, full := amitest.Image{ID: idA}, amitest.Image{ID: idA, Tags: wanted}
+	busy := amitest.Refuse(503, "RequestLimitExceeded", "too many")
+	for name, tt := range map[string]struct {
+		ids   []string
+		known []Image
+		steps []amitest.Step
+	}{
+		"does not wait until they are visible": {steps: []amitest.Step{look(bare), write(idA)}},
+		"not shown yet":                        {steps: []amitest.Step{look(), write(idA)}},
+		"has them already":                     {steps: []amitest.Step{look(full)}},
+		"known to lack them":                   {known: []Image{{ID: idA}}, steps: []amitest.Step{write(idA)}},
+		"known to have them":                   {known: []Image{{ID: idA, Tags: wanted}}},
+		"with a snapshot":                      {ids: []string{idA, "snap-0a1b2c3d"}, steps: []amitest.Step{look(bare), write(idA, "snap-0a1b2c3d")}},
+		"throttled":                            {steps: []amitest.Step{look(bare), busy.On("CreateTags"), write(idA)}},
+		"nothing to tag":                       {ids: []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.ids == nil {
+				tt.ids = []string{idA}
+			}
+			synctest.Test(t, func(t *testing.T) {
+				c, _ := script(t, tt.steps...)
+				if err := c.WriteTags(t.Context(), "eu-west-1", tt.ids, wanted, tt.known...); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := script(t, look(), amitest.Refuse(403, "UnauthorizedOperation", "no").On("CreateTags"))
+		err := c.WriteTags(t.Context(), "eu-west-1", []string{idA}, wanted)
+		if want := "tag " + idA + " in eu-west-1: ec2:CreateTags is not allowed"; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+}
+
+func TestClient_AwaitTags(t *testing.T) {
+	bare, full := amitest.Image{ID: idA}, amitest.Image{ID: idA, Tags: wanted}
+	busy := amitest.Refuse(503, "RequestLimitExceeded", "too many")
+	for name, tt := range map[string]struct {
+		ids   []string
+		steps []amitest.Step
+	}{
+		"visible":             {steps: []amitest.Step{look(full)}},
+		"not yet":             {steps: []amitest.Step{look(), look(bare), look(full)}},
+		"throttled":           {steps: []amitest.Step{busy.On("DescribeImages"), look(full)}},
+		"only snapshots":      {ids: []string{"snap-0a1b2c3d"}},
+		"nothing to wait for": {ids: []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.ids == nil {
+				tt.ids = []string{idA}
+			}
+			synctest.Test(t, func(t *testing.T) {
+				c, _ := script(t, tt.steps...)
+				if err := c.AwaitTags(t.Context(), "eu-west-1", tt.ids, wanted); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := script(t, look(), look(bare))
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(500*time.Millisecond, cancel)
+		if err := c.AwaitTags(ctx, "eu-west-1", []string{idA}, wanted); !errors.Is(err, ErrNotVisible) || !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want ErrNotVisible and why it ended", err)
+		}
+	})
+}
+
 func TestClient_Tag_notes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := amitest.Refuse(400, "InvalidAMIID.NotFound", "no such image").On("CreateTags")

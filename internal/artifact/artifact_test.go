@@ -74,3 +74,27 @@ func TestSourceAMI(t *testing.T) {
 		})
 	}
 }
+
+func TestRegion(t *testing.T) {
+	tests := map[string]struct {
+		in   any
+		want string
+	}{
+		"nil":       {nil, ""},
+		"of text":   {map[string]any{"BuildRegion": "eu-west-1"}, "eu-west-1"},
+		"over RPC":  {map[any]any{"BuildRegion": "eu-west-1", 7: 8}, "eu-west-1"},
+		"plain":     {map[string]string{"BuildRegion": "eu-west-1"}, "eu-west-1"},
+		"unknown":   {map[string]any{"BuildRegion": "<unknown>"}, ""},
+		"a host":    {map[string]any{"BuildRegion": "eu-west-1.example.com/"}, ""},
+		"no text":   {map[string]any{"BuildRegion": []any{"eu-west-1"}}, ""},
+		"not there": {map[string]any{"SourceAMI": ami1}, ""},
+		"list":      {[]any{"eu-west-1"}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := Region(tt.in); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -17,7 +17,7 @@ func FuzzState(f *testing.F) {
 		`[{"ImageID":"ami-0a1b2c3d4e5f60718","ProviderName":"aws","ProviderRegion":"eu-west-1","SourceImageID":"ami-0b1b2c3d4e5f60718"}]`,
 		`{"ImageID":"ami-0a1b2c3d4e5f60718\n","ProviderName":"aws","ProviderRegion":"eu-west-1"}`,
 		`[{"imageid":7,"ProviderName":["aws"]},{"ImageID":"x","Labels":{"a":1}}]`,
-		`{"SourceAMI":"ami-0a1b2c3d4e5f60718"}`, `{"SourceAMI":{"a":"b"}}`, `[[[[{"ImageID":[{}]}]]]]`,
+		`{"SourceAMI":"ami-0a1b2c3d4e5f60718"}`, `{"SourceAMI":{"a":"b"}}`, `{"BuildRegion":"eu-west-1\n"}`, `[[[[{"ImageID":[{}]}]]]]`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -31,6 +31,9 @@ func FuzzState(f *testing.F) {
 			if image.ID == "" || (image.Provider == manifest.ProviderAWS && !isAMI) {
 				t.Errorf("%s became %+v", body, image)
 			}
+		}
+		if region := Region(state); region != "" && !manifest.IsRegion(region) {
+			t.Errorf("%s has the region %q", body, region)
 		}
 		if id := SourceAMI(state); id != "" && !manifest.IsAMI(id) {
 			t.Errorf("%s has the source AMI %q", body, id)

@@ -50,6 +50,8 @@ func TestDiff(t *testing.T) {
 		{name: "first build", new: pairs("schema", "1", "salt", "x", "uncommitted changes", "y"),
 			want: []string{"schema added", "salt added", "uncommitted changes"}},
 		{name: "schema", old: pairs("schema", "1"), new: pairs("schema", "2"), want: []string{"schema: 1 -> 2"}},
+		{name: "architecture", old: pairs("architecture", "arm64"), new: pairs("architecture", "x86_64"),
+			want: []string{"architecture: arm64 -> x86_64"}},
 		{name: "a parent twice", old: pairs("parent a", "ami-1", "parent a", "ami-2"),
 			new: pairs("parent a", "ami-1", "parent a", "ami-3"), want: []string{"parent a: ami-2 -> ami-3"}},
 		{name: "unknown component of a newer plugin", old: pairs("builder", "s1"), new: pairs("builder", "s2"),

@@ -19,6 +19,7 @@ import (
 const (
 	tree1 = "4f1c9e20c642cb6eb9a060e54bf8d69288fbee49"
 	tree2 = "98aa01b0c642cb6eb9a060e54bf8d69288fbee49"
+	ami   = "ami-0a1b2c3d4e5f60718"
 )
 
 func example() Parts {
@@ -72,6 +73,50 @@ func TestCompute_small(t *testing.T) {
 	got, components := Compute(Parts{Image: "base", TemplateSHA: "abc"})
 	if got != goldenSmall || len(components) != 3 {
 		t.Errorf("got %s from %v", got, components)
+	}
+}
+
+// The architecture is a component of its own, before those that nobody shows. Images that name none keep
+// their fingerprint.
+func TestCompute_architecture(t *testing.T) {
+	p := example()
+	p.Architecture = "arm64"
+	_, components := Compute(p)
+	want := []manifest.Component{{Name: "parent tools", Value: "sha256:" + strings.Repeat("ab", 32)}, {Name: "architecture", Value: "arm64"}}
+	if diff := cmp.Diff(want, components[8:10]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The value of an input is known again, and nothing else is.
+func TestIsInput(t *testing.T) {
+	_, components := Compute(Parts{Image: "app", Salt: "27.3", Inputs: map[string]string{
+		"docker": "27.3", "bad\xff": ami, `"quoted"`: ami, "new\nline": ami, "empty": "",
+	}, Parents: []manifest.Parent{{Image: "base", Identity: ami}}})
+	for value, want := range map[string][]string{
+		"27.3":    {"input docker"},
+		ami:       {`input "\"quoted\""`, `input "bad\xff"`, "input new\nline"},
+		"":        {"input empty"},
+		"27.3 ":   nil,
+		"unknown": nil,
+	} {
+		var got []string
+		for _, c := range components {
+			if IsInput(c, value) {
+				got = append(got, c.Name)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: %s", value, diff)
+		}
+	}
+	// The hash of a parent or an extra path is not taken for that of an input.
+	hash := components[slices.IndexFunc(components, func(c manifest.Component) bool { return c.Name == "input docker" })].Value
+	for _, name := range []string{"extra docker", "parent docker", "docker", "input", "input other"} {
+		if IsInput(manifest.Component{Name: name, Value: hash}, "27.3") {
+			t.Errorf("%q counts as the input", name)
+		}
 	}
 }
 
@@ -129,6 +174,8 @@ var changes = []struct {
 		[]string{"parent baseline-ubuntu added"}},
 	{"parents in another order", func(p *Parts) { slices.Reverse(p.Parents) },
 		[]string{"order of components"}},
+	{"architecture", func(p *Parts) { p.Architecture = "arm64" }, []string{"architecture added"}},
+	{"another architecture", func(p *Parts) { p.Architecture = "x86_64" }, []string{"architecture added"}},
 	{"salt", func(p *Parts) { p.Salt = "salt" }, []string{"salt"}},
 	{"no salt", func(p *Parts) { p.Salt = "" }, []string{"salt removed"}},
 	{"other dirty files", func(p *Parts) { p.DirtyHash = "x" }, []string{"uncommitted changes"}},

@@ -3,12 +3,85 @@
 package localmanifest
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
+
+// Two registries in one template: the second publication overwrote the unpublished local manifest of the
+// first.
+func TestDefault(t *testing.T) {
+	here, err := filepath.Abs("registry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := "folder_" + text.SHA256(here)[:12]
+	for location, want := range map[string]string{
+		"s3://acme-images/chain":           "acme-images/chain",
+		"s3://acme-images/chain/":          "acme-images/chain",
+		"s3://acme-images/chain/staging":   "acme-images/chain/staging",
+		"s3://acme-images":                 "acme-images",
+		"registry":                         local,
+		here:                               local,
+		"file://" + filepath.ToSlash(here): local,
+		// There is none, or its error was said elsewhere.
+		"":                        "",
+		"s3://acme-images/../etc": "",
+		"https://me:pw@host/x":    "",
+	} {
+		t.Run(location, func(t *testing.T) {
+			got := Default("images/app", location, "app")
+			if want := filepath.Join("images", "app", ".chain", want, "manifest-app.json"); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// The manifests of all registries are ignored by git, wherever they are.
+func TestReplace_ignored(t *testing.T) {
+	for _, location := range []string{"s3://acme-images/a/b", "registry"} {
+		dir := t.TempDir()
+		path := Default(dir, location, "app")
+		body := []byte(`{"builds":[{}]}`)
+		err := Replace(t.Context(), path, func(*manifest.Manifest) ([]byte, error) { return body, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != string(body) {
+			t.Errorf("%s: got %s, %v", location, got, err)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, ".chain", ".gitignore")); err != nil || string(got) != "*\n" {
+			t.Errorf("%s: got %q, %v", location, got, err)
+		}
+	}
+}
+
+func TestClaim(t *testing.T) {
+	path := Default(t.TempDir(), "s3://acme-images/chain", "app")
+	for i, tt := range []struct{ run, source, want string }{
+		{"run1", "amazon-ebs.a", ""}, {"run1", "amazon-ebs.a", ""}, {"run1", "amazon-ebs.b", "amazon-ebs.a"},
+		{"run1", "amazon-ebs.a", "amazon-ebs.b"}, {"run2", "amazon-ebs.b", ""}, {"run2", "amazon-ebs.a", "amazon-ebs.b"},
+		{"", "amazon-ebs.a", ""},
+	} {
+		if got := Claim(path, tt.run, tt.source); got != tt.want {
+			t.Errorf("%d: got %q, want %q", i, got, tt.want)
+		}
+	}
+	if got := Claim(Default(filepath.Dir(path), "s3://other/x", "app"), "run2", "amazon-ebs.a"); got != "" {
+		t.Errorf("the image of another registry is claimed by %q", got)
+	}
+	outside := filepath.Join(t.TempDir(), "manifest.json")
+	Claim(outside, "run1", "amazon-ebs.a")
+	if files, err := os.ReadDir(filepath.Dir(outside)); err != nil || len(files) > 0 {
+		t.Errorf("it left %v beside a manifest elsewhere, %v", files, err)
+	}
+}
 
 func TestUnpublished(t *testing.T) {
 	entry := func(run, source string, at int64) manifest.Entry {

@@ -14,7 +14,10 @@ func FuzzRewrite(f *testing.F) {
 	good, err := Encode(&Manifest{
 		Builds: []Entry{entry("run-1", "app", "ami-0a1b2c3d4e5f60718")}, LastRunUUID: "run-1",
 		Chain: &Chain{Schema: 1, Seq: 1, WriteID: "w1", Facts: Facts{
-			Image: "app", Fingerprint: fingerprint, Sources: []string{"amazon-ebs.app"}}},
+			Image: "app", Fingerprint: fingerprint, Sources: []string{"amazon-ebs.app"}, Architecture: "arm64",
+			Ancestors: []Ancestor{{Image: "base", AMIs: map[string]string{"eu-west-1": "ami-0a1b2c3d"}}},
+			Git: Git{Line: Line{Kind: LineBranch, Name: "main"}, Origin: "github.com/acme/images//app",
+				Content: map[string]string{"app": "4f1c"}}}},
 	})
 	if err != nil {
 		f.Fatal(err)

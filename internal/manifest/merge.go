@@ -34,10 +34,16 @@ func (e Entry) AMIs() []Image {
 }
 
 // identity is what makes two entries the same. It is the key of a map, because a document may hold
-// very many entries.
-type identity struct{ run, source, artifact string }
+// very many entries. The id of an artifact of files says nothing: it is "File", or empty.
+type identity struct{ run, source, artifact, files string }
 
-func (e Entry) identity() identity { return identity{e.PackerRunUUID, e.Source(), e.ArtifactID} }
+func (e Entry) identity() identity {
+	var files []string
+	for _, file := range e.Files {
+		files = append(files, file.Name)
+	}
+	return identity{e.PackerRunUUID, e.Source(), e.ArtifactID, strings.Join(files, "\x00")}
+}
 
 func identities(entries []Entry) map[identity]bool {
 	have := make(map[identity]bool, len(entries))
@@ -63,16 +69,18 @@ func (m *Manifest) Missing(entries []Entry) []Entry {
 
 // Conflict returns why entries cannot be added to an image that is made by these sources, or nil. A
 // source is known by its type and name, so two artifacts of one source in one run would replace
-// each other; and without a list of sources, nobody could tell when an image of several is complete.
+// each other; and without a list of sources, nobody could tell when an image of several is
+// complete. Entries that are there already are no conflict.
 func (m *Manifest) Conflict(entries []Entry, sources []string) error {
-	for _, entry := range entries {
-		for _, other := range m.Live() {
+	live := m.Live()
+	for _, entry := range m.Missing(entries) {
+		for _, other := range live {
 			switch {
-			case other.identity() == entry.identity():
 			case other.Source() == entry.Source() && other.PackerRunUUID == entry.PackerRunUUID:
 				return fmt.Errorf("source %s has made two artifacts in one run, %s and %s\n\nGive each its "+
 					"own source block, with a name of its own, and list all in sources of data \"chain-image\"",
-					text.OneLine(entry.Source()), text.OneLine(other.ArtifactID), text.OneLine(entry.ArtifactID))
+					text.OneLine(entry.Source()), text.OneLine(other.ArtifactID),
+					text.OneLine(entry.ArtifactID))
 			case other.Source() != entry.Source() && len(sources) == 0:
 				return fmt.Errorf("source %s publishes into the image of source %s\n\nIf the image "+
 					"consists of both, set sources = [%q, %q] in data \"chain-image\". If not, give each "+

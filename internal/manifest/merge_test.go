@@ -4,6 +4,7 @@ package manifest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -125,16 +126,101 @@ func TestMerge_twice(t *testing.T) {
 	}
 }
 
+// An ancestor is an image, its fingerprint and its AMIs: of two builds of one image, both are below.
 func TestAncestors(t *testing.T) {
+	amis := map[string]string{"eu-west-1": "ami-1"}
+	base, base2 := Ancestor{Image: "base", Fingerprint: "1", AMIs: amis}, Ancestor{Image: "base", Fingerprint: "2", AMIs: amis}
+	rebuilt := Ancestor{Image: "base", Fingerprint: "1", AMIs: map[string]string{"eu-west-1": "ami-2"}}
+	os := Ancestor{Image: "os"}
 	parents := []Parent{
-		{Image: "runtime", Ancestors: []string{"base", "os"}},
-		{Image: "tools", Ancestors: []string{"base"}},
+		{Image: "runtime", Fingerprint: "3", AMIs: amis, Ancestors: []Ancestor{base, os}},
+		{Image: "tools", Ancestors: []Ancestor{{Image: "base", Fingerprint: "1", AMIs: map[string]string{"eu-west-1": "ami-1"}}, base2, rebuilt}},
+		{Image: "tools"},
+		{},
 	}
-	if diff := cmp.Diff([]string{"runtime", "tools", "base", "os"}, Ancestors(parents)); diff != "" {
+	want := []Ancestor{{Image: "runtime", Fingerprint: "3", AMIs: amis}, {Image: "tools"}, base, os, base2, rebuilt}
+	if diff := cmp.Diff(want, Ancestors(parents)); diff != "" {
 		t.Error(diff)
 	}
 	if got := Ancestors(nil); got == nil || len(got) != 0 {
 		t.Errorf("no parents must be an empty list and not null, got %#v", got)
+	}
+}
+
+func TestManifest_Conflict(t *testing.T) {
+	app, arm := entry("run-1", "app", "ami-1"), entry("run-1", "arm", "ami-2")
+	again, twice := entry("run-2", "app", "ami-3"), entry("run-1", "app", "ami-4")
+	revoked := app
+	revoked.Revoked = "bad kernel"
+	const two = "source amazon-ebs.app has made two artifacts in one run, eu-west-1:ami-1 and eu-west-1:ami-4\n\n" +
+		`Give each its own source block, with a name of its own, and list all in sources of data "chain-image"`
+	file := func(name string) []Entry {
+		return []Entry{{Name: "app", BuilderType: "file", PackerRunUUID: "run-1", ArtifactID: "File", Files: []File{{Name: name}}}}
+	}
+	twoFiles := strings.NewReplacer("amazon-ebs", "file", "eu-west-1:ami-1", "File", "eu-west-1:ami-4", "File").Replace(two)
+	const foreign = "source amazon-ebs.arm publishes into the image of source amazon-ebs.app\n\n" +
+		`If the image consists of both, set sources = ["amazon-ebs.app", "amazon-ebs.arm"] in data "chain-image". ` +
+		"If not, give each image its own name"
+	both := []string{"amazon-ebs.app", "amazon-ebs.arm"}
+	for name, tt := range map[string]struct {
+		have, add []Entry
+		sources   []string
+		want      string
+	}{
+		"nothing is there":                   {add: []Entry{app}},
+		"a second run":                       {have: []Entry{app}, add: []Entry{again}},
+		"the same once more":                 {have: []Entry{app}, add: []Entry{app}},
+		"two artifacts of one source":        {have: []Entry{app}, add: []Entry{twice}, want: two},
+		"two artifacts, with sources":        {have: []Entry{app}, add: []Entry{twice}, sources: both, want: two},
+		"the same file once more":            {have: file("a"), add: file("a")},
+		"two files, whose id says nothing":   {have: file("a"), add: file("b"), want: twoFiles},
+		"another source":                     {have: []Entry{app}, add: []Entry{arm}, want: foreign},
+		"another source, with sources":       {have: []Entry{app}, add: []Entry{arm}, sources: both},
+		"another source, of another run":     {have: []Entry{again}, add: []Entry{arm}, want: foreign},
+		"another source, after a revocation": {have: []Entry{revoked}, add: []Entry{arm}},
+		"two artifacts, one of them revoked": {have: []Entry{revoked}, add: []Entry{twice}},
+		// Images of older versions have several sources without a list. What is there is no conflict.
+		"all are there already": {have: []Entry{app, arm}, add: []Entry{app, arm}},
+		"one is new":            {have: []Entry{app}, add: []Entry{app, arm}, want: foreign},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if err := (&Manifest{Builds: tt.have}).Conflict(tt.add, tt.sources); err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// The names and ids in the error are whatever someone wrote.
+func TestManifest_Conflict_hostile(t *testing.T) {
+	bad := entry("run-1", "\x1b[2J", "ami-1\x1b]0;x\a")
+	worse := bad
+	worse.ArtifactID = "x\ny"
+	for _, m := range []*Manifest{{Builds: []Entry{bad}}, {Builds: []Entry{entry("run-1", "app", "ami-1")}}} {
+		if err := m.Conflict([]Entry{worse}, nil); err == nil || strings.ContainsAny(err.Error(), "\x1b\a") || strings.Contains(err.Error(), "x\ny") {
+			t.Errorf("got %q", err)
+		}
+	}
+}
+
+// What is revoked does not make up the image any more, and its source is missing.
+func TestManifest_Live(t *testing.T) {
+	old, now := entry("run-1", "app", "ami-1"), entry("run-2", "app", "ami-2")
+	now.Revoked = "bad kernel"
+	m := &Manifest{Builds: []Entry{old, now}, Chain: &Chain{Facts: Facts{Sources: []string{"amazon-ebs.app"}}}}
+	if diff := cmp.Diff([]Entry{old}, m.Live()); diff != "" || len(m.Builds) != 2 {
+		t.Error(diff, m.Builds)
+	}
+	if diff := cmp.Diff([]Entry{old}, m.Current()); diff != "" || len(m.MissingSources()) > 0 {
+		t.Error(diff, m.MissingSources())
+	}
+	m.Builds[0].Revoked = "bad, too"
+	if len(m.Live()) > 0 || len(m.Current()) > 0 || len(m.MissingSources()) != 1 {
+		t.Errorf("live %v, current %v, missing %v", m.Live(), m.Current(), m.MissingSources())
 	}
 }
 

@@ -66,11 +66,10 @@ type Checkout struct {
 	Untracked []string `json:"untracked,omitempty"`
 }
 
-// Pointer is the place of an image that a promotion or a rollback moves to: the position and the
-// line of the run that had moved the pointer there.
+// Pointer is what a promotion or a rollback moves a channel to: exactly the AMIs that a pointer
+// pinned, with the position, the origin and the line of the run that had moved it there.
 type Pointer struct {
-	registry.Position
-	Line manifest.Line `json:"line"`
+	registry.Target
 	// Channel and Seq are those of the channel, if it was found by one.
 	Channel string `json:"channel,omitzero"`
 	Seq     int64  `json:"seq,omitzero"`

@@ -13,6 +13,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 const ami1 = "ami-0a1b2c3d4e5f60718"
@@ -23,18 +24,28 @@ var (
 )
 
 func full() Record {
+	amis := map[string]string{"eu-west-1": ami1}
+	base := manifest.Ancestor{Image: "base", Fingerprint: print1, AMIs: amis}
+	at := registry.Position{Commit: strings.Repeat("a", 40), CommitTime: now, DecidedAt: now.Add(time.Minute)}
+	main := manifest.Line{Kind: manifest.LineBranch, Name: "main"}
 	return Record{
 		Schema: manifest.Schema, Registry: "s3://acme-images/chain", Reason: "unchanged",
 		Facts: manifest.Facts{
-			Image: "app", Fingerprint: print1, Sources: []string{"amazon-ebs.app"},
-			Git:        manifest.Git{SHA: "a", Name: "a", Commit: "c", CommitTime: now, Branch: "main"},
+			Image: "app", Fingerprint: print1, Sources: []string{"amazon-ebs.app"}, Architecture: "arm64",
+			Git: manifest.Git{SHA: "a", Name: "a", Commit: "c", CommitTime: now, Branch: "main", Line: main,
+				Origin: "github.com/acme/images//app", Content: map[string]string{"app": "a"}},
 			Components: []manifest.Component{{Name: "schema", Value: "1"}},
-			Parents:    []manifest.Parent{{Image: "base", Identity: ami1, AMI: ami1, Ancestors: []string{"debian"}}},
-			Ancestors:  []string{"base", "debian"},
+			Parents: []manifest.Parent{{Image: "base", Identity: ami1, AMI: ami1, AMIs: amis,
+				Ancestors: []manifest.Ancestor{{Image: "debian"}}, Content: map[string]string{"base": "b"}}},
+			Ancestors: []manifest.Ancestor{base, {Image: "debian"}},
 		},
+		Pending: []string{"amazon-ebs.app"}, Forced: true, DecidedAt: now, Known: []string{"run1"},
 		Tags:          map[string]string{"chain:image": "app"},
 		Entries:       []manifest.Entry{{Name: "app", BuilderType: "amazon-ebs", ArtifactID: "eu-west-1:" + ami1}},
-		LocalManifest: "manifest-app.json", Regions: []string{"eu-west-1"}, Unpublished: true,
+		LocalManifest: "manifest-app.json", Regions: []string{"eu-west-1"}, Unpublished: true, Unmarked: true,
+		Abandoned: []string{ami1 + " in eu-west-1"}, DefaultBranches: []string{"main"}, NotOnBranch: "not pushed",
+		Checkout: &Checkout{Paths: []string{"/src/app"}, Content: []string{"a"}, DirtyHash: "d", Untracked: []string{"x"}},
+		Pointer:  &Pointer{Position: at, Line: main, Channel: "latest", Seq: 7, Back: true},
 	}
 }
 
@@ -51,15 +62,40 @@ func TestRecord_roundTrip(t *testing.T) {
 		t.Error(diff)
 	}
 	// A field that is added and forgotten in full would not be tested.
-	for i := range reflect.TypeFor[Record]().NumField() {
-		if reflect.ValueOf(full()).Field(i).IsZero() && reflect.TypeFor[Record]().Field(i).Name != "Needed" {
-			t.Errorf("%s is not set", reflect.TypeFor[Record]().Field(i).Name)
+	for _, whole := range []any{full(), *full().Checkout, *full().Pointer} {
+		value := reflect.ValueOf(whole)
+		for i := range value.NumField() {
+			if value.Field(i).IsZero() {
+				t.Errorf("%s of %T is not set", value.Type().Field(i).Name, whole)
+			}
 		}
 	}
 }
 
+func TestRecord_IsPending(t *testing.T) {
+	for name, tt := range map[string]struct {
+		sources, pending []string
+		source           string
+		want             bool
+	}{
+		"the only source":        {nil, []string{"app"}, "amazon-ebs.x", true},
+		"nothing is pending":     {nil, nil, "amazon-ebs.x", false},
+		"one of several":         {[]string{"amazon-ebs.a", "amazon-ebs.b"}, []string{"amazon-ebs.b"}, "amazon-ebs.b", true},
+		"another one":            {[]string{"amazon-ebs.a", "amazon-ebs.b"}, []string{"amazon-ebs.b"}, "amazon-ebs.a", false},
+		"one that is not listed": {[]string{"amazon-ebs.a"}, []string{"amazon-ebs.a"}, "amazon-ebs.x", false},
+		"one named as the image": {[]string{"amazon-ebs.a"}, []string{"amazon-ebs.a"}, "app", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := Record{Facts: manifest.Facts{Image: "app", Sources: tt.sources}, Pending: tt.pending}
+			if got := rec.IsPending(tt.source); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
 func TestDecode_errors(t *testing.T) {
-	not := func(why string) string { return `record is not one of data "chain-image": ` + why + remedy }
+	not := func(why string) string { return `record is not one of data "chain-image" or "chain": ` + why + remedy }
 	for name, tt := range map[string]struct{ in, want string }{
 		"unknown":     {option.Unknown, "record is not known" + remedy},
 		"empty":       {"", "record is required" + remedy},
@@ -81,12 +117,13 @@ func TestDecode_errors(t *testing.T) {
 }
 
 func TestDecodeParent(t *testing.T) {
-	text, err := EncodeParent(full().Parents[0])
+	want := Parent{Parent: full().Parents[0], Root: "/src"}
+	text, err := EncodeParent(want)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := DecodeParent(text)
-	if diff := cmp.Diff(full().Parents[0], got); diff != "" || err != nil {
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	whole, err := full().Encode()

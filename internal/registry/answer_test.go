@@ -30,8 +30,10 @@ func TestPublish_overLimit(t *testing.T) {
 		}
 	}
 	var err error
+	of := facts(fp1)
+	of.Sources = []string{"amazon-ebs.app", "amazon-ebs.source0", "amazon-ebs.source1", "amazon-ebs.source2", "amazon-ebs.source3"}
 	for source := 0; source < 4 && err == nil; source++ {
-		_, err = reg.Publish(t.Context(), facts(fp1), big("run9", fmt.Sprint("source", source)), nil)
+		_, err = reg.Publish(t.Context(), of, big("run9", fmt.Sprint("source", source)), nil)
 	}
 	want := "write memory://snowflake/builds/" + fp1 + ".json: document is too large: 135"
 	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "make several images of it") {

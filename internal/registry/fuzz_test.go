@@ -7,46 +7,49 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 )
 
-// FuzzRef moves a ref that may be anything: it is refused, or the move is all that changes, and what is
-// written is read again.
-func FuzzRef(f *testing.F) {
-	for _, doc := range manifesttest.Refs(image, "latest", fp1) {
+// FuzzPointer moves a pointer that may be anything: it is refused, or the move is all that changes, and what
+// is written is read again.
+func FuzzPointer(f *testing.F) {
+	for _, doc := range manifesttest.Pointers(image, "latest", fp1) {
 		if len(doc.Body) < 4096 {
-			f.Add(doc.Body)
+			f.Add(doc.Body, false)
 		}
 	}
-	f.Add(manifesttest.Ref(image, "latest", fp1))
-	f.Add(manifesttest.Ref(image, "latest", fp1, `"commit": ""`, `"commit_time": "9999-12-31T23:59:59-23:59", "x": {"kept": 1}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		ref, err := parseRef(body, image, "latest")
-		if err != nil || len(body) > manifest.MaxSize/16 || ref.Seq == manifest.MaxSeq {
+	f.Add(manifesttest.Pointer(image, "latest", fp1), true)
+	f.Add(manifesttest.Pointer(image, "latest", fp1, `"commit_time": "2026-01-02T03:04:05Z"`,
+		`"commit_time": "9999-12-31T23:59:59-23:59"`, `"manifest_seq": 1`, `"manifest_seq": 1, "x": {"kept": 1}`), true)
+	f.Fuzz(func(t *testing.T, body []byte, allow bool) {
+		p, err := parsePointer(body, image, latest)
+		if err != nil || len(body) > manifest.MaxSize/16 || p.Seq == manifest.MaxSeq {
 			return
 		}
-		to := Target{Fingerprint: fp2, CommitTime: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-		moved := ref.decide(to, Always)
-		if !moved.Written {
+		req := run{commit: "b", decided: 100, image: "B"}.request(latest, nil)
+		req.AllowRollback = allow
+		next, result := decide(p, req, Move{WriteID: "w-of-the-fuzzer", MovedAt: minute(101)})
+		if next == nil {
 			return
 		}
-		after := ref.pointAt(to, Move{Fingerprint: fp2, WriteID: "w-of-the-fuzzer"})
-		written, err := manifest.Encode(after)
+		written, err := manifest.Encode(next)
 		if err != nil {
 			t.Fatalf("taken, but not written: %v", err)
 		}
-		again, err := parseRef(written, image, "latest")
+		again, err := parsePointer(written, image, latest)
 		if err != nil {
 			t.Fatalf("written, but not read: %v\n%s", err, written)
 		}
-		if again.Fingerprint != fp2 || again.Seq != ref.Seq+1 || len(again.Moves) > maxMoves {
-			t.Errorf("%+v became %+v, and says %+v", ref, again, moved)
+		if again.Fingerprint != req.To.Fingerprint || again.Seq != p.Seq+1 || again.Seq != result.Seq || len(again.Moves) > maxMoves {
+			t.Errorf("%+v became %+v, and says %+v", p, again, result)
 		}
-		if bytes.Contains(body, []byte(`"kept"`)) && (len(again.Unknown) == 0) != (len(ref.Unknown) == 0) {
-			t.Errorf("fields got lost: %s became %s", ref.Unknown, again.Unknown)
+		if result.Outcome != There && (!again.Current().Same(req.To) || len(again.Moves) < min(len(p.Moves)+1, maxMoves)) {
+			t.Errorf("%+v became %+v", p, again)
+		}
+		if bytes.Contains(body, []byte(`"kept"`)) && (len(again.Unknown) == 0) != (len(p.Unknown) == 0) {
+			t.Errorf("fields got lost: %s became %s", p.Unknown, again.Unknown)
 		}
 	})
 }

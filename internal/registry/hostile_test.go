@@ -28,20 +28,45 @@ func TestHostile_manifests(t *testing.T) {
 	}
 }
 
-// TestHostile_refs is the same for a ref.
-func TestHostile_refs(t *testing.T) {
-	for _, doc := range manifesttest.Refs(image, "latest", fp1) {
+// TestHostile_pointers is the same for a pointer.
+func TestHostile_pointers(t *testing.T) {
+	for _, doc := range manifesttest.Pointers(image, "latest", fp1) {
 		t.Run(doc.Name, func(t *testing.T) {
-			key := RefKey(image, "latest")
+			key := latest.Key(image)
 			mem, reg := planted(t, key, doc.Body)
-			_, read := reg.Ref(t.Context(), image, "latest")
-			_, move := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp1}, Always, "me", nil)
-			wantRefused(t, doc, read, move)
+			_, read := reg.Pointer(t.Context(), image, latest)
+			_, all := reg.Pointers(t.Context(), image, latest)
+			req := run{commit: "b", decided: 100, image: "B"}.request(latest, nil)
+			req.AllowRollback = true
+			_, move := reg.Move(t.Context(), req, nil)
+			wantRefused(t, doc, read, all, move)
 			wantUntouched(t, mem, key, doc)
 		})
 	}
-	if _, err := parseRef(manifesttest.Ref(image, "latest", fp1), image, "latest"); err != nil {
-		t.Errorf("the ref that they are made of is no good: %v", err)
+}
+
+// TestHostile_goodPointer has what the hostile ones are made of: it is good, and any of its fields that
+// nobody needs may be missing.
+func TestHostile_goodPointer(t *testing.T) {
+	const commit = `      "commit": "` + manifesttest.Commit + `",` + "\n"
+	for name, replace := range map[string][]string{
+		"whole":       nil,
+		"no commit":   {commit, ""},
+		"no held":     {`"held": [`, `"x-held": [`},
+		"no content":  {`"content": {"x"`, `"x-content": {"x"`},
+		"no line":     {`"line":`, `"x-line":`},
+		"no origin":   {`"origin":`, `"x-origin":`},
+		"no mark":     {`"mark":`, `"x-mark":`},
+		"no moved_at": {`"moved_at":`, `"x-moved-at":`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, reg := planted(t, latest.Key(image), manifesttest.Pointer(image, "latest", fp1, replace...))
+			req := run{commit: "b", decided: 100, image: "B"}.request(latest, nil)
+			req.AllowRollback = true
+			if got, p := move(t, reg, req); got.Outcome != Moved || len(p.Moves) != 2 {
+				t.Errorf("got %+v", got)
+			}
+		})
 	}
 }
 
@@ -49,12 +74,12 @@ func TestHostile_refs(t *testing.T) {
 // one that nobody could read again.
 func TestHostile_lastSeq(t *testing.T) {
 	last := `"seq": 9007199254740991`
-	t.Run("ref", func(t *testing.T) {
-		doc := manifesttest.Document{Body: manifesttest.Ref(image, "latest", fp1, `"seq": 1`, last)}
-		mem, reg := planted(t, RefKey(image, "latest"), doc.Body)
-		_, err := reg.Move(t.Context(), image, "latest", Target{Fingerprint: fp2}, Always, "me", nil)
+	t.Run("pointer", func(t *testing.T) {
+		doc := manifesttest.Document{Body: manifesttest.Pointer(image, "latest", fp1, `"seq": 1`, last)}
+		mem, reg := planted(t, latest.Key(image), doc.Body)
+		_, err := reg.Move(t.Context(), run{commit: "b", decided: 100, image: "B"}.request(latest, nil), nil)
 		wantRefused(t, doc, err)
-		wantUntouched(t, mem, RefKey(image, "latest"), doc)
+		wantUntouched(t, mem, latest.Key(image), doc)
 	})
 	t.Run("manifest", func(t *testing.T) {
 		m, err := manifest.Parse(goodBody(t))
@@ -103,7 +128,9 @@ func TestHostile_manyBuilds(t *testing.T) {
 	if err != nil || again.Manifest.Chain.Seq != 1 {
 		t.Errorf("%v: publishing again what is there is no change", err)
 	}
-	after, err := reg.Publish(ctx, facts(fp1), []manifest.Entry{entry("run2", "app")}, nil)
+	of := facts(fp1)
+	of.Sources = []string{"amazon-ebs.app"}
+	after, err := reg.Publish(ctx, of, []manifest.Entry{entry("run2", "app")}, nil)
 	if err == nil && len(after.Manifest.Missing([]manifest.Entry{entry("run2", "app")})) > 0 {
 		t.Error("the new build is lost")
 	}

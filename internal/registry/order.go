@@ -69,6 +69,7 @@ func decide(p *Pointer, req Request, move Move) (*Pointer, Result) {
 	}
 	result := Result{Before: p, Seq: p.Seq}
 	to := clamp(req.To, p.Moves)
+	to.Origin = fuller(p.Current().Origin, to.Origin)
 	if req.Name.Kind == Line {
 		return p.follow(req, move, to, result)
 	}
@@ -105,13 +106,14 @@ func (p *Pointer) follow(req Request, move Move, to Target, result Result) (*Poi
 }
 
 // renew notes that a run has found the pointer where it should be. If that run is newer, its
-// position counts from now on. It adds no move.
+// position counts from now on. It adds no move. A run of another origin counts for nothing.
 func (p *Pointer) renew(req Request, to Target, age int, result Result) (*Pointer, Result) {
 	result.Outcome = There
 	current := p.Moves[0]
 	known := to.Commit == current.Commit && maps.Equal(to.Content, current.Content) &&
 		p.ManifestSHA256 == req.Stored.SHA256
-	if age < 0 || known || (to.Commit == "") != (current.Commit == "") {
+	strange := req.Name.Kind == Channel && foreign(current.Origin, to.Origin, req.TakeOver)
+	if age < 0 || known || strange || (to.Commit == "") != (current.Commit == "") {
 		return nil, result
 	}
 	next := *p
@@ -156,7 +158,7 @@ func (p *Pointer) touch(req Request, mark Position) {
 	p.Seq++
 	p.Mark = mark
 	p.Fingerprint, p.AMIs = p.Current().Fingerprint, p.Current().AMIs()
-	p.ManifestSeq, p.ManifestSHA256 = 0, req.Stored.SHA256
+	p.ManifestSeq, p.ManifestSHA256, p.Ancestors = 0, req.Stored.SHA256, nil
 	if m := req.Stored.Manifest; m != nil {
 		p.ManifestSeq, p.Ancestors = m.Chain.Seq, m.Chain.Ancestors
 	}
@@ -201,6 +203,15 @@ func compare(a, b Position, ancestor func(older, newer string) bool) int {
 	return a.DecidedAt.Compare(b.DecidedAt)
 }
 
+// fuller returns the origin of a run, or that of the channel if it names the same folder and the run
+// does not know its repository: otherwise any other repository could come next.
+func fuller(current, now string) string {
+	if repository, _, _ := cutOrigin(now); repository == "" && sameOrigin(current, now) && current != "" {
+		return current
+	}
+	return now
+}
+
 // foreign reports whether a channel was moved from another origin than the one that wants to move
 // it now, and may not be taken over from it.
 func foreign(current, now, takeOver string) bool {
@@ -214,7 +225,7 @@ func (p *Pointer) holds(to Target) bool {
 
 func (h Held) covers(to Target) bool {
 	switch {
-	case h.Content != nil:
+	case len(h.Content) > 0:
 		return maps.Equal(h.Content, to.Content)
 	case h.Fingerprint != "":
 		return h.Fingerprint == to.Fingerprint
@@ -225,7 +236,7 @@ func (h Held) covers(to Target) bool {
 // left returns what a rollback from one target to another leaves.
 func left(from, to Target) Held {
 	switch {
-	case from.Content != nil && !maps.Equal(from.Content, to.Content):
+	case len(from.Content) > 0 && !maps.Equal(from.Content, to.Content):
 		return Held{Content: from.Content}
 	case from.Fingerprint != to.Fingerprint:
 		return Held{Fingerprint: from.Fingerprint}

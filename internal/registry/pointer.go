@@ -216,8 +216,9 @@ func (t Target) check() error {
 		return errors.New("it names no builds")
 	}
 	for _, build := range t.Builds {
-		if len(build.AMIs) == 0 && build.ArtifactID == "" {
-			return fmt.Errorf("build %.60q has neither AMIs nor an artifact", build.Source)
+		// The artifacts of some builders have no id.
+		if len(build.AMIs) == 0 && build.ArtifactID == "" && build.Run == "" {
+			return fmt.Errorf("build %.60q has neither AMIs nor an artifact nor a run", build.Source)
 		}
 		for region, id := range build.AMIs {
 			if !manifest.IsRegion(region) || !manifest.IsAMI(id) {
@@ -275,6 +276,9 @@ func (p *Pointer) check(image string, name Name) error {
 		if err := move.check(); err != nil {
 			return fmt.Errorf("moves[%d]: %w", i, err)
 		}
+	}
+	if p.Mark.Commit != "" && !manifest.IsGitSHA(p.Mark.Commit) {
+		return fmt.Errorf("mark.commit %.60q is not a git object id", p.Mark.Commit)
 	}
 	// Readers with other tools believe these two, so they must not say anything else.
 	now := p.Current()

@@ -35,26 +35,18 @@ func (s *tearing) Get(ctx context.Context, key string) (store.Object, error) {
 func TestTornReads(t *testing.T) {
 	s := &tearing{Store: memstore.New()}
 	reg := New(s)
-	stored, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run1", "app")}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	to := Target{Fingerprint: fp1, ManifestSeq: 1, ManifestSHA256: stored.SHA256}
-	if _, err := reg.Move(t.Context(), image, "latest", to, Always, "test", nil); err != nil {
-		t.Fatal(err)
-	}
+	req := request(latest, publish(t, reg, fp1, "run1"), "c1", 1)
+	_, p := move(t, reg, req)
 	for name, call := range map[string]func() error{
 		"Manifest": func() error { _, err := reg.Manifest(t.Context(), image, fp1); return err },
-		"Ref":      func() error { _, err := reg.Ref(t.Context(), image, "latest"); return err },
-		"Follow": func() error {
-			_, err := reg.Follow(t.Context(), &Ref{Image: image, Name: "latest", Target: to})
-			return err
-		},
+		"Pointer":  func() error { _, err := reg.Pointer(t.Context(), image, latest); return err },
+		"Pointers": func() error { _, err := reg.Pointers(t.Context(), image, latest); return err },
+		"Follow":   func() error { _, err := reg.Follow(t.Context(), p, p.Moves[0]); return err },
 		"Publish": func() error {
 			_, err := reg.Publish(t.Context(), facts(fp1), []manifest.Entry{entry("run1", "app")}, nil)
 			return err
 		},
-		"Move": func() error { _, err := reg.Move(t.Context(), image, "latest", to, Always, "test", nil); return err },
+		"Move": func() error { _, err := reg.Move(t.Context(), req, nil); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.torn, s.reads = 2, 0
@@ -83,7 +75,7 @@ func (silent) Get(ctx context.Context, _ string) (store.Object, error) {
 func TestReadEarly_slow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		early := New(silent{memstore.New()}).ReadEarly(t.Context(), BuildKey(image, fp1), RefKey(image, "latest"))
+		early := New(silent{memstore.New()}).ReadEarly(t.Context(), BuildKey(image, fp1), latest.Key(image))
 		if took := time.Since(begun); took != earlyTime || len(early) > 0 {
 			t.Errorf("%d documents after %s", len(early), took)
 		}

@@ -55,7 +55,8 @@ func (c *Config) prepare() []error {
 		if len(channel.Branches) == 0 {
 			errs = append(errs, fmt.Errorf("channel[%d].branches is required", i))
 		}
-		if slices.Contains(c.channelNames()[:len(c.Channels)+i], channel.Name) {
+		before := c.channelNames()[:len(c.Channels)+i]
+		if slices.Contains(before, channel.Name) && !option.IsUnknown(channel.Name) {
 			errs = append(errs, fmt.Errorf("channel[%d].name repeats %q", i, channel.Name))
 		}
 	}

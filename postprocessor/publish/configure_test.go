@@ -48,11 +48,22 @@ func TestConfigure_errors(t *testing.T) {
 		in   string
 		want []string
 	}{
-		"nothing":         {"", []string{"record is required" + remedy}},
-		"good":            {ok, nil},
-		"record":          {`record = "ami-0a1b2c3d4e5f60718"`, []string{`record is not one of data "chain-image": corrupt: not a JSON object` + remedy}},
-		"on_failure":      {ok + `on_failure = "ignore"`, []string{`on_failure must be one of keep, fail, got "ignore"`}},
-		"channels":        {ok + `channels = ["latest", "", "latest", "git-x"]`, []string{"channels[1] is required", `channels must not repeat a value, got "latest" twice`, `channels[3] must not start with "git-", got "git-x"`}},
+		"nothing":    {"", []string{"record is required" + remedy}},
+		"good":       {ok, nil},
+		"record":     {`record = "ami-0a1b2c3d4e5f60718"`, []string{`record is not one of data "chain-image" or "chain": corrupt: not a JSON object` + remedy}},
+		"on_failure": {ok + `on_failure = "ignore"`, []string{`on_failure must be one of keep, fail, got "ignore"`}},
+		"channels":   {ok + `channels = ["latest", "", "latest", "a/b"]`, []string{"channels[1] is required", `channels must not repeat a value, got "latest" twice`, `channels[3] must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "a/b"`}},
+		"branches": {ok + `branches = ["main", "*", "release/*", "refs/tags/v*", "refs/heads/main", "a b", "main"]`, []string{
+			`branches[4] must name the branch without refs/heads/, got "refs/heads/main"`,
+			"branches[5] must be the name of a branch, such as main, a pattern such as release/*, or one of other refs: refs/tags/*, refs/pull/* or refs/queue/*, got \"a b\"",
+			`branches must not repeat a value, got "main" twice`}},
+		"channel": {ok + "channel {\n name = \"a/b\"\n branches = []\n}\nchannel {\n name = \"latest\"\n branches = [\"main\"]\n}\n" +
+			"channel {\n name = \"latest\"\n branches = [\"refs/heads/x\"]\n}", []string{
+			"channel[0].branches is required", `channel[2].name repeats "latest"`,
+			`channel[0].name must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "a/b"`,
+			`channel[2].branches[0] must name the branch without refs/heads/, got "refs/heads/x"`}},
+		"channel in both": {ok + "channels = [\"latest\"]\nchannel {\n name = \"latest\"\n branches = [\"main\"]\n}", []string{
+			`channel[0].name repeats "latest"`}},
 		"publish_timeout": {ok + `publish_timeout = "-5m"`, []string{"publish_timeout must be between 1s and ten years, got -5m0s"}},
 		"tags of AWS":     {ok + `tags = { "aws:x" = "secret" }`, []string{`tags: tag "aws:x": keys that begin with "aws:" are reserved for AWS`}},
 		"our tags":        {ok + `tags = { "chain:image" = "secret" }`, []string{`tags: keys that begin with "chain:" are the plugin's own, got "chain:image"`}},
@@ -98,7 +109,7 @@ func TestConfigure_channels(t *testing.T) {
 			if diff := cmp.Diff(want, p.config.Channels); diff != "" {
 				t.Errorf("%q: %s", in, diff)
 			}
-			if p.config.OnFailure != "keep" || p.config.PublishTimeout != defaultTimeout || p.config.TagSnapshots.False() {
+			if p.config.OnFailure != "fail" || p.config.PublishTimeout != defaultTimeout || p.config.TagSnapshots.False() {
 				t.Errorf("got %+v", p.config)
 			}
 		}
@@ -115,7 +126,7 @@ func TestConfigure_unknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inBlock := map[string]string{"assume_role": ".role_arn", "registry_access": ".endpoint"}
+	inBlock := map[string]string{"assume_role": ".role_arn", "registry_access": ".endpoint", "channel": ".name"}
 	for i := range flat.NumField() {
 		field := flat.Field(i)
 		name := field.Tag.Get("cty")
@@ -124,6 +135,10 @@ func TestConfigure_unknown(t *testing.T) {
 			"map[string]string":          map[string]any{"key": option.Unknown},
 			"*access.FlatAssumeRole":     map[string]any{"role_arn": option.Unknown},
 			"*access.FlatRegistryAccess": map[string]any{"endpoint": option.Unknown},
+			"[]publish.FlatChannel": []any{
+				map[string]any{"name": option.Unknown, "branches": option.Unknown},
+				map[string]any{"name": option.Unknown, "branches": []any{option.Unknown}},
+			},
 		}[field.Type.String()]
 		if unknown == nil || strings.HasPrefix(name, "packer_") {
 			continue

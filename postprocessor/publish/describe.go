@@ -38,8 +38,8 @@ func (p publication) checkTemplate(source packersdk.Artifact) error {
 	}
 	of, _ := source.State(artifact.StateFingerprint).(string)
 	if of != "" && of != p.rec.Fingerprint {
-		return mistakef("the artifact is that of another record, with fingerprint %.12s and not %.12s\n\n"+
-			otherRecord, text.OneLine(of), p.rec.Fingerprint)
+		return mistakef("the artifact is that of another record, with fingerprint %.12s and not %.12s"+
+			"\n\n"+otherRecord, text.OneLine(of), p.rec.Fingerprint)
 	}
 	return nil
 }

@@ -28,6 +28,9 @@ const (
 func (p publication) failed(
 	ctx context.Context, source packersdk.Artifact, done progress, cause error,
 ) error {
+	if p.promotes() {
+		return fmt.Errorf("promote %s: %w", p.rec.Image, cause)
+	}
 	ctx, cancel := lastMoments(ctx)
 	defer cancel()
 	kept := "The image is kept"
@@ -84,9 +87,6 @@ func unknownWrite(cause error) (address string, unknown bool) {
 // remedy returns how to finish. If the image is not published, it leaves a local manifest for that.
 func (p publication) remedy(ctx context.Context, done progress) string {
 	const again = "To finish, remove the cause and run the same packer build again"
-	if p.promotes() {
-		return again + "."
-	}
 	if p.published() || done.stored.Manifest != nil {
 		return again + ": it builds nothing."
 	}

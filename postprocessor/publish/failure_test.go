@@ -33,27 +33,27 @@ func broken(t *testing.T) (dir string, repair func()) {
 // TestFailed_keep fails, and then finishes as the text says: with the same build again.
 func TestFailed_keep(t *testing.T) {
 	dir, repair := broken(t)
-	ui, err := process(t, configured(t, "file", newRecord(dir), "labels = { team = \"images\" }"), &fakeArtifact{id: "File"})
+	ui, err := process(t, configured(t, "file", newRecord(dir), "on_failure = \"keep\"\nlabels = { team = \"images\" }"), &fakeArtifact{id: "File"})
 	check(t, err)
 	cwd, err := os.Getwd()
 	check(t, err)
-	address, path := filepath.Join(dir, "app", "builds", print1+".json"), filepath.Join(cwd, localPath)
+	address, path := filepath.Join(dir, "app", "builds", print1+".json"), filepath.Join(cwd, localPath(dir))
 	begin := "publish app: write the manifest: update " + address + ": not written: "
 	end := "\n\nThe manifest is not published.\nThe image is kept: File\n" +
 		"To finish, remove the cause and run the same packer build again, in the same folder: it finds " + path + ", builds nothing, and publishes the image."
 	if len(ui.red) != 1 || !strings.HasPrefix(ui.red[0], begin) || !strings.HasSuffix(ui.red[0], end) {
 		t.Fatalf("got %q, want %q … %q", ui.red, begin, end)
 	}
-	local := copied(t, localPath)
+	local := copied(t, localPath(dir))
 	if local.Chain.Published == nil || *local.Chain.Published || local.Chain.Labels["team"] != "images" {
 		t.Errorf("got %+v", local.Chain)
 	}
 
 	// It fails a second time, and is still to be published.
 	again := func() (*screen, error) {
-		return process(t, configured(t, "chain", passedThrough(dir, copied(t, localPath), true), ""), &fakeArtifact{id: "File"})
+		return process(t, configured(t, "chain", passedThrough(dir, copied(t, localPath(dir)), true), `on_failure = "keep"`), &fakeArtifact{id: "File"})
 	}
-	if ui, err := again(); err != nil || len(ui.red) != 1 || copied(t, localPath).Chain.Published == nil {
+	if ui, err := again(); err != nil || len(ui.red) != 1 || copied(t, localPath(dir)).Chain.Published == nil {
 		t.Errorf("got %v, %q", err, ui.red)
 	}
 	repair()
@@ -63,32 +63,45 @@ func TestFailed_keep(t *testing.T) {
 	if m := stored(t, dir); m == nil || len(m.Builds) != 1 || m.Builds[0].ArtifactID != "File" || m.Chain.Published != nil || !points(t, dir, "latest") {
 		t.Errorf("got %+v", m)
 	}
-	if copied(t, localPath).Chain.Published != nil {
+	if copied(t, localPath(dir)).Chain.Published != nil {
 		t.Error("the local manifest still says that it is not published")
 	}
 }
 
 func TestFailed_keepWithoutCopy(t *testing.T) {
 	dir, _ := broken(t)
-	check(t, os.MkdirAll(filepath.Dir(localPath), 0o755))
-	check(t, os.WriteFile(localPath, []byte("mine\n"), 0o644))
-	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
+	check(t, os.MkdirAll(filepath.Dir(localPath(dir)), 0o755))
+	check(t, os.WriteFile(localPath(dir), []byte("mine\n"), 0o644))
+	ui, err := process(t, configured(t, "file", newRecord(dir), `on_failure = "keep"`), &fakeArtifact{id: "File"})
 	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "No local manifest could be written, so the image will be built again: replace ") {
 		t.Errorf("got %v, %q", err, ui.red)
 	}
-	if body, _ := os.ReadFile(localPath); string(body) != "mine\n" {
+	if body, _ := os.ReadFile(localPath(dir)); string(body) != "mine\n" {
 		t.Errorf("the file of someone else is replaced: %q", body)
 	}
 }
 
+// TestFailed_fail fails the build, and leaves what the next run publishes, as on_failure = "keep"
+// does.
 func TestFailed_fail(t *testing.T) {
-	dir, _ := broken(t)
-	ui, err := process(t, configured(t, "file", newRecord(dir), `on_failure = "fail"`), &fakeArtifact{id: "File"})
-	if err == nil || !strings.HasPrefix(err.Error(), "publish app: write the manifest: ") || !strings.HasSuffix(err.Error(), "\n\nThe manifest is not published.") {
-		t.Errorf("got %v", err)
+	dir, repair := broken(t)
+	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
+	cwd, _ := os.Getwd()
+	begin := "publish app: write the manifest: update " + filepath.Join(dir, "app", "builds", print1+".json") + ": not written: "
+	end := "\n\nThe manifest is not published.\nPacker keeps the image if the post-processor before this one succeeded: File\n" +
+		"To finish, remove the cause and run the same packer build again, in the same folder: it finds " +
+		filepath.Join(cwd, localPath(dir)) + ", builds nothing, and publishes the image."
+	if err == nil || !strings.HasPrefix(err.Error(), begin) || !strings.HasSuffix(err.Error(), end) || len(ui.red) > 0 {
+		t.Fatalf("got %v, in red: %q", err, ui.red)
 	}
-	if _, err := os.Stat(localPath); !errors.Is(err, os.ErrNotExist) || len(ui.red) > 0 {
-		t.Error("a local manifest of an image that Packer destroys")
+	local := copied(t, localPath(dir))
+	if local.Chain.Published == nil || *local.Chain.Published {
+		t.Errorf("got %+v", local.Chain)
+	}
+	repair()
+	processed(t, configured(t, "chain", passedThrough(dir, local, true), ""), &fakeArtifact{id: "File"})
+	if !points(t, dir, "latest") || copied(t, localPath(dir)).Chain.Published != nil {
+		t.Error("the next run does not finish")
 	}
 }
 
@@ -96,17 +109,15 @@ func TestFailed_fail(t *testing.T) {
 func damaged(t *testing.T) (dir, path string) {
 	t.Helper()
 	dir = folder(t)
-	old := registry.Target{Fingerprint: strings.Repeat("2", 64), ManifestSeq: 1}
-	_, err := open(t, dir).Move(t.Context(), "app", "git-"+sha1, old, registry.Always, "test", nil)
-	check(t, err)
-	path = filepath.Join(dir, "app", "refs", "production.json")
+	moved(t, dir, "latest", older)
+	path = filepath.Join(dir, "app", "channels", "production.json")
 	check(t, os.WriteFile(path, []byte("{"), 0o644))
 	return dir, path
 }
 
 func TestFailed_keepAfterManifest(t *testing.T) {
 	dir, path := damaged(t)
-	ui, err := process(t, configured(t, "file", newRecord(dir), `channels = ["production"]`), &fakeArtifact{id: "File"})
+	ui, err := process(t, configured(t, "file", newRecord(dir), "on_failure = \"keep\"\nchannels = [\"production\"]"), &fakeArtifact{id: "File"})
 	address := filepath.Join(dir, "app", "builds", print1+".json")
 	want := "publish app: move channel production of app: read " + path + ": corrupt: unexpected EOF after offset 1\n\n" +
 		"The manifest is published (" + address + "); its channels or the local manifest are incomplete.\nThe image is kept: File\n" +
@@ -122,27 +133,23 @@ func TestFailed_keepAfterManifest(t *testing.T) {
 	}
 }
 
-// TestFailed_oneRef has a ref damaged: the others move, in the first run and in every later one,
+// TestFailed_oneChannel has a channel damaged: the others move, in the first run and in every later one,
 // and all errors are shown. Cause: the first error ended the moves beside it.
-func TestFailed_oneRef(t *testing.T) {
+func TestFailed_oneChannel(t *testing.T) {
 	dir, path := damaged(t)
 	other := filepath.Join(filepath.Dir(path), "staging.json")
 	check(t, os.WriteFile(other, []byte("[]"), 0o644))
-	const options = `channels = ["production", "staging", "latest"]`
+	const options = "on_failure = \"keep\"\nchannels = [\"production\", \"staging\", \"latest\"]"
 	want := "publish app: move channel production of app: read " + path + ": corrupt: unexpected EOF after offset 1\n" +
 		"move channel staging of app: read " + other + ": corrupt: not a JSON object\n\n"
 	ui, err := process(t, configured(t, "file", newRecord(dir), options), &fakeArtifact{id: "File"})
 	if err != nil || len(ui.red) != 1 || !strings.HasPrefix(ui.red[0], want) {
 		t.Errorf("got %v, %q, want %s", err, ui.red, want)
 	}
-	for _, name := range []string{"latest", "git-" + sha1, "commit-" + sha1} {
-		if !points(t, dir, name) {
-			t.Errorf("ref %s is left behind", name)
-		}
+	if !points(t, dir, "latest") || !leaves(t, dir, "main") {
+		t.Error("latest or the line is left behind")
 	}
-	behind := registry.Target{Fingerprint: strings.Repeat("2", 64), ManifestSeq: 1}
-	_, err = open(t, dir).Move(t.Context(), "app", "latest", behind, registry.Always, "test", nil)
-	check(t, err)
+	check(t, os.Remove(filepath.Join(dir, "app", "channels", "latest.json")))
 	ui, err = process(t, configured(t, "chain", passedThrough(dir, stored(t, dir), false), options), &fakeArtifact{id: "File"})
 	if err != nil || len(ui.red) != 1 || !points(t, dir, "latest") {
 		t.Errorf("a later run leaves latest behind: %v, %q", err, ui.red)
@@ -154,13 +161,15 @@ func TestFailed_oneRef(t *testing.T) {
 func TestFailed_failAfterManifest(t *testing.T) {
 	dir, path := damaged(t)
 	address := filepath.Join(dir, "app", "builds", print1+".json")
-	_, err := process(t, configured(t, "file", newRecord(dir), "on_failure = \"fail\"\nchannels = [\"production\"]"), &fakeArtifact{id: "File"})
+	_, err := process(t, configured(t, "file", newRecord(dir), `channels = ["production"]`), &fakeArtifact{id: "File"})
 	want := "publish app: move channel production of app: read " + path + ": corrupt: unexpected EOF after offset 1\n\n" +
-		"The manifest is published (" + address + "); its channels or the local manifest are incomplete."
+		"The manifest is published (" + address + "); its channels or the local manifest are incomplete.\n" +
+		"Packer keeps the image if the post-processor before this one succeeded: File\n" +
+		"To finish, remove the cause and run the same packer build again: it builds nothing."
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	if m := stored(t, dir); m == nil || m.Chain.Revoked != "" || !points(t, dir, "git-"+sha1) {
+	if m := stored(t, dir); m == nil || m.Chain.Revoked != "" || !leaves(t, dir, "main") {
 		t.Errorf("something was taken back: %+v", m)
 	}
 }
@@ -196,24 +205,25 @@ func (m *moody) Put(ctx context.Context, key string, body []byte, tag string) (s
 func TestFailed_unknown(t *testing.T) {
 	build := "app/builds/" + print1 + ".json"
 	for name, tt := range map[string]struct{ key, want string }{
-		"ref":   {"app/refs/latest.json", "The manifest is published (memory://" + build + ")"},
-		"build": {build, "It is unknown whether the manifest is published: read memory://" + build + " to find out."},
+		"channel": {"app/channels/latest.json", "The manifest is published (memory://" + build + ")"},
+		"build":   {build, "It is unknown whether the manifest is published: read memory://" + build + " to find out."},
 	} {
 		t.Run(name, func(t *testing.T) {
+			dir := folder(t)
 			synctest.Test(t, func(t *testing.T) {
-				j := newSibling(t, t.TempDir(), "image")
+				j := newSibling(t, dir, "image")
 				j.config.OnFailure, j.config.Channels = failBuild, []string{"latest"}
 				reg := registry.New(&moody{Store: memstore.New(), key: tt.key})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				done := progress{entries: j.entries}
+				source, done := &fakeArtifact{}, progress{own: j.entries}
 				var early registry.Early
 				var err error
-				conn := &access.Connection{}
-				if done.stored, early, err = j.publishManifest(ctx, conn, reg, j.entries); err == nil {
-					err = j.moveRefs(ctx, reg, done.stored, early)
+				done.stored, early, err = j.publishManifest(ctx, &access.Connection{}, reg, source, done.own)
+				if err == nil {
+					done, err = j.point(ctx, reg, done, early)
 				}
-				err = j.failed(t.Context(), &fakeArtifact{}, done, err)
+				err = j.failed(t.Context(), source, done, err)
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("got %v, want %s", err, tt.want)
 				}
@@ -228,9 +238,9 @@ func TestFailed_corruptManifest(t *testing.T) {
 	path := filepath.Join(dir, "app", "builds", print1+".json")
 	check(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	check(t, os.WriteFile(path, []byte("{"), 0o644))
-	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
-	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "read "+path+": corrupt: unexpected EOF after offset 1") || !strings.Contains(ui.red[0], "The manifest is not published.") {
-		t.Errorf("got %v, %q", err, ui.red)
+	_, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
+	if err == nil || !strings.Contains(err.Error(), "read "+path+": corrupt: unexpected EOF after offset 1") || !strings.Contains(err.Error(), "The manifest is not published.") {
+		t.Errorf("got %v", err)
 	}
 	if body, _ := os.ReadFile(path); string(body) != "{" {
 		t.Errorf("overwritten: %s", body)
@@ -242,9 +252,11 @@ func TestFailed_corruptManifest(t *testing.T) {
 func TestFailed_passedThrough(t *testing.T) {
 	dir := folder(t)
 	m := &manifest.Manifest{Builds: []manifest.Entry{{Name: "image", BuilderType: "file", ArtifactID: "File"}}}
-	ui, err := process(t, configured(t, "chain", passedThrough(dir, m, false), ""), &fakeArtifact{id: "File"})
-	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "The image was published by an earlier build;") || strings.Contains(ui.red[0], "not published") {
-		t.Errorf("got %v, %q", err, ui.red)
+	_, err := process(t, configured(t, "chain", passedThrough(dir, m, false), ""), &fakeArtifact{id: "File"})
+	want := "\n\nThe image was published by an earlier build; its channels or the local manifest may not be up to date.\nThe image is kept: File\n" +
+		"To finish, remove the cause and run the same packer build again: it builds nothing."
+	if err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v", err)
 	}
 }
 

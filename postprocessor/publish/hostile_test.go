@@ -24,25 +24,32 @@ func TestHostile(t *testing.T) {
 	check(t, err)
 	for _, doc := range manifesttest.Manifests(good, "app", print1) {
 		t.Run("manifest, "+doc.Name, func(t *testing.T) {
-			wantHostile(t, doc, build, "The manifest is not published.", "The image is kept: ")
+			wantHostile(t, doc, build, "The manifest is not published.", "succeeded: ")
 		})
 	}
-	for _, doc := range manifesttest.Refs("app", "latest", print1) {
-		t.Run("ref, "+doc.Name, func(t *testing.T) {
-			wantHostile(t, doc, filepath.Join("refs", "latest.json"), "The manifest is published (", "its channels or the local manifest are incomplete")
+	for _, doc := range manifesttest.Pointers("app", "latest", print1) {
+		t.Run("channel, "+doc.Name, func(t *testing.T) {
+			wantHostile(t, doc, filepath.Join("channels", "latest.json"), "The manifest is published (", "its channels or the local manifest are incomplete")
+		})
+	}
+	line, err := os.ReadFile(filepath.Join(dir, "app", "lines", "main.json"))
+	check(t, err)
+	for _, doc := range manifesttest.Form(string(line)) {
+		t.Run("line, "+doc.Name, func(t *testing.T) {
+			wantHostile(t, doc, filepath.Join("lines", "main.json"), "The manifest is published (", "its channels or the local manifest are incomplete")
 		})
 	}
 	for _, doc := range manifesttest.Manifests(good, "app", print1) {
 		t.Run("local manifest, "+doc.Name, func(t *testing.T) {
 			dir := folder(t)
-			check(t, os.MkdirAll(filepath.Dir(localPath), 0o755))
-			check(t, os.WriteFile(localPath, doc.Body, 0o644))
+			check(t, os.MkdirAll(filepath.Dir(localPath(dir)), 0o755))
+			check(t, os.WriteFile(localPath(dir), doc.Body, 0o644))
 			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 			check(t, err)
 			if text := strings.Join(ui.red, "\n"); replaceable[doc.Name] != (text == "") {
 				t.Errorf("in red: %s", text)
 			}
-			if after, _ := os.ReadFile(localPath); (string(after) == string(doc.Body)) == replaceable[doc.Name] {
+			if after, _ := os.ReadFile(localPath(dir)); (string(after) == string(doc.Body)) == replaceable[doc.Name] {
 				t.Errorf("replaced, or not: %.200s", after)
 			}
 		})
@@ -58,12 +65,13 @@ func TestHostile_text(t *testing.T) {
 	rec.Sources = []string{"file.image", "file." + escape}
 	rec.Parents = []manifest.Parent{{Image: "base", Identity: escape, FoundBy: escape}}
 	rec.Entries = []manifest.Entry{{Name: "image" + escape, BuilderType: "file", ArtifactID: "File" + escape}}
-	rec.Unpublished = true
+	rec.Unpublished, rec.Pending = true, nil
+	rec.Git.Line.Name, rec.NotOnBranch = escape, escape
 	ui, err := process(t, configured(t, "chain", rec, ""), &fakeArtifact{id: "File"})
 	check(t, err)
 	check(t, os.RemoveAll(dir))
 	check(t, os.WriteFile(dir, nil, 0o644))
-	failed, err := process(t, configured(t, "chain", rec, ""), &fakeArtifact{id: "File"})
+	failed, err := process(t, configured(t, "chain", rec, `on_failure = "keep"`), &fakeArtifact{id: "File"})
 	check(t, err)
 	lines := slices.Concat(ui.said, ui.red, failed.said, failed.red)
 	if text := strings.Join(lines, "\n"); strings.ContainsAny(text, "\x1b\r") || strings.Contains(text, "\n::error::") {
@@ -94,9 +102,11 @@ func wantHostile(t *testing.T, doc manifesttest.Document, name string, want ...s
 	path := filepath.Join(dir, "app", name)
 	check(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	check(t, os.WriteFile(path, doc.Body, 0o644))
-	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
-	check(t, err)
-	text := strings.Join(ui.red, "\n")
+	_, failed := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
+	if failed == nil {
+		t.Fatal("the build succeeds")
+	}
+	text := failed.Error()
 	for _, part := range append(want, path) {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q is not in: %s", part, text)

@@ -71,7 +71,7 @@ func (p publication) writeUnpublished(
 	ctx context.Context, entries []manifest.Entry,
 ) (path string, err error) {
 	if len(entries) == 0 {
-		return "", errors.New("the artifact could not be read")
+		return "", errors.New("the artifact, or the files that it was built from, could not be read")
 	}
 	if path, err = absolute(p.nextRunReads()); err != nil {
 		return "", err

@@ -80,6 +80,15 @@ func newSibling(t *testing.T, dir, source string) *sibling {
 	}
 }
 
+// newSiblings returns the two sources of one image.
+func newSiblings(t *testing.T, dir string) (amd64, arm64 *sibling) {
+	t.Helper()
+	amd64, arm64 = newSibling(t, dir, "amd64"), newSibling(t, dir, "arm64")
+	amd64.rec.Sources = []string{"file.amd64", "file.arm64"}
+	arm64.rec.Sources = amd64.rec.Sources
+	return amd64, arm64
+}
+
 func (s *sibling) publishEntries(t *testing.T) {
 	t.Helper()
 	var err error
@@ -90,12 +99,12 @@ func (s *sibling) publishEntries(t *testing.T) {
 // TestLocal_order has the source that read the older manifest come last.
 func TestLocal_order(t *testing.T) {
 	dir := folder(t)
-	first, second := newSibling(t, dir, "amd64"), newSibling(t, dir, "arm64")
+	first, second := newSiblings(t, dir)
 	first.publishEntries(t)
 	second.publishEntries(t)
 	check(t, second.writeLocal(t.Context(), second.stored))
 	check(t, first.writeLocal(t.Context(), first.stored))
-	if m := copied(t, localPath); len(m.Builds) != 2 || m.Chain.Seq != 2 {
+	if m := copied(t, localPath(dir)); len(m.Builds) != 2 || m.Chain.Seq != 2 {
 		t.Errorf("the older manifest won: %+v", m)
 	}
 }
@@ -104,14 +113,30 @@ func TestLocal_order(t *testing.T) {
 // the old one stayed, because its seq is higher.
 func TestLocal_otherRegistry(t *testing.T) {
 	dir := folder(t)
+	const options = `local_manifest = "app.json"`
 	for _, run := range []string{"1", "2"} {
 		t.Setenv("PACKER_RUN_UUID", run)
-		processed(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File" + run})
+		rec := newRecord(dir)
+		rec.Forced = true
+		processed(t, configured(t, "file", rec, options), &fakeArtifact{id: "File" + run})
 	}
 	t.Setenv("PACKER_RUN_UUID", "3")
-	processed(t, configured(t, "file", newRecord(filepath.Join(t.TempDir(), "new")), ""), &fakeArtifact{id: "File3"})
-	if builds := copied(t, localPath).Builds; len(builds) != 1 || builds[0].ArtifactID != "File3" {
+	processed(t, configured(t, "file", newRecord(filepath.Join(t.TempDir(), "new")), options), &fakeArtifact{id: "File3"})
+	if builds := copied(t, "app.json").Builds; len(builds) != 1 || builds[0].ArtifactID != "File3" {
 		t.Errorf("the copy is not what was published: %+v", builds)
+	}
+}
+
+// TestLocal_twoRegistries publishes one template to two registries: what one of them still lacks is
+// not replaced by what the other has. Cause: both had one file, and a second AMI was built.
+func TestLocal_twoRegistries(t *testing.T) {
+	dir := folder(t)
+	lost := newSibling(t, filepath.Join(t.TempDir(), "broken"), "image")
+	path, err := lost.writeUnpublished(t.Context(), lost.entries)
+	check(t, err)
+	processed(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
+	if !copied(t, path).Unpublished() || copied(t, localPath(dir)).Unpublished() {
+		t.Error("the two are not kept apart")
 	}
 }
 
@@ -139,20 +164,37 @@ func TestLocal_lost(t *testing.T) {
 	}
 }
 
+// TestLocal_lostByFailure is the same where this run cannot publish either.
+func TestLocal_lostByFailure(t *testing.T) {
+	dir, _ := broken(t)
+	lost := newSibling(t, dir, "image")
+	lost.entries[0].ArtifactID, lost.rec.Fingerprint = "Earlier", print2
+	_, err := lost.writeUnpublished(t.Context(), lost.entries)
+	check(t, err)
+	ui, err := process(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
+	want := "warning: Earlier was built by an earlier run and never published; nothing refers to it any more"
+	if err == nil || !slices.Equal(ui.red, []string{want}) {
+		t.Errorf("got %v, %q", err, ui.red)
+	}
+	if m := copied(t, localPath(dir)); m.Chain.Fingerprint != print1 || !m.Unpublished() || len(m.Builds) != 1 {
+		t.Errorf("got %+v", m)
+	}
+}
+
 // TestLocal_unpublished has one source fail, and the other succeed after it.
 func TestLocal_unpublished(t *testing.T) {
 	dir := folder(t)
-	failed, good := newSibling(t, dir, "amd64"), newSibling(t, dir, "arm64")
+	failed, good := newSiblings(t, dir)
 	_, err := failed.writeUnpublished(t.Context(), failed.entries)
 	check(t, err)
 	good.publishEntries(t)
 	check(t, good.writeLocal(t.Context(), good.stored))
-	if m := copied(t, localPath); m.Chain.Published == nil || len(m.Builds) != 1 || m.Builds[0].Name != "amd64" {
+	if m := copied(t, localPath(dir)); m.Chain.Published == nil || len(m.Builds) != 1 || m.Builds[0].Name != "amd64" {
 		t.Errorf("what is still to be published is forgotten: %+v", m)
 	}
 	failed.publishEntries(t)
 	check(t, failed.writeLocal(t.Context(), failed.stored))
-	if m := copied(t, localPath); m.Chain.Published != nil || len(m.Builds) != 2 {
+	if m := copied(t, localPath(dir)); m.Chain.Published != nil || len(m.Builds) != 2 {
 		t.Errorf("got %+v", m)
 	}
 }
@@ -171,7 +213,7 @@ func TestLocal_race(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if m := copied(t, localPath); len(m.Builds) != len(names) || m.Chain.Seq != int64(len(names)) {
+	if m := copied(t, localPath(dir)); len(m.Builds) != len(names) || m.Chain.Seq != int64(len(names)) {
 		t.Errorf("%d builds, seq %d", len(m.Builds), m.Chain.Seq)
 	}
 }

@@ -39,12 +39,14 @@ func (p publication) checkSource(
 			"Set source_ami = data.chain.NAME.id, of the data source whose ref is in parents. "+
 			"Nothing was tagged or published.", built, wanted)
 	}
-	region := artifact.Region(data)
-	if region == "" {
-		return nil
+	var image ami.Image
+	if region := artifact.Region(data); region != "" {
+		var err error
+		if image, err = client.Get(ctx, region, built); ctx.Err() != nil {
+			return err
+		}
 	}
-	image, err := client.Get(ctx, region, built)
-	if name := image.Tags[tags.Image]; err == nil && name != "" {
+	if name := image.Tags[tags.Image]; name != "" {
 		return mistakef("it was built on %s, which is image %s of this plugin, but parents of data "+
 			"\"chain-image\" does not name it: a new build of %s would never reach it\n\n"+
 			"Find it with a data \"chain\", and set parents = [data.chain.NAME.ref]. "+

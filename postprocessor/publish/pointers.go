@@ -24,7 +24,11 @@ func (p publication) movePointers(
 	ctx context.Context, reg *registry.Registry, done progress, early registry.Early,
 ) error {
 	if p.rec.Git.Dirty {
-		p.ui.Say("no channel is moved: the image contains uncommitted files")
+		const why = "no channel is moved: the image contains uncommitted files"
+		if p.promotes() {
+			return errors.New(why)
+		}
+		p.ui.Say(why)
 		return nil
 	}
 	request := registry.Request{
@@ -33,6 +37,9 @@ func (p publication) movePointers(
 		Ancestor: func(older, newer string) bool {
 			return gitrepo.Ancestor(ctx, p.dir(), older, newer)
 		},
+	}
+	if _, complete := request.To.Entries(done.stored.Manifest); !complete {
+		return fmt.Errorf("%s no longer has the builds that this run has found", done.stored.URI)
 	}
 	var steps []func() error
 	if !p.promotes() {
@@ -54,14 +61,14 @@ func (p publication) dir() string {
 
 // target returns what the pointers shall point at.
 func (p publication) target(entries []manifest.Entry) registry.Target {
+	if at := p.rec.Pointer; at != nil {
+		return at.Target
+	}
 	git := p.rec.Git
 	to := registry.TargetOf(p.rec.Fingerprint, entries)
 	to.Content, to.GitSHA, to.Origin, to.Line = git.Content, git.Name, git.Origin, git.Line
 	to.Position = registry.Position{
 		Commit: git.Commit, CommitTime: git.CommitTime, DecidedAt: p.rec.DecidedAt,
-	}
-	if at := p.rec.Pointer; at != nil {
-		to.Position, to.Line = at.Position, at.Line
 	}
 	return to
 }
@@ -131,12 +138,13 @@ func (p publication) moveChannel(
 
 // notMoved prints that a channel is not moved. Without branches, it may be that nobody may move it.
 func (p publication) notMoved(channel, why string, absent bool) {
-	line := fmt.Sprintf("channel %s is not moved: %s", channel, why)
-	if _, explicit := p.branchesOf(channel); absent && !explicit {
-		p.warn(line + "; it does not exist yet: set branches to those whose runs may move channels")
+	said := fmt.Sprintf("channel %s is not moved: %s", channel, why)
+	_, explicit := p.branchesOf(channel)
+	if absent && !explicit && p.rec.Git.Line.Kind != manifest.LineLocal {
+		p.warn(said + ". It does not exist yet: set branches to those whose runs may move channels")
 		return
 	}
-	p.ui.Say(line)
+	p.ui.Say(said)
 }
 
 // mayNotMove returns why this run may not move a channel, or "".
@@ -149,10 +157,17 @@ func (p publication) mayNotMove(channel string) string {
 	switch {
 	case own.On(allowed):
 		return ""
-	case own.Kind == manifest.LineLocal && p.rec.NotOnBranch != "":
+	case len(allowed) > 0 && own.Kind == manifest.LineLocal && p.rec.NotOnBranch != "":
 		return text.OneLine(p.rec.NotOnBranch)
 	}
-	return fmt.Sprintf("%s is not one of %s", text.OneLine(own.String()), text.List(allowed))
+	return notOneOf(own, allowed)
+}
+
+func notOneOf(line manifest.Line, allowed []string) string {
+	if len(allowed) == 0 {
+		return "branches is empty"
+	}
+	return fmt.Sprintf("%s is not one of %s", text.OneLine(line.String()), text.List(allowed))
 }
 
 // mayNotPromote returns why this run may not move channels to an image that it has not made, or "".
@@ -160,7 +175,7 @@ func (p publication) mayNotMove(channel string) string {
 func (p publication) mayNotPromote(allowed []string, explicit bool) string {
 	if explicit {
 		if !p.here.On(allowed) {
-			return fmt.Sprintf("%s is not one of %s", text.OneLine(p.here.String()), text.List(allowed))
+			return notOneOf(p.here, allowed)
 		}
 		return ""
 	}
@@ -267,4 +282,3 @@ func (p publication) mover() string {
 
 // promotes reports whether the image was found by data "chain", so that only channels move.
 func (p publication) promotes() bool { return p.rec.Pointer != nil }
-

@@ -42,7 +42,7 @@ func processed(t *testing.T, p *PostProcessor, source *fakeArtifact) *screen {
 // passedThrough is the record that data "chain-image" has of an image that exists.
 func passedThrough(dir string, m *manifest.Manifest, unpublished bool) record.Record {
 	rec := newRecord(dir)
-	rec.Needed, rec.Reason, rec.Entries, rec.Unpublished = false, "unchanged", m.Current(), unpublished
+	rec.Pending, rec.Reason, rec.Entries, rec.Unpublished = nil, "unchanged", m.Current(), unpublished
 	return rec
 }
 
@@ -58,18 +58,16 @@ func TestPostProcess_file(t *testing.T) {
 		Name: "image", BuilderType: "file", BuilderID: "acme.file", ArtifactID: "File", PackerRunUUID: "run",
 		Files: []manifest.File{{Name: "image.txt", Size: 5, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}},
 	}}
-	if diff := cmp.Diff(want, m.Builds, whole); diff != "" {
+	if diff := cmp.Diff(want, m.Builds, asJSON); diff != "" {
 		t.Error(diff)
 	}
 	if m.Chain.Labels["team"] != "images" || m.Chain.Versions.Packer != "1.16.0" || m.Chain.Git.Name != sha1 {
 		t.Errorf("got %+v", m.Chain)
 	}
-	for _, name := range []string{"git-" + sha1, "latest", "production"} {
-		if !points(t, dir, name) {
-			t.Errorf("ref %s does not point at the build", name)
-		}
+	if !points(t, dir, "latest") || !points(t, dir, "production") || !leaves(t, dir, "main") {
+		t.Error("a channel or the line does not point at the build")
 	}
-	local, _ := os.ReadFile(localPath)
+	local, _ := os.ReadFile(localPath(dir))
 	remote, _ := os.ReadFile(filepath.Join(dir, "app", "builds", print1+".json"))
 	if string(local) != string(remote) || len(local) == 0 {
 		t.Error("the local manifest is not what lies in the registry")
@@ -96,6 +94,7 @@ func TestPostProcess_null(t *testing.T) {
 func TestPostProcess_unreadable(t *testing.T) {
 	dir := folder(t)
 	const region = "eu-west-1:" + ami1
+	const packer = "Packer keeps the image if the post-processor before this one succeeded: "
 	bug := func(method string) []string {
 		return []string{`post-processor "chain": bug in the chain plugin `, ": the artifact has no " + method, "\n\nPlease report it at https://"}
 	}
@@ -111,16 +110,16 @@ func TestPostProcess_unreadable(t *testing.T) {
 		"a file":    {fakeArtifact{id: "File", files: []string{"a\x00b"}}, "File", []string{"publish app: read a\x00b: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ui, err := process(t, configured(t, "file", newRecord(dir), ""), &tt.in)
+			ui, err := process(t, configured(t, "file", newRecord(dir), `on_failure = "keep"`), &tt.in)
 			kept := "\n\nThe manifest is not published.\nThe image is kept: " + tt.id + "\nTo finish, remove the cause and run the same packer build " +
-				"again. No local manifest could be written, so the image will be built again: the artifact could not be read"
+				"again. No local manifest could be written, so the image will be built again: the artifact, or the files that it was built from, could not be read"
 			if err != nil || len(ui.red) != 1 || !strings.HasSuffix(ui.red[0], kept) {
 				t.Fatalf("got %v, %q", err, ui.red)
 			}
-			_, err = process(t, configured(t, "file", newRecord(dir), `on_failure = "fail"`), &tt.in)
-			for _, want := range tt.want {
-				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(ui.red[0], want) {
-					t.Errorf("got %v and %q, want %q in them", err, ui.red, want)
+			_, err = process(t, configured(t, "file", newRecord(dir), ""), &tt.in)
+			for _, want := range append(tt.want, packer+tt.id) {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %q in it", err, want)
 				}
 			}
 		})
@@ -139,7 +138,7 @@ func (f *fragile) Say(string) { panic("no terminal") }
 func TestPostProcess_panicLater(t *testing.T) {
 	dir := folder(t)
 	ui := &fragile{}
-	_, _, _, err := configured(t, "file", newRecord(dir), "").PostProcess(t.Context(), ui, &fakeArtifact{id: "File"})
+	_, _, _, err := configured(t, "file", newRecord(dir), `on_failure = "keep"`).PostProcess(t.Context(), ui, &fakeArtifact{id: "File"})
 	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "bug in the chain plugin") || !strings.Contains(ui.red[0], "The image is kept: File") {
 		t.Errorf("got %v, %q", err, ui.red)
 	}
@@ -169,12 +168,12 @@ func TestPostProcess_cancelled(t *testing.T) {
 	ui := &screen{}
 	begun := time.Now()
 	_, _, _, err := configured(t, "file", newRecord(dir), "").PostProcess(ctx, ui, &fakeArtifact{id: "File"})
-	if err != nil || time.Since(begun) > 3*time.Second {
-		t.Errorf("got %v after %s", err, time.Since(begun))
+	if time.Since(begun) > 3*time.Second {
+		t.Errorf("it took %s", time.Since(begun))
 	}
-	for _, want := range []string{"context canceled", "The manifest is not published.", "The image is kept: File", localPath} {
-		if len(ui.red) != 1 || !strings.Contains(ui.red[0], want) {
-			t.Errorf("got %q, want %q in it", ui.red, want)
+	for _, want := range []string{"context canceled", "The manifest is not published.", "succeeded: File", localPath(dir)} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
 		}
 	}
 	if stored(t, dir) != nil {
@@ -190,8 +189,8 @@ func TestPostProcess_cancelledRead(t *testing.T) {
 	cancel()
 	ui := &screen{}
 	_, _, _, err := configured(t, "file", newRecord(dir), "").PostProcess(ctx, ui, &fakeArtifact{id: "File", files: []string{"image.txt"}})
-	if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], "read image.txt: context canceled") || !strings.Contains(ui.red[0], "The image is kept: File") {
-		t.Errorf("got %v, %q", err, ui.red)
+	if err == nil || !strings.Contains(err.Error(), "read image.txt: context canceled") || !strings.Contains(err.Error(), "succeeded: File\n") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -203,8 +202,8 @@ func TestPostProcess_dirty(t *testing.T) {
 	if !slices.Contains(ui.said, "no channel is moved: the image contains uncommitted files") {
 		t.Errorf("got %q", ui.said)
 	}
-	if points(t, dir, "latest") || !points(t, dir, "git-"+rec.Git.Name) {
-		t.Error("the channel moved, or the ref of the files did not")
+	if points(t, dir, "latest") || leaves(t, dir, "main") || copied(t, localPath(dir)).Chain.Published != nil {
+		t.Error("a pointer moved, or the local manifest, in which a child finds it, is missing")
 	}
 }
 
@@ -213,12 +212,13 @@ func TestPostProcess_incomplete(t *testing.T) {
 	dir := folder(t)
 	rec := newRecord(dir)
 	rec.Sources = []string{"docker.image", "file.image"}
+	rec.Pending = rec.Sources
 	ui := processed(t, configured(t, "file", rec, ""), &fakeArtifact{id: "File"})
-	if !slices.Contains(ui.said, "app is incomplete: waiting for docker.image; no channel is moved") || points(t, dir, "latest") {
+	if !slices.Contains(ui.said, "app is incomplete: waiting for docker.image; no channel is moved") || points(t, dir, "latest") || leaves(t, dir, "main") {
 		t.Errorf("got %q", ui.said)
 	}
 	processed(t, configured(t, "docker", rec, ""), &fakeArtifact{id: "sha256:1"})
-	if m := stored(t, dir); len(m.Builds) != 2 || !points(t, dir, "latest") || !points(t, dir, "git-"+sha1) {
+	if m := stored(t, dir); len(m.Builds) != 2 || !points(t, dir, "latest") || !leaves(t, dir, "main") {
 		t.Errorf("got %+v", m)
 	}
 }
@@ -226,9 +226,7 @@ func TestPostProcess_incomplete(t *testing.T) {
 // TestPostProcess_stays is a run of last month's job.
 func TestPostProcess_stays(t *testing.T) {
 	dir := folder(t)
-	newer := registry.Target{Fingerprint: strings.Repeat("2", 64), ManifestSeq: 1, Commit: "c", CommitTime: now.Add(time.Hour)}
-	_, err := open(t, dir).Move(t.Context(), "app", "latest", newer, registry.NotBack, "test", nil)
-	check(t, err)
+	moved(t, dir, "latest", nil)
 	ui := processed(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
 	if !slices.Contains(ui.said, "channel latest stays on 222222222222: a newer commit moved it there") || points(t, dir, "latest") {
 		t.Errorf("got %q", ui.said)
@@ -238,18 +236,62 @@ func TestPostProcess_stays(t *testing.T) {
 func TestPostProcess_noChannels(t *testing.T) {
 	dir := folder(t)
 	processed(t, configured(t, "file", newRecord(dir), "channels = []"), &fakeArtifact{id: "File"})
-	if points(t, dir, "latest") || !points(t, dir, "git-"+sha1) {
-		t.Error("a channel moved")
+	if points(t, dir, "latest") || !leaves(t, dir, "main") {
+		t.Error("a channel moved, or the line did not")
 	}
 }
 
-func TestPostProcess_wrongParent(t *testing.T) {
+// TestPostProcess_unpublishedBeside has one of two sources left from a run that could not publish
+// it: the run that builds the other one publishes both.
+func TestPostProcess_unpublishedBeside(t *testing.T) {
 	dir := folder(t)
+	left := newSibling(t, dir, "other")
+	left.entries[0].PackerRunUUID = "before"
 	rec := newRecord(dir)
-	rec.Parents = []manifest.Parent{{Image: "base", Identity: ami1, AMI: ami1}}
-	_, err := process(t, configured(t, "amazon-ebs", rec, ""), &fakeArtifact{state: map[string]any{"generated_data": map[any]any{"SourceAMI": ami2}}})
-	if err == nil || !strings.HasPrefix(err.Error(), "publish app: it was built on "+ami2+", but its parent is "+ami1+" (base)") || stored(t, dir) != nil {
+	rec.Sources, rec.Pending = []string{"file.image", "file.other"}, []string{"file.image"}
+	left.rec.Sources = rec.Sources
+	_, err := left.writeUnpublished(t.Context(), left.entries)
+	check(t, err)
+	rec.Entries, rec.Unpublished = left.entries, true
+	processed(t, configured(t, "file", rec, ""), &fakeArtifact{id: "File"})
+	if m := stored(t, dir); len(m.Builds) != 2 || copied(t, localPath(dir)).Unpublished() {
+		t.Errorf("got %+v", m.Builds)
+	}
+	if at := pointer(t, dir, registry.Channel, "latest"); at == nil || len(at.Current().Builds) != 2 {
+		t.Errorf("got %+v", at)
+	}
+}
+
+// TestPostProcess_changedManifest has somebody put an older manifest back: no pointer may name what
+// it lacks.
+func TestPostProcess_changedManifest(t *testing.T) {
+	dir := folder(t)
+	processed(t, configured(t, "file", newRecord(dir), "channels = []"), &fakeArtifact{id: "File"})
+	rec := passedThrough(dir, stored(t, dir), false)
+	rec.Entries[0].PackerRunUUID = "gone"
+	_, err := process(t, configured(t, "chain", rec, ""), &fakeArtifact{id: "File"})
+	if err == nil || !strings.Contains(err.Error(), "no longer has the builds that this run has found") || points(t, dir, "latest") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestPostProcess_ci notes which CI build made the image, and which moved the channel.
+func TestPostProcess_ci(t *testing.T) {
+	dir := folder(t)
+	for name, value := range map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7", "GITHUB_REPOSITORY": "acme/images", "GITHUB_SERVER_URL": "https://github.com",
+		"GITHUB_REF": "refs/heads/elsewhere", // What the data source found out counts, not what is said now.
+	} {
+		t.Setenv(name, value)
+	}
+	processed(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})
+	want := &manifest.CI{Provider: "github-actions", BuildID: "7", BuildURL: "https://github.com/acme/images/actions/runs/7"}
+	if diff := cmp.Diff(want, stored(t, dir).Chain.CI); diff != "" {
+		t.Error(diff)
+	}
+	move := pointer(t, dir, registry.Channel, "latest").Moves[0]
+	if move.MovedBy != "github-actions "+want.BuildURL || move.Commit != sha1 || move.GitSHA != sha1 || move.Content["app"] != sha1 || move.Line != main {
+		t.Errorf("got %+v", move)
 	}
 }
 
@@ -257,15 +299,15 @@ func TestTags(t *testing.T) {
 	j := publication{rec: newRecord("registry")}
 	j.config.Tags = map[string]string{"team": "images"}
 	j.ci.Provider, j.ci.BuildID = "jenkins", "7"
-	want := map[string]string{"chain:image": "app", "chain:manifest": "s3://m", "chain:ci-build": "7", "team": "images"}
-	if diff := cmp.Diff(want, j.tags("s3://m")); diff != "" {
+	want := map[string]string{"chain:image": "app", "chain:ci-build": "7", "team": "images"}
+	if diff := cmp.Diff(want, j.tags()); diff != "" {
 		t.Error(diff)
 	}
 	if len(j.rec.Tags) != 1 {
 		t.Error("the tags of the record are changed")
 	}
 	j.rec.Tags = nil
-	if got := j.tags("/" + strings.Repeat("x", 255)); got["chain:manifest"] != "" || got["team"] != "images" {
-		t.Errorf("a cut address is worse than none: %v", got)
+	if got := j.tags(); got["team"] != "images" {
+		t.Errorf("got %v", got)
 	}
 }

@@ -125,7 +125,7 @@ type progress struct {
 	own []manifest.Entry
 	// stored is the manifest in the registry. It is zero if it was not written.
 	stored registry.Stored
-	// entries are what the image consists of; none if it is not complete.
+	// entries are what the image consists of: those that count of each source that is there.
 	entries []manifest.Entry
 }
 
@@ -172,15 +172,13 @@ func (p publication) run(
 func (p publication) point(
 	ctx context.Context, reg *registry.Registry, done progress, early registry.Early,
 ) (progress, error) {
-	entries, missing := whole(p.rec, done.stored.Manifest)
+	var missing []string
+	done.entries, missing = whole(p.rec, done.stored.Manifest)
 	if len(missing) > 0 {
 		p.ui.Say(fmt.Sprintf("%s is incomplete: waiting for %s; no channel is moved",
 			p.rec.Image, text.List(missing)))
-	} else {
-		done.entries = entries
-		if err := p.movePointers(ctx, reg, done, early); err != nil {
-			return done, err
-		}
+	} else if err := p.movePointers(ctx, reg, done, early); err != nil {
+		return done, err
 	}
 	if p.promotes() {
 		return done, nil
@@ -245,7 +243,7 @@ func (p publication) readManifest(
 	}))
 	if p.rec.Unmarked {
 		group.Go(crash.Guard("tag the AMIs", func() error {
-			return p.mark(ctx, conn, reg.ManifestURI(p.rec.Image, p.rec.Fingerprint), p.rec.Entries)
+			return p.repairMark(ctx, conn, reg.ManifestURI(p.rec.Image, p.rec.Fingerprint))
 		}))
 	}
 	return stored, early, group.Wait()
@@ -272,25 +270,40 @@ func (p publication) publishManifest(
 	if err := group.Wait(); err != nil {
 		return registry.Stored{}, nil, err
 	}
-	group, writing := errgroup.WithContext(ctx)
-	group.Go(crash.Guard("wait for the tags", func() error { return p.awaitTags(writing, conn, tagged) }))
-	group.Go(crash.Guard("write the manifest", func() (err error) {
-		stored, err = reg.Publish(writing, p.facts(), tagged.entries, early)
-		var conflict *registry.ConflictError
-		if errors.As(err, &conflict) {
-			return mistakef("%s\n\nThe AMIs were tagged, and not published.", conflict)
-		}
-		if err != nil {
-			return fmt.Errorf("write the manifest: %w", err)
-		}
-		p.ui.Say("manifest: " + stored.URI)
-		return nil
-	}))
-	if err := group.Wait(); err != nil {
+	if stored, err = p.writeManifest(ctx, conn, reg, tagged, early); err != nil {
 		return stored, early, err
 	}
 	p.warn(turns(tagged.entries, stored.Manifest.Builds)...)
 	return stored, early, p.mark(ctx, conn, stored.URI, tagged.entries)
+}
+
+// writeManifest writes the manifest while it waits for the tags. If the write fails, it stops
+// waiting; but it never breaks off a write, or nobody would know whether the manifest is there.
+func (p publication) writeManifest(
+	ctx context.Context, conn *access.Connection, reg *registry.Registry,
+	tagged tagged, early registry.Early,
+) (stored registry.Stored, err error) {
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	err = concurrently(func() error {
+		err := p.awaitTags(waiting, conn, tagged)
+		if waiting.Err() != nil && ctx.Err() == nil {
+			return nil
+		}
+		return err
+	}, func() (err error) {
+		if stored, err = reg.Publish(ctx, p.facts(), tagged.entries, early); err == nil {
+			p.ui.Say("manifest: " + stored.URI)
+			return nil
+		}
+		stop()
+		var conflict *registry.ConflictError
+		if errors.As(err, &conflict) {
+			return mistakef("%s\n\nNothing was published.", conflict)
+		}
+		return fmt.Errorf("write the manifest: %w", err)
+	})
+	return stored, err
 }
 
 // announce prints what is published, and what it is built on.

@@ -4,6 +4,7 @@ package publish
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 // regionAMIs is an artifact of three regions.
@@ -29,38 +31,52 @@ type cloud struct {
 	dir string
 }
 
-// bare is the AMI of a region as the builder left it, tagged as the post-processor leaves it.
-func (c cloud) bare(region string) amitest.Step {
-	return amitest.Describe(amitest.Image{ID: regionAMIs[region], Snapshots: []string{"snap-0a1b2c3d"}})
-}
+// bare is the AMI of a region as the builder left it, tagged as it is before the manifest exists.
+func (c cloud) bare(region string) amitest.Step { return c.shown(region, nil) }
 
 func (c cloud) tagged(region string) amitest.Step {
-	return amitest.Describe(amitest.Image{ID: regionAMIs[region], Snapshots: []string{"snap-0a1b2c3d"}, Tags: map[string]string{
-		"chain:image": "app", "chain:manifest": filepath.Join(c.dir, "app", "builds", print1+".json")}})
+	return c.shown(region, map[string]string{"chain:image": "app"})
+}
+
+func (c cloud) shown(region string, tags map[string]string) amitest.Step {
+	return amitest.Describe(amitest.Image{ID: regionAMIs[region], Snapshots: []string{"snap-0a1b2c3d"}, Tags: tags})
 }
 
 func (c cloud) tag(region string) amitest.Step {
 	return amitest.Tag(regionAMIs[region], "snap-0a1b2c3d")
 }
 
-// smooth is what happens in a region where all is well: look, tag, and read back.
+// mark is the last request: the tag with the address of the manifest.
+func (c cloud) mark(region string) amitest.Step {
+	step := c.tag(region)
+	step.Want["Tag.1.Key"], step.Want["Tag.2.Key"] = "chain:manifest", ""
+	step.Want["Tag.1.Value"] = filepath.Join(c.dir, "app", "builds", print1+".json")
+	return step
+}
+
+// smooth is what happens in a region where all is well: look, tag, read back, and mark.
 func (c cloud) smooth(region string) []amitest.Step {
-	return []amitest.Step{c.bare(region), c.tag(region), c.tagged(region)}
+	return []amitest.Step{c.bare(region), c.tag(region), c.tagged(region), c.mark(region)}
 }
 
 // publish runs the post-processor with the script, in which regions that are not named are smooth.
 func (c cloud) publish(builderType string, rec record.Record, options string, steps map[string][]amitest.Step) (*screen, error) {
 	c.t.Helper()
+	return c.publishArtifact(&fakeArtifact{id: regionArtifact}, builderType, rec, options, steps)
+}
+
+func (c cloud) publishArtifact(
+	source *fakeArtifact, builderType string, rec record.Record, options string, steps map[string][]amitest.Step,
+) (*screen, error) {
+	c.t.Helper()
 	all := map[string][]amitest.Step{}
 	for region := range regionAMIs {
 		all[region] = c.smooth(region)
-		if own, ok := steps[region]; ok {
-			all[region] = own
-		}
 	}
+	maps.Copy(all, steps)
 	server := amitest.Serve(all)
 	ui, err := process(c.t, configured(c.t, builderType, rec, fmt.Sprintf("region = \"eu-west-1\"\naccess_key = \"AKIDEXAMPLE\"\n"+
-		"secret_key = \"secret\"\ncustom_endpoint_ec2 = %q\n%s", server.URL, options)), &fakeArtifact{id: regionArtifact})
+		"secret_key = \"secret\"\ncustom_endpoint_ec2 = %q\n%s", server.URL, options)), source)
 	if scriptErr := server.Close(); scriptErr != nil {
 		c.t.Errorf("the script of EC2: %v\n%q", scriptErr, ui.red)
 	}
@@ -77,20 +93,20 @@ func TestEC2_publish(t *testing.T) {
 			return slices.Concat(
 				amitest.Times(k, amitest.NotFound().On("DescribeImages")), []amitest.Step{c.bare(region)},
 				amitest.Times(k, amitest.NotFound().On("CreateTags")), []amitest.Step{c.tag(region)},
-				amitest.Times(k, amitest.NotFound().On("DescribeImages")), []amitest.Step{c.tagged(region)})
+				amitest.Times(k, amitest.NotFound().On("DescribeImages")), []amitest.Step{c.tagged(region), c.mark(region)})
 		},
 		"throttled": func(c cloud, region string) []amitest.Step {
 			return slices.Concat(
 				amitest.Times(3, amitest.Throttled().On("DescribeImages")), []amitest.Step{c.bare(region)},
 				amitest.Times(3, amitest.Throttled().On("CreateTags")), []amitest.Step{refuse("Throttling"), c.tag(region)},
-				amitest.Times(3, amitest.Throttled().On("DescribeImages")), []amitest.Step{c.tagged(region)})
+				amitest.Times(3, amitest.Throttled().On("DescribeImages")), []amitest.Step{c.tagged(region), c.mark(region)})
 		},
 		"pending": func(c cloud, region string) []amitest.Step {
 			pending := amitest.Describe(amitest.Image{ID: regionAMIs[region], State: "pending"})
 			return append(amitest.Times(3, pending), c.smooth(region)...)
 		},
 		"snapshot not known yet, tags not shown yet": func(c cloud, region string) []amitest.Step {
-			return []amitest.Step{c.bare(region), refuse("InvalidSnapshot.NotFound"), c.tag(region), c.bare(region), c.tagged(region)}
+			return []amitest.Step{c.bare(region), refuse("InvalidSnapshot.NotFound"), c.tag(region), c.bare(region), c.tagged(region), c.mark(region)}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -113,80 +129,88 @@ func TestEC2_publish(t *testing.T) {
 	}
 }
 
-// TestEC2_oneRegionRefuses: the others are tagged, nothing is published, the text names the region,
-// and the same build again does only what is missing.
+// TestEC2_oneRegionRefuses: nothing is published, the text names the region, and the same build
+// again does only what is missing. No region is tagged before all are looked at.
 func TestEC2_oneRegionRefuses(t *testing.T) {
 	const region = "us-east-1"
 	id := regionAMIs[region]
-	crowded := map[string]string{"chain:image": "app"}
+	crowded := map[string]string{"chain:image": "app", "aws:x": ""}
 	for i := range 49 {
 		crowded[fmt.Sprintf("k%d", i)] = ""
 	}
-	full := amitest.Describe(amitest.Image{ID: id, Snapshots: []string{"snap-0a1b2c3d"}, Tags: crowded})
 	deny := func(action string) amitest.Step {
 		return amitest.Refuse(403, "UnauthorizedOperation", "You are not authorized.").On(action)
+	}
+	refuseTag := func(code, message string) func(c cloud) []amitest.Step {
+		return func(c cloud) []amitest.Step {
+			return []amitest.Step{c.bare(region), amitest.Refuse(400, code, message).On("CreateTags")}
+		}
 	}
 	optIn := amitest.Refuse(403, "OptInRequired", "You are not subscribed.").On("DescribeImages")
 	for name, tt := range map[string]struct {
 		steps func(c cloud) []amitest.Step
-		want  []string
+		// looked is true if it fails before the other regions are tagged.
+		looked bool
+		want   []string
 	}{
-		"not allowed to tag": {func(c cloud) []amitest.Step {
-			return []amitest.Step{c.bare(region), deny("CreateTags")}
-		},
+		"not allowed to tag": {func(c cloud) []amitest.Step { return []amitest.Step{c.bare(region), deny("CreateTags")} }, false,
 			[]string{"tag " + id + ", snap-0a1b2c3d in us-east-1: ec2:CreateTags is not allowed", "need ec2:CreateTags in us-east-1"}},
-		"not allowed to look": {func(cloud) []amitest.Step { return []amitest.Step{deny("DescribeImages")} },
+		"not allowed to look": {func(cloud) []amitest.Step { return []amitest.Step{deny("DescribeImages")} }, true,
 			[]string{"find " + id + " in us-east-1: ec2:DescribeImages is not allowed", "need ec2:DescribeImages in us-east-1"}},
-		"too many tags": {func(cloud) []amitest.Step {
-			return []amitest.Step{full, amitest.Refuse(400, "TagLimitExceeded", "over").On("CreateTags")}
-		}, []string{"TagLimitExceeded", id + " in us-east-1 has 50 already; of the new ones these are missing: chain:manifest."}},
-		"tag policy": {func(c cloud) []amitest.Step {
-			return []amitest.Step{c.bare(region), amitest.Refuse(400, "TagPolicyViolation", "env is missing").On("CreateTags")}
-		}, []string{"env is missing", "A tag policy of the organization refuses the tags"}},
-		"region not enabled": {func(cloud) []amitest.Step { return []amitest.Step{optIn} },
+		"no room for the last tag": {func(c cloud) []amitest.Step { return []amitest.Step{c.shown(region, crowded)} }, true,
+			[]string{"tag " + id + " in us-east-1: it has 51 tags already, and would have 51; EC2 allows 50\n\nRemove some tags of the image"}},
+		"too many tags on a snapshot": {refuseTag("TagLimitExceeded", "over"), false, []string{"TagLimitExceeded", "A resource can have 50 tags."}},
+		"tag policy": {refuseTag("TagPolicyViolation", "env is missing"), false,
+			[]string{"env is missing", "A tag policy of the organization refuses the tags"}},
+		"region not enabled": {func(cloud) []amitest.Step { return []amitest.Step{optIn} }, true,
 			[]string{"find " + id + " in us-east-1: ", "The region us-east-1 is not enabled for this account"}},
 		"failed": {func(cloud) []amitest.Step {
 			return []amitest.Step{amitest.Describe(amitest.Image{ID: id, State: "failed", Reason: "disk broke"})}
-		}, []string{"find " + id + " in us-east-1: " + id + " has failed: disk broke"}},
+		}, true, []string{"find " + id + " in us-east-1: " + id + " has failed: disk broke"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := cloud{t, folder(t)}
-			ui, err := c.publish("amazon-ebs", newRecord(c.dir), "", map[string][]amitest.Step{region: tt.steps(c)})
-			check(t, err)
-			c.wantUnpublished(ui, tt.want...)
+			steps, again := map[string][]amitest.Step{}, map[string][]amitest.Step{}
+			for other := range regionAMIs {
+				steps[other] = []amitest.Step{c.bare(other), c.tag(other)}
+				again[other] = c.again(other)
+				if tt.looked {
+					steps[other], again[other] = steps[other][:1], c.smooth(other)
+				}
+			}
+			steps[region], again[region] = tt.steps(c), c.smooth(region)
+			_, err := c.publish("amazon-ebs", newRecord(c.dir), "", steps)
+			c.wantUnpublished(err, tt.want...)
 
-			again := c.done()
-			again[region] = c.smooth(region)
-			ui, err = c.publish("chain", passedThrough(c.dir, copied(t, localPath), true), "", again)
-			if err != nil || len(ui.red) > 0 || !points(t, c.dir, "latest") || copied(t, localPath).Chain.Published != nil {
+			ui, err := c.publish("chain", passedThrough(c.dir, copied(t, localPath(c.dir)), true), "", again)
+			if err != nil || len(ui.red) > 0 || !points(t, c.dir, "latest") || copied(t, localPath(c.dir)).Chain.Published != nil {
 				t.Errorf("running it again does not finish: %v, %q", err, ui.red)
+			}
+			if at := pointer(t, c.dir, registry.Channel, "latest"); len(at.Current().AMIs()) != 3 || !slices.Equal(at.Current().Architectures, []string{"x86_64"}) {
+				t.Errorf("the channel says %+v", at.Current())
 			}
 		})
 	}
 }
 
-// done are the regions as they are when all their tags exist: only the snapshots are tagged again.
-func (c cloud) done() map[string][]amitest.Step {
-	steps := map[string][]amitest.Step{}
-	for region := range regionAMIs {
-		steps[region] = []amitest.Step{c.tagged(region), amitest.Tag("snap-0a1b2c3d")}
-	}
-	return steps
+// again is what happens in a region where the tags exist: only the snapshots are tagged again.
+func (c cloud) again(region string) []amitest.Step {
+	return []amitest.Step{c.tagged(region), amitest.Tag("snap-0a1b2c3d"), c.tagged(region), c.mark(region)}
 }
 
-// wantUnpublished checks that only the text and the local manifest name the image.
-func (c cloud) wantUnpublished(ui *screen, want ...string) {
+// wantUnpublished checks that only the error and the local manifest name the image.
+func (c cloud) wantUnpublished(err error, want ...string) {
 	c.t.Helper()
-	want = append(want, "The manifest is not published.", "The image is kept: "+regionArtifact, "run the same packer build again")
+	want = append(want, "The manifest is not published.", "succeeded: "+regionArtifact, "run the same packer build again")
 	for _, text := range want {
-		if len(ui.red) != 1 || !strings.Contains(ui.red[0], text) {
-			c.t.Errorf("got %q, want %q in it", ui.red, text)
+		if err == nil || !strings.Contains(err.Error(), text) {
+			c.t.Errorf("got %v, want %q in it", err, text)
 		}
 	}
-	if stored(c.t, c.dir) != nil || points(c.t, c.dir, "latest") || points(c.t, c.dir, "git-"+sha1) {
+	if stored(c.t, c.dir) != nil || points(c.t, c.dir, "latest") || leaves(c.t, c.dir, "main") {
 		c.t.Error("something is published")
 	}
-	if local := copied(c.t, localPath); local.Chain.Published == nil || *local.Chain.Published {
+	if local := copied(c.t, localPath(c.dir)); local.Chain.Published == nil || *local.Chain.Published {
 		c.t.Errorf("the local manifest does not say that it is not published: %+v", local.Chain)
 	}
 }
@@ -198,21 +222,28 @@ func TestEC2_turns(t *testing.T) {
 		Images: []manifest.Image{{Provider: manifest.ProviderAWS, Region: "ap-south-1", ID: ami2}}}
 	_, err := open(t, c.dir).Publish(t.Context(), newRecord(c.dir).Facts, []manifest.Entry{other}, nil)
 	check(t, err)
-	ui, err := c.publish("amazon-ebs", newRecord(c.dir), "", nil)
+	rec := newRecord(c.dir)
+	rec.Known = []string{"other"}
+	ui, err := c.publish("amazon-ebs", rec, "", nil)
 	const want = "warning: amazon-ebs.image was in ap-south-1 and is in eu-central-1, eu-west-1, us-east-1 now: "
 	if err != nil || len(ui.red) != 1 || !strings.HasPrefix(ui.red[0], want) {
 		t.Errorf("got %v, %q, want %q", err, ui.red, want)
 	}
 }
 
-// TestEC2_fail has the error of the region end the build, and nothing published.
-func TestEC2_fail(t *testing.T) {
+// TestEC2_keep prints the error of the region, and lets the build succeed.
+func TestEC2_keep(t *testing.T) {
 	c := cloud{t, folder(t)}
-	deny := amitest.Refuse(403, "UnauthorizedOperation", "You are not authorized.").On("DescribeImages")
-	_, err := c.publish("amazon-ebs", newRecord(c.dir), `on_failure = "fail"`, map[string][]amitest.Step{"us-east-1": {deny}})
-	if err == nil || !strings.Contains(err.Error(), "in us-east-1: ec2:DescribeImages is not allowed") ||
-		!strings.HasSuffix(err.Error(), "The manifest is not published.") || stored(t, c.dir) != nil {
-		t.Errorf("got %v", err)
+	steps := map[string][]amitest.Step{}
+	for region := range regionAMIs {
+		steps[region] = []amitest.Step{c.bare(region)}
+	}
+	steps["us-east-1"] = []amitest.Step{amitest.Refuse(403, "UnauthorizedOperation", "You are not authorized.").On("DescribeImages")}
+	ui, err := c.publish("amazon-ebs", newRecord(c.dir), `on_failure = "keep"`, steps)
+	for _, want := range []string{"in us-east-1: ec2:DescribeImages is not allowed", "The manifest is not published.\nThe image is kept: " + regionArtifact} {
+		if err != nil || len(ui.red) != 1 || !strings.Contains(ui.red[0], want) || !copied(t, localPath(c.dir)).Unpublished() {
+			t.Errorf("got %v, %q, want %q in it", err, ui.red, want)
+		}
 	}
 }
 
@@ -229,18 +260,20 @@ func TestEC2_never(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := cloud{t, folder(t)}
-			steps := c.done()
+			steps := map[string][]amitest.Step{}
+			for region := range regionAMIs {
+				steps[region] = []amitest.Step{c.bare(region)}
+			}
 			steps["us-east-1"] = amitest.Times(1000, tt.response)
 			server := amitest.Serve(steps)
-			ui, err := process(t, configured(t, "amazon-ebs", newRecord(c.dir), fmt.Sprintf("region = \"eu-west-1\"\n"+
+			_, err := process(t, configured(t, "amazon-ebs", newRecord(c.dir), fmt.Sprintf("region = \"eu-west-1\"\n"+
 				"access_key = \"AKIDEXAMPLE\"\nsecret_key = \"secret\"\npublish_timeout = \"1s\"\ncustom_endpoint_ec2 = %q", server.URL)),
 				&fakeArtifact{id: regionArtifact})
-			check(t, err)
 			_ = server.Close()
 			if server.Seen("us-east-1", "DescribeImages") < 2 {
 				t.Error("it was asked for once only")
 			}
-			c.wantUnpublished(ui, "find "+regionAMIs["us-east-1"]+" in us-east-1: gave up after ", tt.want)
+			c.wantUnpublished(err, "find "+regionAMIs["us-east-1"]+" in us-east-1: gave up after ", tt.want)
 		})
 	}
 }
@@ -259,11 +292,10 @@ func TestS3_denied(t *testing.T) {
 	defer server.Close()
 	options := fmt.Sprintf("region = \"eu-west-1\"\naccess_key = \"AKIDEXAMPLE\"\nsecret_key = \"secret\"\n"+
 		"registry_access {\n endpoint = %q\n use_path_style = true\n}", server.URL)
-	ui, err := process(t, configured(t, "file", newRecord("s3://acme-images/chain"), options), &fakeArtifact{id: "File"})
-	check(t, err)
+	_, err := process(t, configured(t, "file", newRecord("s3://acme-images/chain"), options), &fakeArtifact{id: "File"})
 	for _, want := range []string{"s3://acme-images/chain/app/builds/", "access denied", "s3:ListBucket", "The manifest is not published."} {
-		if len(ui.red) != 1 || !strings.Contains(ui.red[0], want) {
-			t.Errorf("got %q, want %q in it", ui.red, want)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
 		}
 	}
 }

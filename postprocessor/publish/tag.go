@@ -16,6 +16,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
@@ -133,8 +134,27 @@ func (p publication) checkImages(seen map[string]ami.Image) error {
 				"Correct one of the two. Nothing was tagged or published.",
 				image, text.OneLine(image.Architecture), p.rec.Architecture)
 		}
+		if err := p.checkRoom(image); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// checkRoom returns an error if not all tags fit on an AMI, among them the one that comes last.
+func (p publication) checkRoom(image ami.Image) error {
+	all := p.tags()
+	all[tags.Manifest] = ""
+	for key := range image.Tags {
+		if !strings.HasPrefix(key, "aws:") { // EC2 does not count those.
+			all[key] = ""
+		}
+	}
+	if len(all) <= tags.Max {
+		return nil
+	}
+	return fmt.Errorf("tag %s: it has %d tags already, and would have %d; EC2 allows %d\n\n"+
+		"Remove some tags of the image, or publish fewer", image, len(image.Tags), len(all), tags.Max)
 }
 
 // tagRegion tags the AMIs of a region and their snapshots.
@@ -199,6 +219,18 @@ func (p publication) mark(
 		func(ctx context.Context, region string) error {
 			return ec2.WriteTags(ctx, region, ids[region], marker, bare(ids[region])...)
 		})
+}
+
+// repairMark marks AMIs that an earlier run published and could not mark. A run that builds nothing
+// may lack the right to tag, as that of a fork does.
+func (p publication) repairMark(ctx context.Context, conn *access.Connection, uri string) error {
+	err := p.mark(ctx, conn, uri, p.rec.Entries)
+	if awserror.Denied(err) {
+		why := text.OneLine(err.Error())
+		p.warn(fmt.Sprintf("the AMIs still lack the tag %s: %s", tags.Manifest, why))
+		return nil
+	}
+	return err
 }
 
 // bare returns images without tags, so that none is looked up before it is tagged.

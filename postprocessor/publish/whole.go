@@ -7,6 +7,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 // whole returns the entries that make up the image after a publication, and the sources that are
@@ -15,7 +16,7 @@ import (
 // the same image concurrently pass on the same AMIs. If the build was forced, the newest counts.
 func whole(rec record.Record, m *manifest.Manifest) (entries []manifest.Entry, missing []string) {
 	if len(rec.Pending) == 0 {
-		return rec.Entries, nil
+		return asPublished(rec.Entries, m), nil
 	}
 	sources := rec.Sources
 	if len(sources) == 0 {
@@ -23,7 +24,7 @@ func whole(rec record.Record, m *manifest.Manifest) (entries []manifest.Entry, m
 	}
 	for _, source := range sources {
 		if !rec.IsPending(source) {
-			entries = append(entries, ofSource(rec, rec.Entries, source)...)
+			entries = append(entries, asPublished(ofSource(rec, rec.Entries, source), m)...)
 			continue
 		}
 		fresh := slices.DeleteFunc(ofSource(rec, m.Live(), source), func(e manifest.Entry) bool {
@@ -39,6 +40,19 @@ func whole(rec record.Record, m *manifest.Manifest) (entries []manifest.Entry, m
 		}
 	}
 	return entries, missing
+}
+
+// asPublished returns entries as a manifest has them. Those that were published only now come from
+// a local manifest, which does not have what EC2 says of their AMIs.
+func asPublished(entries []manifest.Entry, m *manifest.Manifest) []manifest.Entry {
+	entries = slices.Clone(entries)
+	for i := range entries {
+		own := registry.TargetOf("", entries[i:i+1])
+		if k := slices.IndexFunc(m.Builds, own.Has); k >= 0 {
+			entries[i] = m.Builds[k]
+		}
+	}
+	return entries
 }
 
 func ofSource(rec record.Record, entries []manifest.Entry, source string) []manifest.Entry {

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -30,6 +34,7 @@ var commands = map[string]command{
 	"commit":   usage("commit MESSAGE", 1, 1, commit),
 	"edit":     usage("edit FILE OLD NEW", 3, 3, edit),
 	"images":   usage("images REGION N", 2, 2, images),
+	"job":      usage("job BRANCH|REF|none [COMMIT]", 1, 2, job),
 	"json":     readJSON,
 	"launched": usage("launched N", 1, 1, launched),
 	"packer":   runPacker,
@@ -63,13 +68,50 @@ func commit(ts *testscript.TestScript, l *lab, args []string) error {
 	return err
 }
 
+// edit replaces a text of a file. "\n" in the new one is a line break.
 func edit(ts *testscript.TestScript, _ *lab, args []string) error {
 	text := ts.ReadFile(args[0])
 	if n := strings.Count(text, args[1]); n != 1 {
 		return fmt.Errorf("%s has %q %d times, want once", args[0], args[1], n)
 	}
-	text = strings.Replace(text, args[1], args[2], 1)
+	text = strings.Replace(text, args[1], strings.ReplaceAll(args[2], `\n`, "\n"), 1)
 	return os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644)
+}
+
+// job makes what follows a job of GitHub Actions for a branch or another ref: HEAD is detached, at
+// a commit or where it was. "none" makes it a laptop on main again.
+func job(ts *testscript.TestScript, l *lab, args []string) error {
+	ref, event, head := args[0], "push", ""
+	switch {
+	case strings.HasPrefix(ref, "refs/pull/"):
+		event, head = "pull_request", "fix"
+	case strings.HasPrefix(ref, "gh-readonly-queue/"):
+		event = "merge_group"
+	}
+	if !strings.HasPrefix(ref, "refs/") {
+		ref = "refs/heads/" + ref
+	}
+	variables := map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_REF": ref, "GITHUB_EVENT_NAME": event,
+		"GITHUB_HEAD_REF": head,
+	}
+	checkout := []string{"checkout", "--quiet", "--detach"}
+	if args[0] == "none" {
+		checkout = []string{"checkout", "--quiet", "main"}
+		for name := range variables {
+			variables[name] = ""
+		}
+	}
+	_, err := l.repo.Git(l.t.Context(), append(checkout, args[1:]...)...)
+	if err != nil {
+		return err
+	}
+	commit, err := l.repo.Git(l.t.Context(), "rev-parse", "HEAD")
+	ts.Setenv("GITHUB_SHA", commit)
+	for name, value := range variables {
+		ts.Setenv(name, value)
+	}
+	return err
 }
 
 var packerPath = sync.OnceValues(func() (string, error) {
@@ -226,6 +268,8 @@ func registry(ts *testscript.TestScript, l *lab, args []string) error {
 		endpoint = l.aws.Endpoint
 	case "away":
 		endpoint = deadEndpoint
+	case "read-only":
+		endpoint = readOnly(l.t, l.aws.Endpoint)
 	case "denying":
 		endpoint = refusing(l.t, http.StatusForbidden, "AccessDenied")
 	case "failing":
@@ -235,11 +279,32 @@ func registry(ts *testscript.TestScript, l *lab, args []string) error {
 	case "hanging-on-pointers":
 		endpoint, _ = stuck(l.t, l.aws.Endpoint, false, putTo("/channels/", "/lines/"))
 	default:
-		return fmt.Errorf("a registry is well, away, denying, failing, hanging or "+
-			"hanging-on-pointers, not %s", args[0])
+		return fmt.Errorf("a registry is well, away, read-only, denying, failing, hanging "+
+			"or hanging-on-pointers, not %s", args[0])
 	}
 	ts.Setenv("PKR_VAR_endpoint", endpoint)
 	return nil
+}
+
+// readOnly passes requests through to a server, but for those that write.
+func readOnly(t testing.TB, target string) (endpoint string) {
+	to, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	denying, err := url.Parse(refusing(t, http.StatusForbidden, "AccessDenied"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		if r.In.Method == http.MethodGet {
+			r.SetURL(to)
+		} else {
+			r.SetURL(denying)
+		}
+	}})
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 func images(_ *testscript.TestScript, l *lab, args []string) error {

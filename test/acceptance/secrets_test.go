@@ -67,6 +67,8 @@ func secretLab(t *testing.T) *lab {
 	_, err := l.repo.Git(t.Context(), "remote", "add", "origin",
 		"https://me:"+planted["git_password"]+"@git.example.com/images.git")
 	l.check(err)
+	_, err = l.repo.Git(t.Context(), "update-ref", "refs/remotes/origin/main", "HEAD")
+	l.check(err)
 	l.packer = l.packer.With(
 		"PACKER_LOG=1",
 		"AWS_ACCESS_KEY_ID="+planted["env_access_key"],

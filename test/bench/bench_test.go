@@ -150,10 +150,14 @@ func TestRounds(t *testing.T) {
 	})
 }
 
-// BenchmarkHistory measures the registry alone, in a folder, by the number of builds in it. A ref
-// remembers its last 100 moves, so a benchmark of publish soon has as many, whatever it began with.
+// BenchmarkHistory measures the registry alone, in a folder, by the number of builds in it. A
+// pointer remembers its last 100 moves, so a benchmark of publish soon has as many, whatever it
+// began with.
 func BenchmarkHistory(b *testing.B) {
 	const image, ami = "app", "ami-0123456789abcdef0"
+	pointers := []chain.Name{
+		{Kind: chain.Line, Name: "main"}, {Kind: chain.Channel, Name: "latest"},
+	}
 	for _, size := range []int{10, 1_000, 100_000} {
 		folder := b.TempDir()
 		reg := chain.New(dirstore.New(folder))
@@ -167,17 +171,18 @@ func BenchmarkHistory(b *testing.B) {
 			do   func(context.Context) error
 		}{
 			{"resolve", func(ctx context.Context) error {
-				ref, err := reg.Ref(ctx, image, "latest")
+				found, err := reg.Pointers(ctx, image, pointers...)
 				if err != nil {
 					return err
 				}
-				_, err = reg.Follow(ctx, ref)
+				line := found[pointers[0]]
+				_, err = reg.Follow(ctx, line, line.Moves[0])
 				return err
 			}},
 			{"decide", func(ctx context.Context) error {
 				_, manifestErr := reg.Manifest(ctx, image, newest)
-				_, refErr := reg.Ref(ctx, image, "latest")
-				return errors.Join(manifestErr, refErr)
+				_, pointerErr := reg.Pointers(ctx, image, pointers...)
+				return errors.Join(manifestErr, pointerErr)
 			}},
 			{"publish", func(ctx context.Context) error {
 				next++

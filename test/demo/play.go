@@ -89,7 +89,7 @@ func (d *demo) show(ctx context.Context, folder string, args []string) error {
 	return nil
 }
 
-// showRegistry lists the bucket, and prints the ref latest and the manifest that it points at.
+// showRegistry lists the bucket, and prints the channel latest and its manifest.
 func (d *demo) showRegistry(ctx context.Context) error {
 	objects, err := d.aws.Objects(ctx, bucket)
 	if err != nil {
@@ -103,11 +103,11 @@ func (d *demo) showRegistry(ctx context.Context) error {
 	heading("%s", latest)
 	fmt.Println(shorten(objects[latest], 25))
 
-	var ref struct{ Fingerprint string }
-	if err := json.Unmarshal(objects[latest], &ref); err != nil {
+	var channel struct{ Fingerprint string }
+	if err := json.Unmarshal(objects[latest], &channel); err != nil {
 		return fmt.Errorf("read s3://%s/%s: %w", bucket, latest, err)
 	}
-	manifest := "chain/snowflake/builds/" + ref.Fingerprint + ".json"
+	manifest := "chain/snowflake/builds/" + channel.Fingerprint + ".json"
 	heading("%s", manifest)
 	fmt.Println(shorten(objects[manifest], 90))
 	return nil

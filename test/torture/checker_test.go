@@ -116,7 +116,7 @@ func TestCheckHistory(t *testing.T) {
 		{
 			name: "taken back", end: chain(2, "a", "b"),
 			in:   []op{at(2, write(1, "a", 1, 1, 2)), at(1, write(2, "b", 2, 1, 2))},
-			want: verdict{Faults: []string{"d: b took the ref back to an older commit"}},
+			want: verdict{Faults: []string{"d: b took the channel back to an older commit"}},
 		},
 		{
 			name: "refused rightly", end: chain(1, "a"),

@@ -32,6 +32,9 @@ const mortalChild = "mortal"
 
 var bakeRegions = []string{"eu-central-1", "eu-west-1"}
 
+// publishTag is a tag that the post-processor adds to those of the builder.
+const publishTag = "published-by"
+
 // life is what a child does.
 type life struct {
 	Registry string
@@ -47,7 +50,7 @@ type life struct {
 
 // report is what a child prints in the end.
 type report struct {
-	Needed      bool
+	Pending     bool
 	Fingerprint string
 	Red         []string
 }
@@ -70,7 +73,7 @@ func liveAndDie(args []string) error {
 			return err
 		}
 	}
-	return json.NewEncoder(os.Stdout).Encode(report{rec.Needed, rec.Fingerprint, ui.red})
+	return json.NewEncoder(os.Stdout).Encode(report{len(rec.Pending) > 0, rec.Fingerprint, ui.red})
 }
 
 // look runs the data source.
@@ -88,18 +91,17 @@ func (l life) look() (record.Record, error) {
 	return record.Decode(out.GetAttr("record").AsString())
 }
 
-// buildAndPublish runs a builder and the post-processor.
+// buildAndPublish runs the gate, a builder if something is pending, and the post-processor.
 func (l life) buildAndPublish(rec record.Record, ui *mortal) error {
 	text, err := rec.Encode()
 	if err != nil {
 		return err
 	}
-	builderType, artifact := "amazon-ebs", packersdk.Artifact(nil)
-	if rec.Needed {
+	builderType := "chain"
+	artifact, err := gate(text, ui)
+	if err == nil && artifact == nil {
+		builderType = "amazon-ebs"
 		artifact, err = l.bake(rec)
-	} else {
-		builderType = "chain"
-		artifact, err = passThrough(text, ui)
 	}
 	if err != nil {
 		return err
@@ -108,7 +110,8 @@ func (l life) buildAndPublish(rec record.Record, ui *mortal) error {
 	err = post.Configure(map[string]any{
 		"packer_build_name": "image", "packer_builder_type": builderType,
 		"packer_core_version": "1.16.0", "record": text,
-		"channels": []string{"latest", "production"}, "publish_timeout": "2m"})
+		"channels": []string{"latest", "production"}, "publish_timeout": "2m",
+		"tags": map[string]string{publishTag: "torture"}})
 	if err != nil {
 		return err
 	}
@@ -119,7 +122,8 @@ func (l life) buildAndPublish(rec record.Record, ui *mortal) error {
 	return err
 }
 
-func passThrough(text string, ui packersdk.Ui) (packersdk.Artifact, error) {
+// gate says what happens, and passes the image through if nothing is pending.
+func gate(text string, ui packersdk.Ui) (packersdk.Artifact, error) {
 	var source existing.Builder
 	if _, _, err := source.Prepare(map[string]any{"record": text}); err != nil {
 		return nil, err

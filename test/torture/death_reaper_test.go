@@ -8,12 +8,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/s3server"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
 // reaper passes the requests of a process through to the emulator, and has the process killed
@@ -98,25 +100,33 @@ func stepOf(r *http.Request) string {
 		if r.Method != http.MethodPut {
 			return ""
 		}
-		_, name, isRef := strings.Cut(r.URL.Path, "/refs/")
-		kind, _, isOwn := strings.Cut(name, "-")
-		switch {
-		case isRef && isOwn:
-			return "ref " + kind
-		case isRef:
-			return "ref " + strings.TrimSuffix(name, ".json")
-		case strings.Contains(r.URL.Path, "/builds/"):
-			return "manifest"
-		}
-		return "test of the store"
+		return documentOf(r.URL.Path)
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return ""
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if !strings.Contains(string(body), "Action=CreateTags") {
+	switch {
+	case !strings.Contains(string(body), "Action=CreateTags"):
 		return ""
+	case strings.Contains(string(body), url.QueryEscape(tags.Manifest)):
+		return "mark in " + found[1]
 	}
 	return "tags in " + found[1]
+}
+
+// documentOf returns which document of a registry a path names.
+func documentOf(path string) string {
+	file := strings.TrimSuffix(path, ".json")
+	if _, name, isChannel := strings.Cut(file, "/channels/"); isChannel {
+		return "channel " + name
+	}
+	if _, name, isLine := strings.Cut(file, "/lines/"); isLine {
+		return "line " + name
+	}
+	if strings.Contains(file, "/builds/") {
+		return "manifest"
+	}
+	return "test of the store"
 }

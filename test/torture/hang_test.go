@@ -65,22 +65,29 @@ func hangingCalls() map[string]func(context.Context, *registry.Registry) error {
 	fingerprint := text.SHA256("hang")
 	return map[string]func(context.Context, *registry.Registry) error{
 		"Manifest": func(ctx context.Context, reg *registry.Registry) error {
-			_, err := reg.Manifest(ctx, image, fingerprint)
+			_, err := reg.Manifest(ctx, snowflake, fingerprint)
 			return err
 		},
-		"Ref": func(ctx context.Context, reg *registry.Registry) error {
-			_, err := reg.Ref(ctx, image, forward)
+		"Pointer": func(ctx context.Context, reg *registry.Registry) error {
+			_, err := reg.Pointer(ctx, snowflake, forward)
+			return err
+		},
+		"Pointers": func(ctx context.Context, reg *registry.Registry) error {
+			found, err := reg.Pointers(ctx, snowflake, allPointers...)
+			if err == nil && found[forward] == nil {
+				err = registry.ErrNotFound
+			}
 			return err
 		},
 		"Publish": func(ctx context.Context, reg *registry.Registry) error {
 			entry := manifest.Entry{Name: "a", BuilderType: "null", PackerRunUUID: "run", ArtifactID: "a"}
-			facts := manifest.Facts{Image: image, Fingerprint: fingerprint}
+			facts := manifest.Facts{Image: snowflake, Fingerprint: fingerprint}
 			_, err := reg.Publish(ctx, facts, []manifest.Entry{entry}, nil)
 			return err
 		},
 		"Move": func(ctx context.Context, reg *registry.Registry) error {
-			to := registry.Target{Fingerprint: fingerprint}
-			_, err := reg.Move(ctx, image, forward, to, registry.NotBack, "torture", nil)
+			to := registry.Target{Fingerprint: fingerprint, Builds: []registry.Build{{Run: "run"}}}
+			_, err := reg.Move(ctx, registry.Request{Image: snowflake, Name: forward, To: to}, nil)
 			return err
 		},
 	}

@@ -14,7 +14,7 @@ import (
 const (
 	// acked: the write was reported as done.
 	acked = "acked"
-	// refused: a newer commit keeps the ref where it is. Nothing was written.
+	// refused: a newer commit keeps the channel where it is. Nothing was written.
 	refused = "refused"
 	// failed: the write was reported as failed. It may have happened or not.
 	failed = "failed"
@@ -36,8 +36,8 @@ type op struct {
 	Error   string    `json:"error,omitempty"`
 }
 
-// document is what is in the store at the end: the ids of its writes, oldest first. A ref keeps
-// only the newest of them.
+// document is what is in the store at the end: the ids of its writes, oldest first. A
+// pointer keeps only the newest of them.
 type document struct {
 	Seq int64
 	IDs []string
@@ -68,7 +68,7 @@ func checkHistory(ops []op, final map[string]document) verdict {
 		byDoc[o.Doc] = append(byDoc[o.Doc], o)
 	}
 	for name, ops := range byDoc {
-		h := history{name: name, ops: ops, final: final[name], v: &v}
+		h := documentHistory{name: name, ops: ops, final: final[name], v: &v}
 		h.countIDs()
 		h.countSeqs()
 		h.realTime()
@@ -79,8 +79,8 @@ func checkHistory(ops []op, final map[string]document) verdict {
 	return v
 }
 
-// history is what happened to one document.
-type history struct {
+// documentHistory is what happened to one document.
+type documentHistory struct {
 	name  string
 	ops   []op
 	final document
@@ -88,11 +88,11 @@ type history struct {
 }
 
 // first returns the seq of the oldest write whose id the document still has.
-func (h history) first() int64 { return h.final.Seq - int64(len(h.final.IDs)) + 1 }
+func (h documentHistory) first() int64 { return h.final.Seq - int64(len(h.final.IDs)) + 1 }
 
 // countIDs wants each id at most once, those of acknowledged writes once and at their seq, and no
 // others.
-func (h history) countIDs() {
+func (h documentHistory) countIDs() {
 	tried, count := map[string]bool{}, map[string]int{}
 	for _, o := range h.ops {
 		if o.Outcome == acked || o.Outcome == failed {
@@ -125,7 +125,7 @@ func (h history) countIDs() {
 
 // countSeqs wants seqs without gaps. If the document has forgotten the ids, only the seqs are left:
 // of two writes with one seq, the second replaced the first.
-func (h history) countSeqs() {
+func (h documentHistory) countSeqs() {
 	if h.final.Seq < int64(len(h.final.IDs)) {
 		h.v.fault("%s: seq %d with %d writes", h.name, h.final.Seq, len(h.final.IDs))
 	}
@@ -156,7 +156,7 @@ func (h history) countSeqs() {
 }
 
 // realTime wants a write that ended before another began to have the smaller seq.
-func (h history) realTime() {
+func (h documentHistory) realTime() {
 	latest := int64(math.MinInt64)
 	for _, o := range h.acked() {
 		if o.End < latest {
@@ -169,7 +169,7 @@ func (h history) realTime() {
 
 // reads wants each read to see a write that had begun, and whose successor had not ended before the
 // read began. No client may see time run backwards.
-func (h history) reads() {
+func (h documentHistory) reads() {
 	started, ended := map[int64]int64{}, map[int64]int64{}
 	for _, o := range h.acked() {
 		started[o.Seq], ended[o.Seq] = o.Start, o.End
@@ -195,11 +195,11 @@ func (h history) reads() {
 }
 
 // commits wants a channel that no older commit takes back, and no refusal without a newer commit.
-func (h history) commits() {
+func (h documentHistory) commits() {
 	var newest time.Time
 	for _, o := range h.acked() {
 		if o.Commit.Before(newest) {
-			h.v.fault("%s: %s took the ref back to an older commit", h.name, o.ID)
+			h.v.fault("%s: %s took the channel back to an older commit", h.name, o.ID)
 		}
 		if o.Commit.After(newest) {
 			newest = o.Commit
@@ -212,7 +212,7 @@ func (h history) commits() {
 	}
 }
 
-func (h history) newerThan(refusal op) bool {
+func (h documentHistory) newerThan(refusal op) bool {
 	return slices.ContainsFunc(h.ops, func(o op) bool {
 		return (o.Outcome == acked || o.Outcome == failed) &&
 			o.Start <= refusal.End && o.Commit.After(refusal.Commit)
@@ -220,7 +220,7 @@ func (h history) newerThan(refusal op) bool {
 }
 
 // acked returns the acknowledged writes by seq.
-func (h history) acked() []op {
+func (h documentHistory) acked() []op {
 	var writes []op
 	for _, o := range h.ops {
 		if o.Outcome == acked {

@@ -21,16 +21,13 @@ const (
 	hostileImage = "app"
 	hostileBuild = "app/builds/" + hostilePrint + ".json"
 	hostilePrint = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
-
-	hostileRef    = "latest"
-	hostileRefKey = "app/channels/latest.json"
 )
 
 // trial writes where body lies, and returns what went wrong. If refuse is set, body must stay as it
 // is.
 type trial func(ctx context.Context, body []byte, refuse bool) error
 
-// TestHostile publishes, and moves refs, where other documents lie than ours: those of package
+// TestHostile publishes, and moves pointers, where other documents lie than ours: those of package
 // manifesttest, and ours with bytes changed by chance. What is not ours must stay as it is; what
 // still is must be read with one build more. Lost counts what was overwritten or became unreadable,
 // and panics.
@@ -44,15 +41,16 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%s: %v: %.300q", name, err, body)
 		}
 	}
-	good, goodRef := goodDocument(ctx, t), goodRefDocument(ctx, t)
+	good := goodDocument(ctx, t)
+	channel, branch := goodPointer(ctx, t, forward), goodPointer(ctx, t, mainLine)
 	for _, doc := range manifesttest.Manifests(good, hostileImage, hostilePrint) {
 		if len(doc.Body) <= manifest.MaxSize {
 			try(tryDocument, doc.Name, doc.Body, true)
 		}
 	}
-	for _, doc := range manifesttest.Refs(hostileImage, hostileRef, hostilePrint) {
+	for _, doc := range manifesttest.Pointers(hostileImage, forward.Name, hostilePrint) {
 		if len(doc.Body) <= manifest.MaxSize {
-			try(tryMove, "ref, "+doc.Name, doc.Body, true)
+			try(tryMove(forward), "channel, "+doc.Name, doc.Body, true)
 		}
 	}
 	chance := random(t)
@@ -61,10 +59,13 @@ func TestHostile(t *testing.T) {
 			break
 		}
 		name := fmt.Sprintf("mutation %d", i)
-		if i%2 == 0 {
+		switch i % 4 {
+		case 0, 2:
 			try(tryDocument, name, mutate(chance, good), false)
-		} else {
-			try(tryMove, "ref, "+name, mutate(chance, goodRef), false)
+		case 1:
+			try(tryMove(forward), "channel, "+name, mutate(chance, channel), false)
+		case 3:
+			try(tryMove(mainLine), "line, "+name, mutate(chance, branch), false)
 		}
 	}
 }
@@ -115,15 +116,14 @@ func tryDocument(ctx context.Context, body []byte, refuse bool) (err error) {
 	return nil
 }
 
-func goodRefDocument(ctx context.Context, t *testing.T) []byte {
+func goodPointer(ctx context.Context, t *testing.T, name registry.Name) []byte {
 	t.Helper()
 	mem := memstore.New()
-	_, err := registry.New(mem).Move(ctx, hostileImage, hostileRef, hostileTarget("1"),
-		registry.Always, "torture", nil)
+	_, err := registry.New(mem).Move(ctx, hostileMove(name, 1), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	object, err := mem.Get(ctx, hostileRefKey)
+	object, err := mem.Get(ctx, name.Key(hostileImage))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,41 +137,54 @@ func recovered(err *error) {
 	}
 }
 
-func hostileTarget(commit string) registry.Target {
-	return registry.Target{
-		Fingerprint: hostilePrint, ManifestSeq: 1,
-		ManifestSHA256: text.SHA256(commit), Commit: commit,
+// hostileMove asks for a move to the n-th build. No order of commits is in its way.
+func hostileMove(name registry.Name, n int) registry.Request {
+	entry := hostileEntry(fmt.Sprintf("run%d", n))
+	entry.Images = []manifest.Image{
+		{Provider: manifest.ProviderAWS, Region: home, ID: fmt.Sprintf("ami-%017x", n)},
+	}
+	to := registry.TargetOf(hostilePrint, []manifest.Entry{entry})
+	to.Position = registry.Position{
+		Commit: fmt.Sprintf("%040x", n), CommitTime: firstCommit, DecidedAt: decidedAt,
+	}
+	return registry.Request{
+		Image: hostileImage, Name: name, To: to, AllowRollback: true, By: "torture",
+		Stored: registry.Stored{SHA256: text.SHA256(to.Commit)},
 	}
 }
 
-// tryMove moves the ref at whose address body lies.
-func tryMove(ctx context.Context, body []byte, refuse bool) (err error) {
-	defer recovered(&err)
-	mem := memstore.New()
-	if _, err := mem.Put(ctx, hostileRefKey, body, ""); err != nil {
+// tryMove returns a trial that moves the pointer at whose address body lies.
+func tryMove(name registry.Name) trial {
+	return func(ctx context.Context, body []byte, refuse bool) (err error) {
+		defer recovered(&err)
+		mem := memstore.New()
+		if _, err := mem.Put(ctx, name.Key(hostileImage), body, ""); err != nil {
+			return err
+		}
+		reg := registry.New(mem)
+		_, parseErr := reg.Pointer(ctx, hostileImage, name)
+		request := hostileMove(name, 2)
+		result, moveErr := reg.Move(ctx, request, nil)
+		after, err := mem.Get(ctx, name.Key(hostileImage))
+		unchanged := bytes.Equal(after.Body, body)
+		switch {
+		case err != nil:
+			return err
+		case moveErr != nil && !unchanged:
+			return errors.New("refused, and changed")
+		case moveErr != nil:
+			return nil
+		case refuse || parseErr != nil:
+			return errors.New("overwritten")
+		case result.Outcome == registry.Foreign && unchanged:
+			return nil // The change gave it an origin.
+		}
+		p, err := reg.Pointer(ctx, hostileImage, name)
+		if err == nil && !p.Current().Same(request.To) {
+			err = errors.New("the move had no effect")
+		}
 		return err
 	}
-	reg := registry.New(mem)
-	_, parseErr := reg.Ref(ctx, hostileImage, hostileRef)
-	_, moveErr := reg.Move(ctx, hostileImage, hostileRef, hostileTarget("2"),
-		registry.Always, "torture", nil)
-	after, err := mem.Get(ctx, hostileRefKey)
-	switch {
-	case err != nil:
-		return err
-	case moveErr != nil && !bytes.Equal(after.Body, body):
-		return errors.New("refused, and changed")
-	case moveErr != nil:
-		return nil
-	case refuse || parseErr != nil:
-		return errors.New("overwritten")
-	}
-	ref, err := reg.Ref(ctx, hostileImage, hostileRef)
-	// A ref that names a newer manifest of the build stays with that.
-	if err == nil && ref.Commit != "2" && ref.ManifestSeq <= 1 {
-		err = errors.New("the move had no effect")
-	}
-	return err
 }
 
 // scraps are what a mutation inserts.

@@ -52,13 +52,13 @@ func (l liar) isRefused(ctx context.Context, t *testing.T) {
 	behind := l.make(fakeBucket(t))
 	var documents atomic.Int64
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/"+image+"/") {
+		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/"+snowflake+"/") {
 			documents.Add(1)
 		}
 		behind.ServeHTTP(w, r)
 	}))
 	log := &clientLog{reg: bucketOpener(t, url, bucketOptions{})()}
-	if _, ok := log.publish(ctx, workload{}.fingerprint(0, 0), 0, nil); ok {
+	if _, ok := log.publish(ctx, workload{}.facts(0, 0), 0, nil); ok {
 		t.Fatal("it was taken for a good one")
 	}
 	text := log.ops[0].Error

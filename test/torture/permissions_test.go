@@ -108,22 +108,26 @@ func publishAndResolve(ctx context.Context, options *access.Config, image, id st
 	if err != nil {
 		return err
 	}
-	to := registry.Target{Fingerprint: fingerprint}.Of(stored)
-	if _, err := reg.Move(ctx, image, "latest", to, registry.Always, "torture", nil); err != nil {
-		return err
+	to := registry.TargetOf(fingerprint, stored.Manifest.Current())
+	to.DecidedAt = reg.Now()
+	for _, name := range []registry.Name{mainLine, forward} {
+		request := registry.Request{Image: image, Name: name, To: to, Stored: stored, By: "torture"}
+		if _, err := reg.Move(ctx, request, nil); err != nil {
+			return err
+		}
 	}
 	return resolveLatest(ctx, images, reg, image, id)
 }
 
-// resolveLatest follows the ref latest, and looks up the AMI.
+// resolveLatest follows the channel latest, and looks up the AMI.
 func resolveLatest(
 	ctx context.Context, images access.EC2, reg *registry.Registry, image, id string,
 ) error {
-	ref, err := reg.Ref(ctx, image, "latest")
+	latest, err := reg.Pointer(ctx, image, forward)
 	if err != nil {
 		return err
 	}
-	if _, err := reg.Follow(ctx, ref); err != nil {
+	if _, err := reg.Follow(ctx, latest, latest.Moves[0]); err != nil {
 		return err
 	}
 	found, err := images.Lookup(ctx, map[string][]string{permittedRegion: {id}}, nil)

@@ -19,9 +19,9 @@ import (
 )
 
 // publishAll has writers publish in the two ways in which many do so at once: each its own
-// fingerprint and the same refs, then all into one fingerprint. A manifest holds 1 MiB, and each
-// entry takes some 450 bytes, so the second way has fewer publishes: 32 writers with 6 each make a
-// manifest of 90 kB, which all of them read and write.
+// fingerprint and the same pointers, then all into one fingerprint. A manifest holds 1 MiB, and
+// each entry takes some 450 bytes, so the second way has fewer publishes: 32 writers with 6 each
+// make a manifest of 90 kB, which all of them read and write.
 func publishAll(ctx context.Context, t *testing.T, n *tally, open opener,
 	run func(workload) ([]op, error),
 ) {
@@ -55,10 +55,10 @@ func TestPublish_versitygw(t *testing.T) {
 }
 
 // TestPublish_race is for the race detector, with which "make torture" runs it. Most of what that
-// costs is JSON, and most JSON is in refs, so the channels move in some rounds only.
+// costs is JSON, and most JSON is in pointers, so they move in some rounds only.
 func TestPublish_race(t *testing.T) {
 	ctx, n := begin(t)
-	w := workload{Writers: figure(8, 32), Publishes: figure(6, 50), RefsEvery: figure(2, 10)}
+	w := workload{Writers: figure(8, 32), Publishes: figure(6, 50), MovesEvery: figure(2, 10)}
 	n.note = fmt.Sprintf("%d writers x %d on gofakes3", w.Writers, w.Publishes)
 	open := bucketOpener(t, serve(t, fakeBucket(t)), bucketOptions{})
 	ops, failure := w.run(ctx, open)

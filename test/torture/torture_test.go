@@ -68,6 +68,10 @@ func cleanEnvironment() {
 	_ = os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 }
 
+// kept are the variables that a child inherits. Those of a CI system are not among them: they would
+// say on which branch the child is.
+var kept = []string{"PATH", "HOME", "TMPDIR", "GORACE", "GOCOVERDIR"}
+
 // child returns a process of this program that runs one of [children] instead of the tests.
 func child(ctx context.Context, t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
@@ -76,7 +80,12 @@ func child(ctx context.Context, t *testing.T, name string, args ...string) *exec
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append(os.Environ(), childVariable+"="+name)
+	cmd.Env = []string{childVariable + "=" + name}
+	for _, variable := range kept {
+		if value, set := os.LookupEnv(variable); set {
+			cmd.Env = append(cmd.Env, variable+"="+value)
+		}
+	}
 	return cmd
 }
 

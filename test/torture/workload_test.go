@@ -4,11 +4,8 @@ package torture
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -21,24 +18,36 @@ import (
 )
 
 const (
-	image = "snowflake"
-	// forward is a channel whose commits get newer from round to round. On sideways, all commits
-	// have the same time, so that each move is written.
-	forward  = "latest"
-	sideways = "candidate"
+	snowflake   = "snowflake"
+	builderType = "amazon-ebs"
+	home        = "eu-west-1"
 )
 
-var firstCommit = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+var (
+	// forward is a channel whose commits get newer from round to round. On sideways, all commits
+	// have the same time, so that each move is written. On the line they get older: it goes wherever
+	// a run went.
+	forward  = registry.Name{Kind: registry.Channel, Name: "latest"}
+	sideways = registry.Name{Kind: registry.Channel, Name: "candidate"}
+	mainLine = registry.Name{Kind: registry.Line, Name: "main"}
+
+	firstCommit = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	// decidedAt is when all runs decided, so that only the time of the commit orders them.
+	decidedAt = firstCommit.AddDate(0, 1, 0)
+)
+
+// allPointers are those that a writer moves.
+var allPointers = []registry.Name{mainLine, forward, sideways}
 
 // workload is what many writers do to one image.
 type workload struct {
 	Writers   int `json:"writers"`
 	Publishes int `json:"publishes"`
-	// Shared has all publish into one fingerprint, and moves no ref. Otherwise each publish has its
-	// own fingerprint, and moves both channels.
+	// Shared has all publish into one fingerprint, and moves no pointer. Otherwise each publish has
+	// its own fingerprint, and moves the line and both channels.
 	Shared bool `json:"shared"`
-	// RefsEvery is in how many rounds the channels move once. 0 means in each.
-	RefsEvery int `json:"refs_every"`
+	// MovesEvery is in how many rounds the pointers move once. 0 means in each.
+	MovesEvery int `json:"moves_every"`
 	// Control marks a workload that must have faults: no history of them is kept.
 	Control bool `json:"-"`
 }
@@ -86,27 +95,38 @@ func (w workload) writer(ctx context.Context, reg *registry.Registry, client int
 		if ctx.Err() != nil {
 			break
 		}
-		fingerprint := w.fingerprint(client, round)
 		var early registry.Early
 		if round%2 == 1 {
 			// As the post-processor does. What it reads may be old by the time it is used.
-			early = reg.ReadEarly(ctx, registry.BuildKey(image, fingerprint),
-				registry.RefKey(image, forward), registry.RefKey(image, sideways))
+			early = reg.ReadEarly(ctx, registry.BuildKey(snowflake, w.fingerprint(client, round)),
+				mainLine.Key(snowflake), forward.Key(snowflake), sideways.Key(snowflake))
 		}
-		stored, ok := c.publish(ctx, fingerprint, round, early)
-		if !ok || w.Shared || (w.RefsEvery > 0 && round%w.RefsEvery != 0) {
+		stored, ok := c.publish(ctx, w.facts(client, round), round, early)
+		if !ok || w.Shared || (w.MovesEvery > 0 && round%w.MovesEvery != 0) {
 			continue
 		}
-		to := registry.Target{
-			Fingerprint: fingerprint, Commit: text.SHA256(fingerprint)[:40],
-		}.Of(stored)
-		to.CommitTime = firstCommit.Add(time.Duration(round) * time.Minute)
-		c.move(ctx, forward, to)
-		to.CommitTime = firstCommit
-		c.move(ctx, sideways, to)
+		for _, name := range allPointers {
+			c.move(ctx, name, targetOf(stored, name, round), stored)
+		}
 		c.look(ctx, sideways)
 	}
 	return c.ops
+}
+
+// targetOf returns what a pointer is moved to in a round.
+func targetOf(stored registry.Stored, name registry.Name, round int) registry.Target {
+	fingerprint := stored.Manifest.Chain.Fingerprint
+	to := registry.TargetOf(fingerprint, stored.Manifest.Current())
+	to.Position = registry.Position{
+		Commit: text.SHA256(fingerprint)[:40], CommitTime: firstCommit, DecidedAt: decidedAt,
+	}
+	switch later := time.Duration(round) * time.Minute; name {
+	case forward:
+		to.CommitTime = firstCommit.Add(later)
+	case mainLine:
+		to.CommitTime = firstCommit.Add(-later)
+	}
+	return to
 }
 
 // fingerprint returns the fingerprint that a publish adds to.
@@ -116,6 +136,21 @@ func (w workload) fingerprint(client, round int) string {
 	}
 	return text.SHA256(fmt.Appendf(nil, "%d-%d", client, round))
 }
+
+// facts returns the facts of the image that a publish adds to. A shared one has a source for each
+// publish, so that none replaces another.
+func (w workload) facts(client, round int) manifest.Facts {
+	facts := manifest.Facts{Image: snowflake, Fingerprint: w.fingerprint(client, round)}
+	if w.Shared {
+		for i := range w.Writers * w.Publishes {
+			name := sourceName(i/w.Publishes, i%w.Publishes)
+			facts.Sources = append(facts.Sources, builderType+"."+name)
+		}
+	}
+	return facts
+}
+
+func sourceName(client, round int) string { return fmt.Sprintf("writer%d-%d", client, round) }
 
 // clientLog does operations and notes them.
 type clientLog struct {
@@ -128,50 +163,62 @@ type clientLog struct {
 func now() int64 { return time.Now().UnixNano() }
 
 func (c *clientLog) publish(
-	ctx context.Context, fingerprint string, round int, early registry.Early,
+	ctx context.Context, facts manifest.Facts, round int, early registry.Early,
 ) (registry.Stored, bool) {
 	id := "ami-" + text.SHA256(fmt.Appendf(nil, "ami %d-%d", c.client, round))[:17]
 	entry := manifest.Entry{
-		Name: fmt.Sprintf("writer%d-%d", c.client, round), BuilderType: "amazon-ebs",
-		BuilderID:     "mitchellh.amazonebs",
-		PackerRunUUID: fmt.Sprintf("run-%d-%d", c.client, round), ArtifactID: "eu-west-1:" + id,
-		Images: []manifest.Image{{Provider: manifest.ProviderAWS, Region: "eu-west-1", ID: id}},
+		Name: sourceName(c.client, round), BuilderType: builderType, BuilderID: "mitchellh.amazonebs",
+		PackerRunUUID: fmt.Sprintf("run-%d-%d", c.client, round), ArtifactID: home + ":" + id,
+		Images: []manifest.Image{{Provider: manifest.ProviderAWS, Region: home, ID: id}},
 	}
-	o := op{Client: c.client, Doc: "build " + fingerprint, ID: id, Start: now()}
-	facts := manifest.Facts{Image: image, Fingerprint: fingerprint}
+	o := op{Client: c.client, Doc: "build " + facts.Fingerprint, ID: id, Start: now()}
 	stored, err := c.reg.Publish(ctx, facts, []manifest.Entry{entry}, early)
 	o.End = now()
 	if err == nil {
 		// Each publish adds one entry, so the place of the entry is the seq of its write.
-		o.Outcome, o.Seq = acked, int64(slices.Index(ids(stored.Manifest), id)+1)
+		o.Outcome, o.Seq = acked, int64(slices.Index(amisOf(stored.Manifest), id)+1)
 	}
 	c.note(o, err)
 	return stored, err == nil
 }
 
-func (c *clientLog) move(ctx context.Context, name string, to registry.Target) {
-	o := op{Client: c.client, Doc: "ref " + name, ID: to.Fingerprint, Commit: to.CommitTime,
-		Start: now()}
-	moved, err := c.reg.Move(ctx, image, name, to, registry.NotBack, "torture", nil)
+func (c *clientLog) move(
+	ctx context.Context, name registry.Name, to registry.Target, stored registry.Stored,
+) {
+	o := op{Client: c.client, Doc: name.String(), ID: amiOf(to), Start: now()}
+	if name.Kind == registry.Channel {
+		o.Commit = to.CommitTime
+	}
+	result, err := c.reg.Move(ctx, registry.Request{
+		Image: snowflake, Name: name, To: to, Stored: stored, By: "torture"}, nil)
 	o.End = now()
-	if o.Outcome = refused; moved.Written {
-		o.Outcome, o.Seq = acked, moved.Seq
+	switch result.Outcome {
+	case registry.Created, registry.Moved:
+		o.Outcome, o.Seq = acked, result.Seq
+	case registry.Older:
+		o.Outcome = refused
+	default:
+		// Each target is new, and nobody rolls back: nothing else can be true.
+		err = errors.Join(err, fmt.Errorf("move %s: outcome %d", name, result.Outcome))
 	}
 	c.note(o, err)
 }
 
-func (c *clientLog) look(ctx context.Context, name string) {
-	o := op{Client: c.client, Doc: "ref " + name, Outcome: seen, Start: now()}
-	ref, err := c.reg.Ref(ctx, image, name)
+// amiOf returns the AMI of a target, which no other target has.
+func amiOf(to registry.Target) string { return to.AMIs()[home] }
+
+func (c *clientLog) look(ctx context.Context, name registry.Name) {
+	o := op{Client: c.client, Doc: name.String(), Outcome: seen, Start: now()}
+	p, err := c.reg.Pointer(ctx, snowflake, name)
 	o.End = now()
 	switch {
 	case err == nil:
-		o.Seq = ref.Seq
+		o.Seq = p.Seq
 	case errors.Is(err, store.ErrTransient) || ctx.Err() != nil:
 		// It saw nothing.
 		return
 	default:
-		// The ref exists, and is whole: this writer has moved it.
+		// The pointer exists, and is whole: this writer has moved it.
 		o.Outcome, o.Error = unread, err.Error()
 	}
 	c.ops = append(c.ops, o)
@@ -184,110 +231,11 @@ func (c *clientLog) note(o op, err error) {
 	c.ops = append(c.ops, o)
 }
 
-// ids returns the AMIs of a manifest, oldest first.
-func ids(m *manifest.Manifest) []string {
+// amisOf returns the AMIs of a manifest, oldest first.
+func amisOf(m *manifest.Manifest) []string {
 	var all []string
 	for _, entry := range m.Builds {
-		all = append(all, strings.TrimPrefix(entry.ArtifactID, "eu-west-1:"))
+		all = append(all, strings.TrimPrefix(entry.ArtifactID, home+":"))
 	}
 	return all
-}
-
-// documents returns what is in the registry at the end. It checks that each ref leads to its build.
-func (w workload) documents(ctx context.Context, reg *registry.Registry) (
-	map[string]document, error,
-) {
-	final := map[string]document{}
-	fingerprints := map[string]bool{}
-	for client := range w.Writers {
-		for round := range w.Publishes {
-			fingerprints[w.fingerprint(client, round)] = true
-		}
-	}
-	for fingerprint := range maps.Keys(fingerprints) {
-		stored, err := reg.Manifest(ctx, image, fingerprint)
-		switch {
-		case errors.Is(err, registry.ErrNotFound):
-			final["build "+fingerprint] = document{}
-		case err != nil:
-			return nil, err
-		default:
-			m := stored.Manifest
-			final["build "+fingerprint] = document{Seq: m.Chain.Seq, IDs: ids(m)}
-		}
-	}
-	if w.Shared {
-		return final, nil
-	}
-	for _, name := range []string{forward, sideways} {
-		ref, err := reg.Ref(ctx, image, name)
-		if errors.Is(err, registry.ErrNotFound) {
-			final["ref "+name] = document{}
-			continue
-		}
-		if err == nil {
-			_, err = reg.Follow(ctx, ref)
-		}
-		if err != nil {
-			return nil, err
-		}
-		d := document{Seq: ref.Seq}
-		for _, move := range slices.Backward(ref.Moves) {
-			d.IDs = append(d.IDs, move.Fingerprint)
-		}
-		final["ref "+name] = d
-	}
-	return final, nil
-}
-
-// judge compares what the writers saw with what the registry holds. The verdict counts even if a
-// writer failed.
-func (w workload) judge(ctx context.Context, open opener, ops []op, failure error) (
-	verdict, error,
-) {
-	final, err := w.documents(ctx, open())
-	if err != nil {
-		return verdict{}, errors.Join(failure, err)
-	}
-	v := checkHistory(ops, final)
-	if failure == nil && len(v.Faults) > 0 {
-		failure = fmt.Errorf("%d faults, such as %s", len(v.Faults), v.Faults[0])
-		if !w.Control {
-			failure = fmt.Errorf("%w; all operations are in %s", failure, keepHistory(ops, final))
-		}
-	}
-	if want := w.Writers * w.Publishes; failure == nil && countAcked(ops) < want {
-		failure = fmt.Errorf("%d publishes were acknowledged, want %d", countAcked(ops), want)
-	}
-	return v, failure
-}
-
-// keepHistory writes the operations and the documents at the end to a file, and returns its name.
-func keepHistory(ops []op, final map[string]document) string {
-	file, err := os.CreateTemp("", "chain-torture-history-*.json")
-	if err != nil {
-		return err.Error()
-	}
-	defer file.Close()
-	all := map[string]any{"operations": ops, "documents": final}
-	if err := json.NewEncoder(file).Encode(all); err != nil {
-		return err.Error()
-	}
-	return file.Name()
-}
-
-// countAcked returns how many publishes were acknowledged.
-func countAcked(ops []op) int {
-	n := 0
-	for _, o := range ops {
-		if o.Outcome == acked && strings.HasPrefix(o.Doc, "build ") {
-			n++
-		}
-	}
-	return n
-}
-
-// add counts what a workload showed.
-func (n *tally) add(w workload, v verdict) {
-	n.count(w.Writers*w.Publishes, v.Lost, v.Duplicated)
 }

@@ -82,7 +82,7 @@ func Manifests(good []byte, image, fingerprint string) []Document {
 		text("builds in another case", swap(ours, `"builds"`, `"Builds"`)),
 		text("Packer's own",
 			`{"builds":[{"artifact_id":"eu-west-1:`+ForeignAMI+`"}],"last_run_uuid":""}`),
-		text("a ref", string(goodRef(image, "latest", fingerprint))),
+		text("a pointer", string(Pointer(image, "latest", fingerprint))),
 		text("an AMI with a newline", withImage(ours, eu(ForeignAMI+`\n`))),
 		text("an AMI of shell", withImage(ours, eu("$(reboot)"))),
 		text("an AMI in no region", withImage(ours, at("eu-west-1.example.com/"))),
@@ -95,33 +95,6 @@ func Manifests(good []byte, image, fingerprint string) []Document {
 		text("AMIs of a list", inChain(ours, `"amis": ["`+ForeignAMI+`"]`)),
 		text("parents of an object", inChain(ours, `"parents": {"image":"x"}`)),
 	)
-}
-
-// Refs returns bodies that must be refused as a ref of an image.
-func Refs(image, name, fingerprint string) []Document {
-	good := string(goodRef(image, name, fingerprint))
-	return append(Form(good),
-		text("of another image", swap(good, `"image": "`+image+`"`, `"image": "other"`)),
-		text("of another name", swap(good, `"name": "`+name+`"`, `"name": "other"`)),
-		text("no fingerprint", strings.ReplaceAll(good, fingerprint, "")),
-		text("a fingerprint that leads away",
-			strings.ReplaceAll(good, fingerprint, "../../other/builds/"+fingerprint)),
-		text("moves of an object", swap(good, `"moves": []`, `"moves": {"0":{}}`)),
-		text("AMIs of numbers", swap(good, `"amis": {}`, `"amis": {"eu-west-1": 5}`)),
-		text("a time after 9999",
-			swap(good, `"commit": ""`, `"commit_time": "10000-01-01T00:00:00Z"`)),
-		text("a manifest", `{"builds":[{"artifact_id":"x"}],"last_run_uuid":"","chain":{"schema":1}}`),
-	)
-}
-
-// Ref returns a ref as this plugin first writes it. replace holds pairs of a text in it and the
-// text that takes its place.
-func Ref(image, name, fingerprint string, replace ...string) []byte {
-	body := string(goodRef(image, name, fingerprint))
-	for i := 0; i+1 < len(replace); i += 2 {
-		body = swap(body, replace[i], replace[i+1])
-	}
-	return []byte(body)
 }
 
 // ManyBuilds adds as many builds to a good manifest as fit into size bytes. It returns the manifest
@@ -166,22 +139,4 @@ func inChain(good, field string) string {
 	renamed := `"x-` + strings.Trim(name, `"`) + `"`
 	good = swap(good, "\n    "+name+":", "\n    "+renamed+":")
 	return swap(good, `"schema": 1,`, `"schema": 1, `+field+`,`)
-}
-
-func goodRef(image, name, fingerprint string) []byte {
-	return fmt.Appendf(nil, `{
-  "schema": 1,
-  "image": "%s",
-  "name": "%s",
-  "seq": 1,
-  "write_id": "w1",
-  "fingerprint": "%s",
-  "amis": {},
-  "manifest_seq": 1,
-  "manifest_sha256": "",
-  "commit": "",
-  "moved_at": "2026-01-02T03:04:05Z",
-  "moves": []
-}
-`, image, name, fingerprint)
 }

@@ -113,11 +113,11 @@ func TestRequest_classify(t *testing.T) {
 			},
 		},
 		{"404 bucket", answered(404, "NoSuchBucket", ""), all(errNoBucket)},
-		{"403", answered(403, "AccessDenied", ""), all(errAccessDenied)},
-		{"403 empty", answered(403, "Forbidden", ""), all(errAccessDenied)},
+		{"403", answered(403, "AccessDenied", ""), all(store.ErrDenied)},
+		{"403 empty", answered(403, "Forbidden", ""), all(store.ErrDenied)},
 		{"403 key", answered(403, "InvalidAccessKeyId", ""), all(errCredentials)},
 		{"403 signature", answered(403, "SignatureDoesNotMatch", ""), all(errCredentials)},
-		{"403 clock", answered(403, "RequestTimeTooSkewed", ""), all(errAccessDenied)},
+		{"403 clock", answered(403, "RequestTimeTooSkewed", ""), all(store.ErrDenied)},
 		{
 			"403 clock, corrected", operation("S3", skewed{answered(403, "RequestTimeTooSkewed", "")}),
 			all(store.ErrTransient),
@@ -223,7 +223,7 @@ func TestRequest_classify(t *testing.T) {
 
 var sentinels = []error{
 	store.ErrNotFound, store.ErrConflict, store.ErrVanished, store.ErrUnknown, store.ErrTransient,
-	errAccessDenied, errCredentials, errExpired, errNoBucket, errWrongRegion, errNoConditions,
+	store.ErrDenied, errCredentials, errExpired, errNoBucket, errWrongRegion, errNoConditions,
 	errRefused, errUnexpected, errUnsent,
 }
 

@@ -111,7 +111,7 @@ func TestStore_Get(t *testing.T) {
 		{"404", answer(404, "NoSuchKey"), 1, store.ErrNotFound},
 		{"404 empty", answer(404, ""), 1, store.ErrNotFound},
 		{"404 bucket", answer(404, "NoSuchBucket"), 1, errNoBucket},
-		{"403", answer(403, "AccessDenied"), 1, errAccessDenied},
+		{"403", answer(403, "AccessDenied"), 1, store.ErrDenied},
 		{"always 500", answer(500, "InternalError"), 10, store.ErrTransient},
 		{"no ETag", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "{}")

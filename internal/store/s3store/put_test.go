@@ -101,7 +101,7 @@ func TestStore_Put_answers(t *testing.T) {
 		{"409 empty", answer(409, ""), store.ErrConflict},
 		{"404", answer(404, "NoSuchKey"), store.ErrVanished},
 		{"404 bucket", answer(404, "NoSuchBucket"), errNoBucket},
-		{"403", answer(403, "AccessDenied"), errAccessDenied},
+		{"403", answer(403, "AccessDenied"), store.ErrDenied},
 		{"400 expired", answer(400, "ExpiredToken"), errExpired},
 		{"501", answer(501, "NotImplemented"), errNoConditions},
 		{"400 not implemented", answer(400, "NotImplemented"), errNoConditions},

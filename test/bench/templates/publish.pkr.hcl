@@ -46,5 +46,6 @@ build {
     region   = "eu-west-1"
     record   = data.chain-image.this.record
     channels = ["published"]
+    branches = ["main"]
   }
 }

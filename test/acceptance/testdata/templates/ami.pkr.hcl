@@ -44,7 +44,7 @@ source "amazon-ebs" "image" {
 }
 
 source "file" "image" {
-  content = "hello"
+  content = "files and inputs ${data.chain-image.this.fingerprint}"
   target  = "${path.root}/../out/image"
 }
 

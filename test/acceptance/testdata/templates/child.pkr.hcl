@@ -5,6 +5,12 @@
 variable "registry" { type = string }
 variable "source_ami" { type = string }
 
+# A builder that is faster than amazon-ebs: file.
+variable "builder" {
+  type    = string
+  default = "amazon-ebs"
+}
+
 data "chain" "parent" {
   registry = var.registry
   image    = "base"
@@ -28,13 +34,18 @@ source "amazon-ebs" "image" {
   tags          = data.chain-image.this.tags
 }
 
+source "file" "image" {
+  content = "built on ${data.chain.parent.fingerprint}, ${data.chain-image.this.fingerprint}"
+  target  = "${path.root}/../out/app"
+}
+
 source "chain" "app" { record = data.chain-image.this.record }
 
 build {
   sources = ["source.chain.app"]
   dynamic "source" {
     for_each = data.chain-image.this.pending
-    labels   = ["source.amazon-ebs.image"]
+    labels   = ["source.${var.builder}.image"]
     content {}
   }
   post-processors {

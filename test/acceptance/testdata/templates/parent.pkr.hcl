@@ -30,6 +30,7 @@ build {
       "amis=${jsonencode(data.chain.parent.amis)}",
       "ci=${data.chain.parent.ci_provider}",
       "${data.chain.parent.ci_build_id} ${data.chain.parent.ci_build_url}",
+      "fingerprint=${data.chain.parent.fingerprint}",
     ])}'"]
   }
 }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package publish
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
+	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+)
+
+// TestConfigure_refuses has a source in the build that builds in vain: that is refused before it
+// runs.
+func TestConfigure_refuses(t *testing.T) {
+	offline(t)
+	two := []string{"amazon-ebs.image", "amazon-ebs.arm64"}
+	sources := func(pending ...string) func(*record.Record) {
+		return func(rec *record.Record) { rec.Sources, rec.Pending = two, pending }
+	}
+	unchanged := func(rec *record.Record) { rec.Pending, rec.Reason = nil, "unchanged" }
+	promotes := func(rec *record.Record) { rec.Pending, rec.Pointer = nil, &record.Pointer{} }
+	const inVain = " does not have to be built: image app is "
+	const dynamic = "\n\nPut the source into a dynamic \"source\" block, with for_each = data.chain-image.NAME.pending."
+	for name, tt := range map[string]struct {
+		builder string
+		change  func(*record.Record)
+		want    string
+	}{
+		"pending":                 {"amazon-ebs", func(*record.Record) {}, ""},
+		"one of two pending":      {"amazon-ebs", sources("amazon-ebs.image"), ""},
+		"the gate":                {"chain", unchanged, ""},
+		"the gate, something due": {"chain", sources("amazon-ebs.image"), ""},
+		"the gate of a promotion": {"chain", promotes, ""},
+		"outside of a build":      {"", unchanged, ""},
+		"not pending":             {"amazon-ebs", unchanged, "amazon-ebs.image" + inVain + "unchanged" + dynamic},
+		"the other is pending": {"amazon-ebs", sources("amazon-ebs.arm64"),
+			"amazon-ebs.image" + inVain + "first build of app" + dynamic},
+		"not one of sources": {"docker", sources(two...), "docker.image is not one of the sources of image app " +
+			"(amazon-ebs.image, amazon-ebs.arm64)\n\nAdd it to sources of data \"chain-image\", or limit the post-processor with only."},
+		"a builder in a promotion": {"amazon-ebs", promotes, "amazon-ebs.image cannot build app: record is that of a data \"chain\", " +
+			"which only moves channels\n\nAdd only = [\"chain.NAME\"] to the post-processor."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := newRecord(t.TempDir())
+			tt.change(&rec)
+			encoded, err := rec.Encode()
+			check(t, err)
+			var p PostProcessor
+			err = p.Configure(packerSays(tt.builder), map[string]any{"record": encoded})
+			if got := strings.Join(optiontest.Texts(err), "\n"); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			// Plain "packer validate" does not know the record, and must pass.
+			p = PostProcessor{}
+			check(t, p.Configure(packerSays(tt.builder), map[string]any{"record": option.Unknown}))
+		})
+	}
+}
+
+// TestPostProcess_refuses: the same is refused after the build, if it was not known before it.
+func TestPostProcess_refuses(t *testing.T) {
+	dir := folder(t)
+	rec := newRecord(dir)
+	p := configured(t, "file", rec, `on_failure = "keep"`)
+	rec.Pending, rec.Reason = nil, "unchanged"
+	late, err := rec.Encode()
+	check(t, err)
+	p.config.Record = late
+	_, err = process(t, p, &fakeArtifact{id: "File"})
+	if err == nil || !strings.HasPrefix(err.Error(), "publish app: file.image does not have to be built: image app is unchanged") || stored(t, dir) != nil {
+		t.Errorf("got %v", err)
+	}
+}
