@@ -136,6 +136,19 @@ func TestEC2_unmarked(t *testing.T) {
 	}
 }
 
+// TestEC2_unmarkedYet has an AMI that this run is going to publish and to tag.
+func TestEC2_unmarkedYet(t *testing.T) {
+	optiontest.Offline(t)
+	newRepo(t, app)
+	rec := looked(t, "", "first build of app")
+	local(t, rec, new(bool), manifest.Entry{Name: "image", BuilderType: "amazon-ebs", PackerRunUUID: "run", BuildTime: now.Unix(),
+		ArtifactID: here + ":" + ami1, Images: []manifest.Image{{Provider: "aws", Region: here, ID: ami1}}})
+	value, err := fromEC2(t, "", map[string][]amitest.Step{here: {lookedFor(ami1, amitest.Describe(tagged(ami1, rec.Fingerprint, "")))}})
+	if rec = recordOf(t, value, err); !rec.Unpublished || rec.Unmarked {
+		t.Errorf("unpublished %v, unmarked %v", rec.Unpublished, rec.Unmarked)
+	}
+}
+
 // TestEC2_notAsked: an image that is not an AMI needs no AWS, even if there is one.
 func TestEC2_notAsked(t *testing.T) {
 	optiontest.Offline(t)

@@ -3,9 +3,11 @@
 package image
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
@@ -27,6 +29,8 @@ func (c *Config) prepare() []error {
 		c.Dirty = dirtyError
 	}
 	c.Architecture = ami.Architecture(c.Architecture)
+	c.Registry = cmp.Or(c.Registry, os.Getenv(registry.Variable))
+	c.Regions = option.Fold(c.Regions)
 	known := !option.IsUnknown(c.Path + c.Image + c.Registry)
 	if c.LocalManifest == "" && known {
 		c.LocalManifest = localmanifest.Default(c.Path, c.Registry, c.Image)

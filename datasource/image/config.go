@@ -20,8 +20,9 @@ type Config struct {
 	// is the image's folder in the registry.
 	Image string `mapstructure:"image" required:"true"`
 	// Where builds and channels are kept: `s3://bucket/prefix`, or a local folder as
-	// `file:///folder` or a path such as `"${path.root}/../registry"`.
-	Registry string `mapstructure:"registry" required:"true"`
+	// `file:///folder` or a path such as `"${path.root}/../registry"`. Required, unless the
+	// environment variable `CHAIN_REGISTRY` names it.
+	Registry string `mapstructure:"registry"`
 	// The folder that the image is built from, in a git checkout. Its content is part of the
 	// fingerprint. Write it as `path.root`.
 	Path string `mapstructure:"path" required:"true"`

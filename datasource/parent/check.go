@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
@@ -37,6 +38,8 @@ func (c *Config) prepare() []error {
 		c.Owners = []string{"self"}
 	}
 	c.Architecture = ami.Architecture(c.Architecture)
+	c.Registry = cmp.Or(c.Registry, os.Getenv(registry.Variable))
+	c.Regions = option.Fold(c.Regions)
 
 	errs := c.Prepare()
 	var check option.Checker
@@ -44,6 +47,7 @@ func (c *Config) prepare() []error {
 	check.That("registry", c.Registry, option.Optional(registry.CheckLocation))
 	check.That("git_sha", c.GitSHA, option.Optional(manifest.CheckGitSHA))
 	check.That("fingerprint", c.Fingerprint, option.Optional(manifest.CheckFingerprint))
+	check.That("branch", c.Branch, option.Optional(manifest.CheckBranch))
 	check.That("channel", c.Channel, option.Optional(manifest.CheckChannel))
 	check.That("architecture", c.Architecture, option.Optional(option.OneOf(ami.Architectures...)))
 	check.That("fallback_ami", c.FallbackAMI, option.Optional(option.AMI))

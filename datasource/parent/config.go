@@ -22,7 +22,7 @@ type Config struct {
 	Image string `mapstructure:"image" required:"true"`
 	// Where builds and channels are kept: `s3://bucket/prefix`, or a local folder as
 	// `file:///folder` or a path such as `"${path.root}/../registry"`. Required, unless the parent
-	// is found by `local_manifest` or by tag.
+	// is found by `local_manifest` or by tag. Default: the environment variable `CHAIN_REGISTRY`.
 	Registry string `mapstructure:"registry"`
 	// The parent's folder in this git checkout. Finds the image that a run of this very commit left,
 	// on the same branch, pull request or tag, or else the newest one that was built from exactly
@@ -31,6 +31,9 @@ type Config struct {
 	// branch or pull request is found. With uncommitted files in the folder, it takes the parent's
 	// local manifest. Write it as `"${path.root}/../base"`.
 	Path string `mapstructure:"path"`
+	// The branch that is built, as in `data "chain-image"`: for systems that do not tell. Set the same
+	// there and here.
+	Branch string `mapstructure:"branch"`
 	// The git object id of the parent's folder, as `git rev-parse HEAD:base` prints it. It looks
 	// where `path` looks.
 	GitSHA string `mapstructure:"git_sha"`

@@ -64,7 +64,7 @@ func TestConfigure_errors(t *testing.T) {
 		"git_sha_tag":         {ok + "git_sha_tag = \"aws:sha\"", []string{`git_sha_tag must be the key of a tag: tag "aws:sha": keys that begin with "aws:" are reserved for AWS`}},
 		"architecture":        {ok + "architecture = \"amd46\"", []string{`architecture must be one of x86_64, arm64, i386, x86_64_mac, arm64_mac, got "amd46"`}},
 		"regions": {ok + "regions = [\"eu-west-1\", \"\", \"eu-west-1\"]", []string{
-			`regions[1] must be the name of a region such as eu-west-1, got ""`, `regions must not repeat a value, got "eu-west-1" twice`}},
+			`regions[1] must be the name of a region such as eu-west-1, got ""`}},
 		"region": {ok + "region = \"Europe\"", []string{`region must be the name of a region such as eu-west-1, got "Europe"`}},
 		"owners": {ok + "owners = [\"self\", \"me\"]", []string{`owners[1] must be self, amazon, aws-marketplace or an account id of 12 digits, got "me"`}},
 		"resolve_by": {ok + "resolve_by = [\"tags\", \"tag\", \"local_manifest\"]", []string{

@@ -4,6 +4,7 @@ package parent
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -145,12 +146,17 @@ func TestGood_lost(t *testing.T) {
 	wantExecute(t, `registry = "`+dir+"\"\non_missing = \"empty\"", path, "corrupt: it does not have the builds that channel latest points at")
 }
 
-// TestTag_path finds an AMI of another tool by the folder of the parent, without a registry.
+// TestTag_path finds an AMI of another tool by the folder of the parent, without a registry. The
+// folder is part of what the child is built from.
 func TestTag_path(t *testing.T) {
 	w := newWorld(t)
-	tree := w.git("rev-parse", "HEAD:base")
-	step := amitest.Describe(amitest.Image{ID: amiHere, Tags: map[string]string{"SHA": tree}})
-	step.Want["Filter.2.Name"], step.Want["Filter.2.Value.1"] = "tag:SHA", tree
-	id, err := fromEC2(t, "path = \"base\"\ngit_sha_tag = \"SHA\"", map[string][]amitest.Step{here: {step}})
-	wantParent(t, id, err, nil)
+	content := w.content("base")
+	step := amitest.Describe(amitest.Image{ID: amiHere, Tags: map[string]string{"SHA": content["base"]}})
+	step.Want["Filter.2.Name"], step.Want["Filter.2.Value.1"] = "tag:SHA", content["base"]
+	server := amitest.Start(t, map[string][]amitest.Step{here: {step}})
+	value, err := valueFrom(t, server.URL, "path = \"base\"\ngit_sha_tag = \"SHA\"")
+	wantID(t, value, err, amiHere)
+	if ref := refOf(t, value, err); ref.Root != w.dir || !maps.Equal(ref.Content, content) {
+		t.Errorf("got %+v", ref)
+	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
@@ -55,6 +57,13 @@ func fromEC2(t *testing.T, options string, steps map[string][]amitest.Step) (str
 
 func fromServer(t *testing.T, url, options string) (string, error) {
 	t.Helper()
+	value, err := valueFrom(t, url, options)
+	return attribute(value, err, "id"), err
+}
+
+// valueFrom returns all outputs.
+func valueFrom(t *testing.T, url, options string) (cty.Value, error) {
+	t.Helper()
 	var d Datasource
 	errs := configure(t, &d, fmt.Sprintf(`
 		image               = "base"
@@ -66,11 +75,7 @@ func fromServer(t *testing.T, url, options string) (string, error) {
 	if errs != nil {
 		t.Fatal(errs)
 	}
-	value, err := d.Execute()
-	if err != nil {
-		return "", err
-	}
-	return value.GetAttr("id").AsString(), nil
+	return d.Execute()
 }
 
 // lookedFor is a request for one AMI by id, as the owner's.

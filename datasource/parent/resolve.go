@@ -138,7 +138,7 @@ func newSearch(ctx context.Context, conn *access.Connection, c Config) (search, 
 	s := search{config: c, conn: conn, gitName: c.GitSHA}
 	switch {
 	case c.GitSHA != "":
-		s.line = lineOf(line.Here(ctx, ".", ci.Detect(os.Getenv)))
+		s.line = lineOf(line.Here(ctx, ".", ci.Detect(os.Getenv), c.Branch))
 		return s, nil
 	case c.Path == "":
 		return s, nil
@@ -156,7 +156,7 @@ func newSearch(ctx context.Context, conn *access.Connection, c Config) (search, 
 		root: checkout.Root, path: object.Path, commit: checkout.Commit, dirty: object.Dirty,
 		isLeft: isLeft,
 	}
-	s.line = lineOf(line.Find(ctx, checkout, ci.Detect(os.Getenv), ""))
+	s.line = lineOf(line.Find(ctx, checkout, ci.Detect(os.Getenv), c.Branch))
 	return s, nil
 }
 

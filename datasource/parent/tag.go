@@ -48,6 +48,10 @@ func findByTag(ctx context.Context, s search) ([]candidate, error) {
 	}
 	found := fromTags(wayTag, chosen[ec2.Region], s.config.GitSHATag)
 	found.tagged = chosen
+	if s.folder != nil {
+		// Of its extra paths and its own parents, no tag tells.
+		found.root, found.content = s.folder.root, map[string]string{s.folder.path: s.gitName}
+	}
 	return []candidate{found}, nil
 }
 

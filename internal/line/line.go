@@ -57,12 +57,12 @@ func Find(ctx context.Context, checkout gitrepo.Checkout, build ci.Build, option
 
 // Here returns the place of a run that builds nothing from a folder. The folder may be in no
 // checkout.
-func Here(ctx context.Context, dir string, build ci.Build) Place {
+func Here(ctx context.Context, dir string, build ci.Build, option string) Place {
 	checkout, err := gitrepo.Inspect(ctx, nil, dir)
 	if err != nil {
 		if dir, err = filepath.Abs(dir); err == nil {
 			checkout.Root = dir
 		}
 	}
-	return Find(ctx, checkout, build, "")
+	return Find(ctx, checkout, build, option)
 }

@@ -43,6 +43,17 @@ func OneOf(words ...string) Rule {
 	}
 }
 
+// Fold returns a list without repeats. Packer folds those of its own lists of regions too.
+func Fold(values []string) []string {
+	var folded []string
+	for _, value := range values {
+		if !slices.Contains(folded, value) {
+			folded = append(folded, value)
+		}
+	}
+	return folded
+}
+
 var accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
 
 // Account is the rule of an AWS account id.

@@ -3,6 +3,7 @@
 package option
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,5 +35,13 @@ func TestRules(t *testing.T) {
 				t.Errorf("%s lets %q pass", tt.name, value)
 			}
 		}
+	}
+}
+
+// The build region again in regions was refused, though Packer folds such lists.
+func TestFold(t *testing.T) {
+	got := Fold([]string{"eu-west-1", "us-east-1", "eu-west-1"})
+	if !slices.Equal(got, []string{"eu-west-1", "us-east-1"}) || Fold(nil) != nil {
+		t.Errorf("got %v", got)
 	}
 }

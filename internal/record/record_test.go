@@ -45,7 +45,7 @@ func full() Record {
 		LocalManifest: "manifest-app.json", Regions: []string{"eu-west-1"}, Unpublished: true, Unmarked: true,
 		Abandoned: []string{ami1 + " in eu-west-1"}, DefaultBranches: []string{"main"}, NotOnBranch: "not pushed",
 		Checkout: &Checkout{Paths: []string{"/src/app"}, Content: []string{"a"}, DirtyHash: "d", Untracked: []string{"x"}},
-		Pointer:  &Pointer{Position: at, Line: main, Channel: "latest", Seq: 7, Back: true},
+		Pointer:  &Pointer{Target: registry.Target{Position: at, Line: main}, Channel: "latest", Seq: 7, Back: true},
 	}
 }
 

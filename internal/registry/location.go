@@ -24,6 +24,9 @@ var oneSlash = regexp.MustCompile(`^[a-z0-9]{2,}:/`)
 // that S3 allows.
 const maxPrefix = 512
 
+// Variable is the environment variable that names the registry if a template does not.
+const Variable = "CHAIN_REGISTRY"
+
 // Location is the place of a registry: a bucket or a folder.
 type Location struct {
 	// Bucket and Prefix are set for s3://bucket/prefix. Prefix has no slash at either end.

@@ -86,7 +86,7 @@ func (p *PostProcessor) publish(
 	}
 	job := publication{config: p.config, ui: ui, rec: rec, ci: ci.Detect(os.Getenv)}
 	if job.promotes() {
-		job.here = line.Here(ctx, ".", job.ci).Line
+		job.here = line.Here(ctx, ".", job.ci, "").Line
 	}
 	done, err := job.run(ctx, source)
 	var mistake *templateError
