@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/common"
 )
 
-// The `chain` builder is a gate, which is always among the `sources` of a build. If the image has to
-// be built, it prints the reason and makes no artifact. If not, it passes the existing image through
+// The `chain` builder is a gate, which is always among the `sources` of a build. If the image has
+// to be built, it prints the reason and makes no artifact. If not, it passes the existing image on
 // as the artifact of the build. It starts no instance and runs no provisioners; post-processors run
 // as they do on a new image.
 type Config struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 )
 
-// The `chain-image` data source describes the image that the template builds, and finds out which of
-// its sources have to be built. It computes a fingerprint from the image's files, inputs and
+// The `chain-image` data source describes the image that the template builds, and finds out which
+// of its sources have to be built. It computes a fingerprint from the image's files, inputs and
 // parents, and looks up whether an image with that fingerprint is available in every region.
 type Config struct {
 	access.Config `mapstructure:",squash"`

@@ -21,7 +21,7 @@ type FlatConfig struct {
 	AssumeRole        *access.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
 	RegistryAccess    *access.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
 	Image             *string                    `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
-	Registry          *string                    `mapstructure:"registry" required:"true" cty:"registry" hcl:"registry"`
+	Registry          *string                    `mapstructure:"registry" cty:"registry" hcl:"registry"`
 	Path              *string                    `mapstructure:"path" required:"true" cty:"path" hcl:"path"`
 	ExtraPaths        []string                   `mapstructure:"extra_paths" cty:"extra_paths" hcl:"extra_paths"`
 	Inputs            map[string]string          `mapstructure:"inputs" cty:"inputs" hcl:"inputs"`

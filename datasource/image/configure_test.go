@@ -15,6 +15,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 // ref is what data "chain" returns, as HCL.
@@ -30,6 +31,7 @@ func ref(t *testing.T, image string) string {
 func TestConfigure_errors(t *testing.T) {
 	optiontest.Offline(t)
 	t.Setenv("PATH", "")
+	t.Setenv(registry.Variable, "")
 	const ok = "image = \"app\"\nregistry = \"s3://acme-images/chain\"\npath = \".\"\n"
 	tests := map[string]struct {
 		in   string
@@ -68,6 +70,20 @@ func TestConfigure_errors(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestConfigure_environment has the registry in the environment, for templates that name none. The
+// local manifest is that of this registry.
+func TestConfigure_environment(t *testing.T) {
+	optiontest.Offline(t)
+	t.Setenv(registry.Variable, "s3://acme-images/chain")
+	for options, want := range map[string]string{"": "acme-images/chain", `registry = "s3://acme-other/chain"`: "acme-other/chain"} {
+		var d Datasource
+		errs := optiontest.Texts(d.Configure(optiontest.Decode(t, &d, "image = \"app\"\npath = \".\"\n"+options)))
+		if errs != nil || d.config.Registry != "s3://"+want || d.config.LocalManifest != ".chain/"+want+"/manifest-app.json" {
+			t.Errorf("%q: got %+v, %q", options, d.config, errs)
+		}
 	}
 }
 

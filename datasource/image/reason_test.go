@@ -20,17 +20,6 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
-// pullRequest makes the run one of a pull request on GitHub.
-func pullRequest(t *testing.T) {
-	t.Helper()
-	t.Setenv("GITHUB_ACTIONS", "true")
-	t.Setenv("GITHUB_EVENT_NAME", "pull_request")
-	t.Setenv("GITHUB_REF", "refs/pull/42/merge")
-	t.Setenv("GITHUB_HEAD_REF", "main")
-	t.Setenv("GITHUB_SHA", "")
-	t.Setenv("GITHUB_EVENT_PATH", "")
-}
-
 func onLine(name string) registry.Name { return registry.Name{Kind: registry.Line, Name: name} }
 
 // TestExecute_reason compares with the newest build of the image that a pointer knows. With a list
@@ -178,8 +167,8 @@ func TestExecute_line(t *testing.T) {
 	}
 }
 
-// TestExecute_forEach has the map for the dynamic blocks of a template: a typo must be an error, and
-// not a source that is never built.
+// TestExecute_forEach has the map for the dynamic blocks of a template: a typo must be an error,
+// and not a source that is never built.
 func TestExecute_forEach(t *testing.T) {
 	optiontest.Offline(t)
 	newRepo(t, app)

@@ -23,6 +23,7 @@ type FlatConfig struct {
 	Image             *string                    `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
 	Registry          *string                    `mapstructure:"registry" cty:"registry" hcl:"registry"`
 	Path              *string                    `mapstructure:"path" cty:"path" hcl:"path"`
+	Branch            *string                    `mapstructure:"branch" cty:"branch" hcl:"branch"`
 	GitSHA            *string                    `mapstructure:"git_sha" cty:"git_sha" hcl:"git_sha"`
 	Fingerprint       *string                    `mapstructure:"fingerprint" cty:"fingerprint" hcl:"fingerprint"`
 	Channel           *string                    `mapstructure:"channel" cty:"channel" hcl:"channel"`
@@ -66,6 +67,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"image":               &hcldec.AttrSpec{Name: "image", Type: cty.String, Required: false},
 		"registry":            &hcldec.AttrSpec{Name: "registry", Type: cty.String, Required: false},
 		"path":                &hcldec.AttrSpec{Name: "path", Type: cty.String, Required: false},
+		"branch":              &hcldec.AttrSpec{Name: "branch", Type: cty.String, Required: false},
 		"git_sha":             &hcldec.AttrSpec{Name: "git_sha", Type: cty.String, Required: false},
 		"fingerprint":         &hcldec.AttrSpec{Name: "fingerprint", Type: cty.String, Required: false},
 		"channel":             &hcldec.AttrSpec{Name: "channel", Type: cty.String, Required: false},

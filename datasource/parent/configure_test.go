@@ -11,6 +11,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 const (
@@ -23,11 +24,30 @@ var (
 	print2 = strings.Repeat("2", 64)
 )
 
-// offline leaves a look-up nothing to ask: no AWS, no git, no files of the user.
+// offline leaves a look-up nothing to ask: no AWS, no registry, no git, no files of the user.
 func offline(t *testing.T) {
 	t.Helper()
 	optiontest.Offline(t)
 	t.Setenv("PATH", "")
+	t.Setenv(registry.Variable, "")
+}
+
+// TestConfigure_environment has the registry in the environment, for templates that name none.
+func TestConfigure_environment(t *testing.T) {
+	offline(t)
+	t.Setenv(registry.Variable, "s3://acme-images/chain")
+	for options, want := range map[string]string{"": "s3://acme-images/chain", `registry = "s3://acme-other/chain"`: "s3://acme-other/chain"} {
+		var d Datasource
+		if errs := configure(t, &d, "image = \"base\"\n"+options); errs != nil || d.config.Registry != want {
+			t.Errorf("%q: got registry %q, %q", options, d.config.Registry, errs)
+		}
+	}
+	t.Setenv(registry.Variable, "https://example.com/x")
+	var d Datasource
+	want := []string{`registry must be s3://bucket/prefix, file:///folder or a path, got "https://example.com/x"`}
+	if diff := cmp.Diff(want, configure(t, &d, `image = "base"`)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // configure returns the errors of Configure, one text for each.

@@ -150,6 +150,16 @@ func TestPath(t *testing.T) {
 			w.commit(change("shared/tasks.sh", "2"))
 			return w.build(onLine("pr-42"))
 		}},
+		"the option branch, as no variable of the CI says it": {options: `branch = "feature"`, prepare: func(w *world) string {
+			w.git("checkout", "-q", "--detach")
+			w.build(main)
+			return w.build(onLine("feature"))
+		}},
+		"the option branch in a pull request": {options: `branch = "main"`, prepare: func(w *world) string {
+			pullRequest(w.t)
+			w.build(main)
+			return ""
+		}, errors: []string{"lines/pr-42.json does not exist"}},
 		// All of the following is what others may have written into a pointer.
 		"a content that lacks the folder": {prepare: func(w *world) string {
 			facts := w.facts()

@@ -45,7 +45,7 @@ func newWorld(t *testing.T) *world {
 		"GIT_COMMITTER_NAME": "Acme", "GIT_COMMITTER_EMAIL": "acme@example.com",
 		"BITBUCKET_BUILD_NUMBER": "", "BUILDKITE": "", "BUILD_TAG": "", "CI": "", "CIRCLECI": "",
 		"CODEBUILD_BUILD_ID": "", "DRONE": "", "GITHUB_ACTIONS": "", "GITLAB_CI": "", "JENKINS_URL": "",
-		"TEAMCITY_VERSION": "", "TF_BUILD": "", "TRAVIS": "",
+		"TEAMCITY_VERSION": "", "TF_BUILD": "", "TRAVIS": "", registry.Variable: "",
 	} {
 		t.Setenv(name, value)
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package artifact reads the machine images in the artifact of any builder from its state, and makes
-// the artifact of an image that exists already. The state is untrusted; anything in it that is not
-// an image is left out.
+// Package artifact reads the machine images in the artifact of any builder from its state, and
+// makes the artifact of an image that exists already. The state is untrusted; anything in it that
+// is not an image is left out.
 package artifact
 
 import (

@@ -97,7 +97,7 @@ func TestIsInput(t *testing.T) {
 		"27.3":    {"input docker"},
 		ami:       {`input "\"quoted\""`, `input "bad\xff"`, "input new\nline"},
 		"":        {"input empty"},
-		"27.3 ":   nil,
+		"27.30":   nil,
 		"unknown": nil,
 	} {
 		var got []string

@@ -93,15 +93,15 @@ func sameOrigin(a, b string) bool {
 	if a == "" || b == "" {
 		return true
 	}
-	repoA, pathA, _ := cutOrigin(a)
-	repoB, pathB, _ := cutOrigin(b)
+	repoA, pathA := cutOrigin(a)
+	repoB, pathB := cutOrigin(b)
 	return pathA == pathB && (repoA == "" || repoB == "" || repoA == repoB)
 }
 
-func cutOrigin(origin string) (repository, folder string, ok bool) {
+func cutOrigin(origin string) (repository, folder string) {
 	i := strings.LastIndex(origin, "//")
 	if i < 0 {
-		return "", origin, false
+		return "", origin
 	}
-	return origin[:i], origin[i+2:], true
+	return origin[:i], origin[i+2:]
 }

@@ -31,21 +31,21 @@ type Request struct {
 type Outcome int
 
 const (
-	// Moved: the pointer was on something else.
+	// Moved means that the pointer was on something else.
 	Moved Outcome = iota
-	// Created: the pointer did not exist.
+	// Created means that the pointer did not exist.
 	Created
-	// There: the pointer is where it should be.
+	// There means that the pointer is where it should be.
 	There
-	// Older: a newer commit, or a later run, has moved the channel.
+	// Older means that a newer commit, or a later run, has moved the channel.
 	Older
-	// HeldBack: a rollback left what the request wants to move to.
+	// HeldBack means that a rollback left what the request wants to move to.
 	HeldBack
-	// Foreign: another origin has moved the channel.
+	// Foreign means that another origin has moved the channel.
 	Foreign
-	// Mixed: the channel was moved with commits, and the request has none, or the reverse.
+	// Mixed means that the channel was moved with commits and the request has none, or the reverse.
 	Mixed
-	// Changed: the channel is not as the request has read it.
+	// Changed means that the channel is not as the request has read it.
 	Changed
 )
 
@@ -203,10 +203,11 @@ func compare(a, b Position, ancestor func(older, newer string) bool) int {
 	return a.DecidedAt.Compare(b.DecidedAt)
 }
 
-// fuller returns the origin of a run, or that of the channel if it names the same folder and the run
-// does not know its repository: otherwise any other repository could come next.
+// fuller returns the origin of a run, or that of the channel if both name the same folder and the
+// run does not know its repository. Otherwise any other repository could come next.
 func fuller(current, now string) string {
-	if repository, _, _ := cutOrigin(now); repository == "" && sameOrigin(current, now) && current != "" {
+	repository, _ := cutOrigin(now)
+	if repository == "" && current != "" && sameOrigin(current, now) {
 		return current
 	}
 	return now

@@ -104,9 +104,10 @@ type Position struct {
 	DecidedAt time.Time `json:"decided_at"`
 }
 
-// MoveKind tells whether a move follows the order of commits.
+// MoveKind says whether a move follows the order of commits.
 type MoveKind string
 
+// The kinds of moves.
 const (
 	Forward  MoveKind = "forward"
 	Rollback MoveKind = "rollback"

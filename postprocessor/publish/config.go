@@ -16,8 +16,8 @@ import (
 
 // The `chain` post-processor publishes the image: it tags the AMIs and their snapshots in every
 // region, writes the manifest to the registry, moves the channels, and writes a local manifest. Any
-// builder's image can be published; only AMIs are tagged. The artifact is passed through unchanged,
-// so other post-processors can follow.
+// builder's image can be published; only AMIs are tagged. The artifact is passed on, so other
+// post-processors can follow.
 type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
 	access.Config       `mapstructure:",squash"`
@@ -31,8 +31,8 @@ type Config struct {
 	// Tag the snapshots of the AMIs too. Default: true.
 	TagSnapshots config.Trilean `mapstructure:"tag_snapshots"`
 	// Channels to point at this image. A channel is moved only by runs of its branches, only forward,
-	// and only by an image that is complete and has no uncommitted files. Default: `["latest"]` without
-	// a `channel` block; `[]` moves none.
+	// and only by an image that is complete and has no uncommitted files. Default: `["latest"]`, if
+	// there is no `channel` block; `[]` moves none.
 	Channels []string `mapstructure:"channels"`
 	// A channel with branches of its own. See [Channel](#channel). Repeatable.
 	ChannelBlocks []Channel `mapstructure:"channel"`
