@@ -184,8 +184,8 @@ func TestDecide(t *testing.T) {
 }
 
 // TestDecide_earlierRuns has an image of which the last run made one source only. With no list of
-// sources, what an earlier run had left of another one made the image pending, although no run would
-// ever build that again.
+// sources, what an earlier run had left of another one made the image pending, although no run
+// would ever build that again.
 func TestDecide_earlierRuns(t *testing.T) {
 	arm, amd := built("arm64", "eu-west-1", ami1), built("amd64", "eu-west-1", ami2)
 	amd.PackerRunUUID, amd.BuildTime = "last", now.Unix()

@@ -86,9 +86,9 @@ func TestGood_damaged(t *testing.T) {
 	wantID(t, value, err, "", facts.Fingerprint+".json: corrupt: ")
 }
 
-// TestGood_pinned has a channel that was moved to an image, which was then built again from the same
-// parts, without moving it. The channel means what was moved there; the fingerprint means what is
-// new.
+// TestGood_pinned has a channel that was moved to an image, which was then built again from the
+// same parts, without moving it. The channel means what was moved there; the fingerprint means what
+// is new.
 func TestGood_pinned(t *testing.T) {
 	offline(t)
 	production := inChannel("production")

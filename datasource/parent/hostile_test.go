@@ -55,8 +55,8 @@ func wantHostile(t *testing.T, doc manifesttest.Document, name, options string) 
 	}
 }
 
-// TestHostile_foreignAMI has a channel that pins an AMI of someone else, and a good manifest. Even if
-// EC2 shows that AMI, nothing is built on it: the manifest does not have it.
+// TestHostile_foreignAMI has a channel that pins an AMI of someone else, and a good manifest. Even
+// if EC2 shows that AMI, nothing is built on it: the manifest does not have it.
 func TestHostile_foreignAMI(t *testing.T) {
 	offline(t)
 	foreign := amitest.Describe(amitest.Image{ID: manifesttest.ForeignAMI})
