@@ -86,8 +86,15 @@ type RegistryAccess struct {
 	// too; `off` does without them, and is only safe when a single build publishes at a time. Default:
 	// `auto`.
 	ConditionalWrites string `mapstructure:"conditional_writes"`
+	// How the store shall encrypt what is written: `AES256`, `aws:kms` or `aws:kms:dsse`. Some bucket
+	// policies demand that a request says so. Default: `aws:kms` with `kms_key_id`, else what the
+	// bucket says.
+	Encryption string `mapstructure:"encryption"`
 	// The id or ARN of the KMS key that encrypts what is written. Default: what the bucket says.
 	KMSKeyID string `mapstructure:"kms_key_id"`
+	// The canned ACL of what is written, such as `bucket-owner-full-control`, which some bucket
+	// policies demand. Default: none is sent.
+	ACL string `mapstructure:"acl"`
 	// The 12-digit id of the account that the bucket must belong to. Requests to a bucket of anyone
 	// else are refused by S3. Default: not checked.
 	ExpectedBucketOwner string `mapstructure:"expected_bucket_owner"`

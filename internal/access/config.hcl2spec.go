@@ -92,7 +92,9 @@ type FlatRegistryAccess struct {
 	Endpoint            *string         `mapstructure:"endpoint" cty:"endpoint" hcl:"endpoint"`
 	UsePathStyle        *bool           `mapstructure:"use_path_style" cty:"use_path_style" hcl:"use_path_style"`
 	ConditionalWrites   *string         `mapstructure:"conditional_writes" cty:"conditional_writes" hcl:"conditional_writes"`
+	Encryption          *string         `mapstructure:"encryption" cty:"encryption" hcl:"encryption"`
 	KMSKeyID            *string         `mapstructure:"kms_key_id" cty:"kms_key_id" hcl:"kms_key_id"`
+	ACL                 *string         `mapstructure:"acl" cty:"acl" hcl:"acl"`
 	ExpectedBucketOwner *string         `mapstructure:"expected_bucket_owner" cty:"expected_bucket_owner" hcl:"expected_bucket_owner"`
 }
 
@@ -114,7 +116,9 @@ func (*FlatRegistryAccess) HCL2Spec() map[string]hcldec.Spec {
 		"endpoint":              &hcldec.AttrSpec{Name: "endpoint", Type: cty.String, Required: false},
 		"use_path_style":        &hcldec.AttrSpec{Name: "use_path_style", Type: cty.Bool, Required: false},
 		"conditional_writes":    &hcldec.AttrSpec{Name: "conditional_writes", Type: cty.String, Required: false},
+		"encryption":            &hcldec.AttrSpec{Name: "encryption", Type: cty.String, Required: false},
 		"kms_key_id":            &hcldec.AttrSpec{Name: "kms_key_id", Type: cty.String, Required: false},
+		"acl":                   &hcldec.AttrSpec{Name: "acl", Type: cty.String, Required: false},
 		"expected_bucket_owner": &hcldec.AttrSpec{Name: "expected_bucket_owner", Type: cty.String, Required: false},
 	}
 	return s

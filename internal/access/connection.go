@@ -81,6 +81,6 @@ func (c *Config) openStore(
 	return s3store.New(cfg, s3store.Options{
 		Bucket: at.Bucket, Prefix: at.Prefix, Endpoint: r.Endpoint, UsePathStyle: r.UsePathStyle,
 		ConditionalWrites: r.ConditionalWrites, KMSKeyID: r.KMSKeyID,
-		ExpectedBucketOwner: r.ExpectedBucketOwner,
+		Encryption: r.Encryption, ACL: r.ACL, ExpectedBucketOwner: r.ExpectedBucketOwner,
 	}), nil
 }

@@ -62,6 +62,11 @@ func (r *RegistryAccess) check(check *option.Checker, block string) {
 	check.That(block+"endpoint", r.Endpoint, option.Optional(checkEndpoint))
 	check.That(block+"conditional_writes", r.ConditionalWrites,
 		option.Optional(option.OneOf(s3store.Auto, s3store.Require, s3store.Off)))
+	check.That(block+"encryption", r.Encryption, option.Optional(option.OneOf(s3store.Encryptions...)))
+	if r.KMSKeyID != "" && r.Encryption == "AES256" {
+		check.Addf("%skms_key_id needs %sencryption to be aws:kms or aws:kms:dsse", block, block)
+	}
+	check.That(block+"acl", r.ACL, option.Optional(option.OneOf(s3store.ACLs...)))
 	check.That(
 		block+"expected_bucket_owner", r.ExpectedBucketOwner, option.Optional(option.Account))
 }

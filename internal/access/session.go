@@ -81,8 +81,10 @@ type identity struct {
 type source struct {
 	identity
 	region string
-	// fallback is the region if neither region, the environment nor the profile names one.
-	fallback string
+	// profileRegion is true if the region of the profile counts before that of the environment.
+	// Fallback comes between the two.
+	profileRegion bool
+	fallback      string
 }
 
 func (c *Config) mainSource() source {
@@ -96,7 +98,7 @@ func (c *Config) bucketSource() source {
 	if r.Profile != "" {
 		return source{
 			identity: identity{profile: r.Profile, role: r.AssumeRole}, region: r.Region,
-			fallback: c.Region,
+			profileRegion: true, fallback: c.Region,
 		}
 	}
 	s.region = cmp.Or(r.Region, c.Region)
@@ -135,14 +137,47 @@ func (c *Config) load(ctx context.Context, s source) (aws.Config, error) {
 	if err != nil {
 		return aws.Config{}, explain("load the AWS configuration", err)
 	}
+	cfg.HTTPClient = boundRedirects(cfg.HTTPClient)
+	if s.profileRegion && s.region == "" {
+		cfg.Region = cmp.Or(regionOfProfile(cfg), s.fallback, cfg.Region)
+	}
 	if cfg.RetryMaxAttempts == 0 {
 		cfg.RetryMaxAttempts = maxRetries + 1
 	}
-	cfg.Region = cmp.Or(cfg.Region, s.fallback)
 	if cfg.Region == "" {
 		return aws.Config{}, ErrNoRegion
 	}
 	return withRole(ctx, cfg, s.role)
+}
+
+// regionOfProfile returns the region that the profile of a configuration names, or "".
+func regionOfProfile(cfg aws.Config) string {
+	for _, from := range cfg.ConfigSources {
+		if shared, ok := from.(config.SharedConfig); ok {
+			return shared.Region
+		}
+	}
+	return ""
+}
+
+// boundRedirects returns a client that follows one redirect. That of the SDK follows any number of
+// 307 and 308, even if they lead to each other.
+func boundRedirects(client aws.HTTPClient) aws.HTTPClient {
+	buildable, ok := client.(*awshttp.BuildableClient)
+	if !ok {
+		return client
+	}
+	return &http.Client{
+		Transport: buildable.GetTransport(), Timeout: buildable.GetTimeout(),
+		CheckRedirect: func(to *http.Request, via []*http.Request) error {
+			status := to.Response.StatusCode
+			temporary := status == http.StatusTemporaryRedirect
+			if len(via) > 1 || !temporary && status != http.StatusPermanentRedirect {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		},
+	}
 }
 
 // withRole assumes the role, if there is one, and resolves the credentials.

@@ -127,6 +127,9 @@ func TestConfig_sessions_sources(t *testing.T) {
 		{name: "another profile for the bucket", in: Config{AccessKey: "KEY", SecretKey: "0123456789", Region: "eu-west-2",
 			AssumeRole: role("a"), RegistryAccess: &RegistryAccess{Profile: "images"}},
 			want: "KEY-as-a eu-west-2", registry: "IMAGES eu-west-1"},
+		{name: "the region of the bucket's profile before that of the environment",
+			in:  Config{AccessKey: "KEY", SecretKey: "0123456789", Region: "eu-west-2", RegistryAccess: &RegistryAccess{Profile: "images"}},
+			env: map[string]string{"AWS_REGION": "us-east-1"}, want: "KEY eu-west-2", registry: "IMAGES eu-west-1"},
 		{name: "a profile without a region", in: Config{Profile: "images", Region: "eu-west-2",
 			RegistryAccess: &RegistryAccess{Profile: "bucket"}}, want: "IMAGES eu-west-2", registry: "BUCKET eu-west-2"},
 	}
@@ -153,6 +156,36 @@ func TestConfig_sessions_sources(t *testing.T) {
 				t.Errorf("main: got %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// Two redirects that led to each other were followed 80,000 times in ten seconds.
+func TestConfig_sessions_redirects(t *testing.T) {
+	isolate(t)
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		status := map[bool]int{true: http.StatusTemporaryRedirect, false: http.StatusPermanentRedirect}
+		http.Redirect(w, r, "/there-and-back", status[requests%2 == 0])
+	}))
+	t.Cleanup(server.Close)
+	c := Config{AccessKey: "KEY", SecretKey: "0123456789", Region: "eu-west-1"}
+	session, _ := c.sessions(t.Context())
+	cfg, err := session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := cfg.HTTPClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if requests != 2 || response.StatusCode/100 != 3 {
+		t.Errorf("%d requests, and then status %d, want 2 and a redirect", requests, response.StatusCode)
 	}
 }
 
@@ -349,8 +382,8 @@ func TestConfig_sessions_bundle(t *testing.T) {
 		t.Fatalf("AWS_CA_BUNDLE is not used: %v", err)
 	}
 	resp.Body.Close()
-	client, ok := cfg.HTTPClient.(interface{ GetTransport() *http.Transport })
-	if !ok || client.GetTransport().ResponseHeaderTimeout != headerTimeout {
+	client, ok := cfg.HTTPClient.(*http.Client)
+	if !ok || client.Transport.(*http.Transport).ResponseHeaderTimeout != headerTimeout {
 		t.Errorf("%T waits without a limit for an answer", cfg.HTTPClient)
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -50,7 +52,9 @@ func (l Location) String() string {
 }
 
 // ParseLocation reads the registry option: "s3://bucket/prefix", "file:///folder", or the path of a
-// folder, relative to the working directory.
+// folder, which shows that it is one: it is absolute, begins with "./", "../" or "~/", or goes up by
+// "..", as "${path.root}/../registry" does. A bucket whose scheme was forgotten is not taken for a
+// folder.
 func ParseLocation(s string) (Location, error) {
 	scheme, rest, isURL := strings.Cut(s, "://")
 	switch {
@@ -64,6 +68,9 @@ func ParseLocation(s string) (Location, error) {
 	case !isURL && oneSlash.MatchString(s):
 		return Location{}, fmt.Errorf(
 			"must have two slashes after the colon, as in s3://bucket/prefix, got %q", shown(s))
+	case !isURL && !isFolder(s):
+		return Location{}, fmt.Errorf("must be s3://%s for a bucket, or ./%s for a folder, got %q",
+			shown(s), shown(s), shown(s))
 	case !isURL:
 		return parseDir(s)
 	case scheme == "file":
@@ -99,7 +106,22 @@ func CheckLocation(s string) error {
 	return err
 }
 
+// isFolder reports whether a path shows that it is one of a folder.
+func isFolder(s string) bool {
+	slashed := filepath.ToSlash(s)
+	first, _, _ := strings.Cut(slashed, "/")
+	return filepath.IsAbs(s) || slices.Contains([]string{".", "..", "~"}, first) ||
+		slices.Contains(strings.Split(slashed, "/"), "..")
+}
+
 func parseDir(s string) (Location, error) {
+	if rest, isHome := strings.CutPrefix(filepath.ToSlash(s), "~"); isHome {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return Location{}, fmt.Errorf("begins with ~, and the home folder is not known: %w", err)
+		}
+		s = filepath.Join(home, filepath.FromSlash(rest))
+	}
 	dir, err := filepath.Abs(s)
 	if err != nil {
 		return Location{}, fmt.Errorf("must be a path, got %q: %w", shown(s), err)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestParseLocation(t *testing.T) {
+	t.Setenv("HOME", "/home/acme")
 	relative, err := filepath.Abs("images")
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +24,13 @@ func TestParseLocation(t *testing.T) {
 		"s3://acme.images/a/b/":          {want: Location{Bucket: "acme.images", Prefix: "a/b"}},
 		"file:///srv/chain":              {want: Location{Dir: "/srv/chain"}},
 		"/srv/chain":                     {want: Location{Dir: "/srv/chain"}},
-		"images":                         {want: Location{Dir: relative}},
+		"./images":                       {want: Location{Dir: relative}},
+		"base/../images":                 {want: Location{Dir: relative}},
+		"~/chain":                        {want: Location{Dir: "/home/acme/chain"}},
+		"~":                              {want: Location{Dir: "/home/acme"}},
+		"acme-images/chain":              {wantErr: "must be s3://acme-images/chain for a bucket, or ./acme-images/chain for a folder"},
+		"images":                         {wantErr: "must be s3://images for a bucket, or ./images for a folder"},
+		"~acme/chain":                    {wantErr: "must be s3://~acme/chain for a bucket"},
 		"":                               {wantErr: "is required"},
 		"s3://":                          {wantErr: "must name a bucket"},
 		"s3://Acme/chain":                {wantErr: "must name a bucket"},

@@ -27,7 +27,12 @@ func (p Pace) Wait(ctx context.Context, attempt int) error {
 	if random == nil {
 		random = rand.N[time.Duration]
 	}
-	timer := time.NewTimer(random(p.limit(attempt)))
+	return Sleep(ctx, random(p.limit(attempt)))
+}
+
+// Sleep waits for a time. It returns the error of ctx if that ends first.
+func Sleep(ctx context.Context, how time.Duration) error {
+	timer := time.NewTimer(how)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

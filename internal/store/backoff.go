@@ -18,12 +18,16 @@ type Backoff struct {
 	Rand func(limit time.Duration) time.Duration
 }
 
-// Wait waits after an attempt that failed with cause; attempts count from 1. It returns the error
-// of ctx if that ends first.
+// Wait waits after an attempt that failed with cause; attempts count from 1. It waits at least as
+// long as a [LaterError] asks. It returns the error of ctx if that ends first.
 func (b Backoff) Wait(ctx context.Context, attempt int, cause error) error {
 	pace := retry.Pace{First: 100 * time.Millisecond, Most: 2 * time.Second, Rand: b.Rand}
 	if errors.Is(cause, ErrConflict) {
 		pace.First, pace.Most = 20*time.Millisecond, 320*time.Millisecond
+	}
+	var later *LaterError
+	if errors.As(cause, &later) && retry.Sleep(ctx, later.After) != nil {
+		return ctx.Err()
 	}
 	return pace.Wait(ctx, attempt)
 }

@@ -7,6 +7,8 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 )
 
 // MaxSize is the largest body that is read or written, in bytes.
@@ -29,6 +31,18 @@ var (
 	// ErrTooLarge means that a body is over [MaxSize].
 	ErrTooLarge = errors.New("larger than 1 MiB")
 )
+
+// LaterError is an error after which the store asks to wait.
+type LaterError struct {
+	After time.Duration
+	Err   error
+}
+
+func (e *LaterError) Error() string {
+	return fmt.Sprintf("%s (the store asks to wait %s)", e.Err, e.After)
+}
+
+func (e *LaterError) Unwrap() error { return e.Err }
 
 // Object is a body and the tag that names exactly these bytes.
 type Object struct {

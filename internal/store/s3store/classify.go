@@ -23,6 +23,7 @@ var (
 	errConditionsRefused = errors.New("the store refuses a write whose condition holds")
 	errConditionsRacy    = errors.New(
 		"the store does not keep conditions when several writes come at once")
+	errForeign    = errors.New("another server than an S3 store answered")
 	errRefused    = errors.New("the request was refused")
 	errUnexpected = errors.New("unexpected response")
 	errUnsent     = errors.New("the request could not be sent")
@@ -32,6 +33,8 @@ var (
 const conditionAdvice = "Without conditional writes two builds that publish at once may lose a " +
 	"manifest. Use another store, or set conditional_writes = \"off\" where only one build " +
 	"publishes at a time."
+
+const foreignAdvice = "Check the endpoint, and whether a proxy or a login page answers for it."
 
 const credentialAdvice = "Check the profile, the role to assume and the AWS_… environment " +
 	"variables."
@@ -76,7 +79,11 @@ type verdict struct {
 
 // classify turns an error of the SDK into one of package store, or a permanent one.
 func (r request) classify(err error) error {
-	v := r.judge(failureOf(err))
+	f := failureOf(err)
+	v := r.judge(f)
+	if f.after > 0 && errors.Is(v.means, store.ErrTransient) {
+		err = &store.LaterError{After: f.after, Err: err}
+	}
 	verb := "write"
 	if r.kind == read {
 		verb = "read"
@@ -97,6 +104,10 @@ func (r request) judge(f failure) verdict {
 		return verdict{means: store.ErrTransient}
 	case f.credentials:
 		return verdict{errCredentials, cmp.Or(f.advice, credentialAdvice)}
+	case f.foreign && r.kind != read && f.status < 300:
+		return verdict{store.ErrUnknown, foreignAdvice}
+	case f.foreign:
+		return verdict{errForeign, foreignAdvice}
 	case f.status == 0:
 		return r.judgeSilence(f)
 	case f.cut && r.wroteNothing(f.status):
@@ -117,7 +128,7 @@ func (r request) judge(f failure) verdict {
 		return verdict{errCredentials,
 			"The store does not accept the access key: check the key and its secret."}
 	case f.status == http.StatusForbidden || f.status == http.StatusUnauthorized:
-		return verdict{store.ErrDenied, r.accessAdvice()}
+		return verdict{store.ErrDenied, r.accessAdvice(f.denied)}
 	case r.kind == read:
 		return r.judgeRead(f)
 	}
@@ -176,7 +187,16 @@ func (r request) judgeSilence(f failure) verdict {
 	return verdict{means: store.ErrUnknown}
 }
 
-func (r request) accessAdvice() string {
+func (r request) accessAdvice(explicit bool) string {
+	if explicit && r.kind == read {
+		return "A policy of the bucket or of the organization refuses the request explicitly. To give " +
+			"more rights to the credentials does not help."
+	}
+	if explicit {
+		return "A policy of the bucket or of the organization refuses the write explicitly. If it " +
+			"demands encryption, a KMS key or an ACL, set encryption, kms_key_id or acl in " +
+			"registry_access. To give more rights to the credentials does not help."
+	}
 	var advice string
 	switch r.kind {
 	case read:

@@ -11,7 +11,9 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -41,6 +43,12 @@ type failure struct {
 	unreachable bool
 	// passing: the SDK considers it a fault that may pass.
 	passing bool
+	// foreign: the response is not that of an S3 store.
+	foreign bool
+	// denied: a policy refuses the request explicitly.
+	denied bool
+	// after is how long to wait before the next request, if the response says so.
+	after time.Duration
 	// cut: the body of the error broke off, and with it the code that explains the status.
 	cut bool
 }
@@ -56,6 +64,7 @@ func failureOf(err error) failure {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		f.code = api.ErrorCode()
+		f.denied = strings.Contains(api.ErrorMessage(), "explicit deny")
 		if match := expectedRegion.FindStringSubmatch(api.ErrorMessage()); match != nil {
 			f.region = match[1]
 		}
@@ -70,6 +79,11 @@ func failureOf(err error) failure {
 	}
 	status, header := responseOf(err)
 	f.status = status
+	var foreign *foreignError
+	if errors.As(err, &foreign) {
+		f.status, f.foreign = foreign.status, true
+	}
+	f.after = retryAfter(header)
 	if region := header.Get("X-Amz-Bucket-Region"); region != "" {
 		f.region = region
 	}
@@ -78,6 +92,18 @@ func failureOf(err error) failure {
 	f.unsent, f.unreachable = sending(err)
 	f.cut = status != 0 && brokeOff(err)
 	return f
+}
+
+// maxRetryAfter is the longest time that a store can ask to wait.
+const maxRetryAfter = time.Minute
+
+// retryAfter reads the header Retry-After, in seconds (RFC 9110). A date is not worth it.
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
 }
 
 // brokeOff reports whether a response ended too early, or did not end in time.

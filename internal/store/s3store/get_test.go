@@ -81,7 +81,7 @@ func TestStore_htmlError(t *testing.T) {
 			_, _ = io.WriteString(w, body)
 		})
 		_, err := amazon(t, server, Options{}).Get(t.Context(), key)
-		wantErr(t, err, errRefused)
+		wantErr(t, err, errForeign)
 		if got := len(requests.all()); got != 1 {
 			t.Errorf("%q: %d requests, want one", body, got)
 		}
@@ -114,6 +114,7 @@ func TestStore_Get(t *testing.T) {
 		{"403", answer(403, "AccessDenied"), 1, store.ErrDenied},
 		{"always 500", answer(500, "InternalError"), 10, store.ErrTransient},
 		{"no ETag", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amz-Request-Id", "1")
 			_, _ = io.WriteString(w, "{}")
 		}, 1, errNoTag},
 		{"too large", func(w http.ResponseWriter, _ *http.Request) {

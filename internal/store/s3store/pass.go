@@ -50,7 +50,7 @@ type tested struct {
 func (s *Store) tested() tested {
 	// The URL may hold a password, so only its host is stored.
 	host := ""
-	if u, err := url.Parse(aws.ToString(s.client.Options().BaseEndpoint)); err == nil {
+	if u, err := url.Parse(aws.ToString(s.client.Load().Options().BaseEndpoint)); err == nil {
 		host = strings.ToLower(u.Host)
 	}
 	return tested{

@@ -4,6 +4,7 @@ package s3store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,9 +49,12 @@ func (s *Store) putOnce(
 	input := &s3.PutObjectInput{
 		Bucket: &s.options.Bucket, Key: aws.String(s.path(key)), ExpectedBucketOwner: s.owner(),
 		Body: bytes.NewReader(body), ContentType: aws.String("application/json"),
+		ServerSideEncryption: types.ServerSideEncryption(s.options.Encryption),
+		ACL:                  types.ObjectCannedACL(s.options.ACL),
 	}
 	if s.options.KMSKeyID != "" {
-		input.ServerSideEncryption = types.ServerSideEncryptionAwsKms
+		input.ServerSideEncryption = types.ServerSideEncryption(
+			cmp.Or(s.options.Encryption, string(types.ServerSideEncryptionAwsKms)))
 		input.SSEKMSKeyId = &s.options.KMSKeyID
 	}
 	switch kind {
@@ -61,7 +65,12 @@ func (s *Store) putOnce(
 	}
 	attempt, cancel := context.WithTimeout(ctx, s.options.AttemptTimeout)
 	defer cancel()
-	out, err := s.client.PutObject(attempt, input)
+	out, err := s.client.Load().PutObject(attempt, input)
+	if err != nil && s.inRegionOf(err) {
+		// A store that sends a request elsewhere has written nothing.
+		input.Body = bytes.NewReader(body)
+		out, err = s.client.Load().PutObject(attempt, input)
+	}
 	if err != nil {
 		return "", call.classify(s.explainTimeout(ctx, err))
 	}

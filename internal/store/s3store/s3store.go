@@ -42,6 +42,15 @@ const (
 	Off = "off"
 )
 
+// Encryptions and ACLs are the values of [Options].Encryption and [Options].ACL (Amazon S3 API
+// Reference, "PutObject").
+var (
+	Encryptions = []string{"AES256", "aws:kms", "aws:kms:dsse"}
+	ACLs        = []string{
+		"private", "bucket-owner-read", "bucket-owner-full-control", "authenticated-read",
+	}
+)
+
 var _ store.Store = (*Store)(nil)
 
 // Options are where the objects are, and how they are written.
@@ -57,8 +66,13 @@ type Options struct {
 	// ConditionalWrites is [Auto], [Require] or [Off]. Empty means Auto; any unknown value means
 	// Require.
 	ConditionalWrites string
+	// Encryption is one of [Encryptions]. Empty: aws:kms with KMSKeyID, else as the bucket does by
+	// default.
+	Encryption string
 	// KMSKeyID encrypts with that key (SSE-KMS). Empty: as the bucket does by default.
 	KMSKeyID string
+	// ACL is one of [ACLs]. Empty: none is sent.
+	ACL string
 	// ExpectedBucketOwner is the id of the account that must own the bucket. Empty: any.
 	ExpectedBucketOwner string
 	// AttemptTimeout limits one request with its response. Default: 30 seconds.
@@ -67,7 +81,9 @@ type Options struct {
 
 // Store is a store in a bucket. Use [New].
 type Store struct {
-	client  *s3.Client
+	// client is replaced once if the store says that the bucket is in another region.
+	client  atomic.Pointer[s3.Client]
+	moved   atomic.Bool
 	options Options
 	backoff store.Backoff
 	test    *selfTest
@@ -111,13 +127,27 @@ func New(cfg aws.Config, options Options) *Store {
 		// store.Updater.
 		o.Retryer = aws.NopRetryer{}
 		o.DisableLogOutputChecksumValidationSkipped = true
+		o.APIOptions = append(o.APIOptions, refuseForeign)
 	})
 	foreign := !isAmazon(aws.ToString(client.Options().BaseEndpoint))
 	if foreign {
 		client = s3.New(client.Options(), forForeignStore)
 	}
 	test := newSelfTest(options.ConditionalWrites, foreign)
-	return &Store{client: client, options: options, test: test}
+	s := &Store{options: options, test: test}
+	s.client.Store(client)
+	return s
+}
+
+// inRegionOf reports whether a request can be repeated because its response named the region of the
+// bucket. From then on, requests go there.
+func (s *Store) inRegionOf(err error) bool {
+	f := failureOf(err)
+	if !f.misdirected() || f.region == "" || s.moved.Swap(true) {
+		return false
+	}
+	s.client.Store(s3.New(s.client.Load().Options(), func(o *s3.Options) { o.Region = f.region }))
+	return true
 }
 
 // forForeignStore leaves out what many other stores refuse: checksums in trailers. They care little
@@ -195,9 +225,13 @@ func (s *Store) getOnce(ctx context.Context, key string) (store.Object, error) {
 	}
 	attempt, cancel := context.WithTimeout(ctx, s.options.AttemptTimeout)
 	defer cancel()
-	out, err := s.client.GetObject(attempt, &s3.GetObjectInput{
+	input := &s3.GetObjectInput{
 		Bucket: &s.options.Bucket, Key: aws.String(s.path(key)), ExpectedBucketOwner: s.owner(),
-	})
+	}
+	out, err := s.client.Load().GetObject(attempt, input)
+	if err != nil && s.inRegionOf(err) {
+		out, err = s.client.Load().GetObject(attempt, input)
+	}
 	call := request{kind: read, address: s.Address(key), owner: s.options.ExpectedBucketOwner != ""}
 	if err != nil {
 		var failed *awshttp.ResponseError
