@@ -54,6 +54,9 @@ func (b *Builder) Run(
 		ui.Say("-force does not reach data sources. To build the image again, " +
 			"set force = true in data \"chain-image\".")
 	}
+	for _, warning := range rec.Warnings {
+		ui.Error("warning: " + text.OneLine(warning))
+	}
 	if len(rec.Pending) > 0 {
 		announce(ui, rec)
 		return nil, nil

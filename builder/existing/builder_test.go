@@ -163,6 +163,24 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRun_warnings: the data source has no terminal of its own.
+func TestRun_warnings(t *testing.T) {
+	for _, pending := range [][]string{nil, {"app"}} {
+		rec := decided(amis())
+		rec.Pending, rec.Warnings = pending, []string{"git ignores a\x1b.auto.pkrvars.hcl"}
+		var b Builder
+		if err := prepare(t, &b, encoded(t, rec)); err != nil {
+			t.Fatal(err)
+		}
+		ui := &screen{}
+		_, err := b.Run(t.Context(), ui, nil)
+		want := []string{"warning: git ignores a.auto.pkrvars.hcl"}
+		if diff := cmp.Diff(want, ui.red); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+	}
+}
+
 func TestRun_refused(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
 		"nothing to pass through": {encoded(t, decided()), "pass image app through: the record names nothing that exists"},

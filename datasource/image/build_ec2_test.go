@@ -67,7 +67,7 @@ func TestEC2_build(t *testing.T) {
 		{"gone, or of another account", []amitest.Step{lookedFor(ami1, amitest.Describe())}, ami1 + " in " + here + " is gone"},
 		{"disabled", []amitest.Step{is("disabled")}, ami1 + " in " + here + " is disabled"},
 		{"deprecated", []amitest.Step{lookedFor(ami1, amitest.Describe(
-			amitest.Image{ID: ami1, Deprecated: "2026-01-01T00:00:00.000Z"}))}, "unchanged"},
+			amitest.Image{ID: ami1, Deprecated: "2026-01-01T00:00:00.000Z"}))}, ami1 + " in " + here + " has been deprecated since 2026-01-01T00:00:00Z"},
 		{"revoked", []amitest.Step{lookedFor(ami1, amitest.Describe(
 			amitest.Image{ID: ami1, Tags: map[string]string{"chain:revoked": "CVE"}}))}, ami1 + " in " + here + " is revoked: CVE"},
 	}

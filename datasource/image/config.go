@@ -8,6 +8,8 @@ package image
 import (
 	"time"
 
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
+
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 )
 
@@ -24,11 +26,17 @@ type Config struct {
 	// environment variable `CHAIN_REGISTRY` names it.
 	Registry string `mapstructure:"registry"`
 	// The folder that the image is built from, in a git checkout. Its content is part of the
-	// fingerprint. Write it as `path.root`.
+	// fingerprint. Write it as `path.root`. With several templates in one folder, name the file of
+	// each: `"${path.root}/app.pkr.hcl"`.
 	Path string `mapstructure:"path" required:"true"`
 	// More files or folders of the same checkout that the image is built from, such as shared
 	// scripts.
 	ExtraPaths []string `mapstructure:"extra_paths"`
+	// Set it to false if `path` is in no git checkout, such as in an archive that a pipeline unpacks.
+	// The `git` command is needed all the same: it names the files as it would after a commit of all
+	// that it does not ignore. `extra_paths` are called after their place relative to `path`, `dirty`
+	// has no effect, and the commit is the one that the CI service names, if any. Default: true.
+	Git config.Trilean `mapstructure:"git"`
 	// Other things that the image depends on, by name: values of variables, the id of the AMI that
 	// `data "amazon-ami"` found, the version of a package. Only hashes of them are stored, but a
 	// short value can be guessed from its hash: put no secrets here.
@@ -61,11 +69,14 @@ type Config struct {
 	Force bool `mapstructure:"force"`
 	// Build the image again if it is older than this duration, such as `"168h"`. Default: no limit.
 	MaxAge time.Duration `mapstructure:"max_age"`
+	// Do not build the image again because the deprecation time of its AMI has passed. Set it where
+	// `data "chain"` of the images built on it has `allow_deprecated`. Default: false.
+	AllowDeprecated bool `mapstructure:"allow_deprecated"`
 	// Any text. Changing it changes the fingerprint. Only its hash is stored.
 	Salt string `mapstructure:"salt"`
 	// The local manifest, which the post-processor writes. If it says that the image was built and
 	// could not be published, the image is published now instead of being built again, whatever
 	// `force` says, unless the image was revoked. Default: `.chain/<registry>/manifest-<image>.json`
-	// in the folder `path`.
+	// in the folder `path`, or beside it if it is a file.
 	LocalManifest string `mapstructure:"local_manifest"`
 }

@@ -11,30 +11,41 @@ import (
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	AccessKey         *string                    `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
-	SecretKey         *string                    `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
-	Token             *string                    `mapstructure:"token" cty:"token" hcl:"token"`
-	Profile           *string                    `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	Region            *string                    `mapstructure:"region" cty:"region" hcl:"region"`
-	CustomEndpointEc2 *string                    `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
-	MaxRetries        *int                       `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
-	AssumeRole        *access.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
-	RegistryAccess    *access.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
-	Image             *string                    `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
-	Registry          *string                    `mapstructure:"registry" cty:"registry" hcl:"registry"`
-	Path              *string                    `mapstructure:"path" required:"true" cty:"path" hcl:"path"`
-	ExtraPaths        []string                   `mapstructure:"extra_paths" cty:"extra_paths" hcl:"extra_paths"`
-	Inputs            map[string]string          `mapstructure:"inputs" cty:"inputs" hcl:"inputs"`
-	Parents           []string                   `mapstructure:"parents" cty:"parents" hcl:"parents"`
-	Regions           []string                   `mapstructure:"regions" cty:"regions" hcl:"regions"`
-	Sources           []string                   `mapstructure:"sources" cty:"sources" hcl:"sources"`
-	Architecture      *string                    `mapstructure:"architecture" cty:"architecture" hcl:"architecture"`
-	Branch            *string                    `mapstructure:"branch" cty:"branch" hcl:"branch"`
-	Dirty             *string                    `mapstructure:"dirty" cty:"dirty" hcl:"dirty"`
-	Force             *bool                      `mapstructure:"force" cty:"force" hcl:"force"`
-	MaxAge            *string                    `mapstructure:"max_age" cty:"max_age" hcl:"max_age"`
-	Salt              *string                    `mapstructure:"salt" cty:"salt" hcl:"salt"`
-	LocalManifest     *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
+	AccessKey                   *string                    `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey                   *string                    `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token                       *string                    `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile                     *string                    `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	SharedCredentialsFile       *string                    `mapstructure:"shared_credentials_file" cty:"shared_credentials_file" hcl:"shared_credentials_file"`
+	Region                      *string                    `mapstructure:"region" cty:"region" hcl:"region"`
+	SkipRegionValidation        *bool                      `mapstructure:"skip_region_validation" cty:"skip_region_validation" hcl:"skip_region_validation"`
+	SkipMetadataAPICheck        *bool                      `mapstructure:"skip_metadata_api_check" cty:"skip_metadata_api_check" hcl:"skip_metadata_api_check"`
+	SkipCredentialValidation    *bool                      `mapstructure:"skip_credential_validation" cty:"skip_credential_validation" hcl:"skip_credential_validation"`
+	CustomEndpointEc2           *string                    `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	MaxRetries                  *int                       `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AssumeRole                  *access.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	MFACode                     *string                    `mapstructure:"mfa_code" cty:"mfa_code" hcl:"mfa_code"`
+	DecodeAuthorizationMessages *bool                      `mapstructure:"decode_authorization_messages" cty:"decode_authorization_messages" hcl:"decode_authorization_messages"`
+	InsecureSkipTLSVerify       *bool                      `mapstructure:"insecure_skip_tls_verify" cty:"insecure_skip_tls_verify" hcl:"insecure_skip_tls_verify"`
+	VaultAWSEngine              *access.FlatVaultAWSEngine `mapstructure:"vault_aws_engine" cty:"vault_aws_engine" hcl:"vault_aws_engine"`
+	AWSPolling                  *access.FlatAWSPolling     `mapstructure:"aws_polling" cty:"aws_polling" hcl:"aws_polling"`
+	RegistryAccess              *access.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
+	Image                       *string                    `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
+	Registry                    *string                    `mapstructure:"registry" cty:"registry" hcl:"registry"`
+	Path                        *string                    `mapstructure:"path" required:"true" cty:"path" hcl:"path"`
+	ExtraPaths                  []string                   `mapstructure:"extra_paths" cty:"extra_paths" hcl:"extra_paths"`
+	Git                         *bool                      `mapstructure:"git" cty:"git" hcl:"git"`
+	Inputs                      map[string]string          `mapstructure:"inputs" cty:"inputs" hcl:"inputs"`
+	Parents                     []string                   `mapstructure:"parents" cty:"parents" hcl:"parents"`
+	Regions                     []string                   `mapstructure:"regions" cty:"regions" hcl:"regions"`
+	Sources                     []string                   `mapstructure:"sources" cty:"sources" hcl:"sources"`
+	Architecture                *string                    `mapstructure:"architecture" cty:"architecture" hcl:"architecture"`
+	Branch                      *string                    `mapstructure:"branch" cty:"branch" hcl:"branch"`
+	Dirty                       *string                    `mapstructure:"dirty" cty:"dirty" hcl:"dirty"`
+	Force                       *bool                      `mapstructure:"force" cty:"force" hcl:"force"`
+	MaxAge                      *string                    `mapstructure:"max_age" cty:"max_age" hcl:"max_age"`
+	AllowDeprecated             *bool                      `mapstructure:"allow_deprecated" cty:"allow_deprecated" hcl:"allow_deprecated"`
+	Salt                        *string                    `mapstructure:"salt" cty:"salt" hcl:"salt"`
+	LocalManifest               *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -49,30 +60,41 @@ func (*Config) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec }
 // The decoded values from this spec will then be applied to a FlatConfig.
 func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
-		"access_key":          &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
-		"secret_key":          &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
-		"token":               &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
-		"profile":             &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
-		"region":              &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
-		"custom_endpoint_ec2": &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
-		"max_retries":         &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
-		"assume_role":         &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*access.FlatAssumeRole)(nil).HCL2Spec())},
-		"registry_access":     &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*access.FlatRegistryAccess)(nil).HCL2Spec())},
-		"image":               &hcldec.AttrSpec{Name: "image", Type: cty.String, Required: false},
-		"registry":            &hcldec.AttrSpec{Name: "registry", Type: cty.String, Required: false},
-		"path":                &hcldec.AttrSpec{Name: "path", Type: cty.String, Required: false},
-		"extra_paths":         &hcldec.AttrSpec{Name: "extra_paths", Type: cty.List(cty.String), Required: false},
-		"inputs":              &hcldec.AttrSpec{Name: "inputs", Type: cty.Map(cty.String), Required: false},
-		"parents":             &hcldec.AttrSpec{Name: "parents", Type: cty.List(cty.String), Required: false},
-		"regions":             &hcldec.AttrSpec{Name: "regions", Type: cty.List(cty.String), Required: false},
-		"sources":             &hcldec.AttrSpec{Name: "sources", Type: cty.List(cty.String), Required: false},
-		"architecture":        &hcldec.AttrSpec{Name: "architecture", Type: cty.String, Required: false},
-		"branch":              &hcldec.AttrSpec{Name: "branch", Type: cty.String, Required: false},
-		"dirty":               &hcldec.AttrSpec{Name: "dirty", Type: cty.String, Required: false},
-		"force":               &hcldec.AttrSpec{Name: "force", Type: cty.Bool, Required: false},
-		"max_age":             &hcldec.AttrSpec{Name: "max_age", Type: cty.String, Required: false},
-		"salt":                &hcldec.AttrSpec{Name: "salt", Type: cty.String, Required: false},
-		"local_manifest":      &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
+		"access_key":                    &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
+		"secret_key":                    &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
+		"token":                         &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
+		"profile":                       &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
+		"shared_credentials_file":       &hcldec.AttrSpec{Name: "shared_credentials_file", Type: cty.String, Required: false},
+		"region":                        &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
+		"skip_region_validation":        &hcldec.AttrSpec{Name: "skip_region_validation", Type: cty.Bool, Required: false},
+		"skip_metadata_api_check":       &hcldec.AttrSpec{Name: "skip_metadata_api_check", Type: cty.Bool, Required: false},
+		"skip_credential_validation":    &hcldec.AttrSpec{Name: "skip_credential_validation", Type: cty.Bool, Required: false},
+		"custom_endpoint_ec2":           &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
+		"max_retries":                   &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
+		"assume_role":                   &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*access.FlatAssumeRole)(nil).HCL2Spec())},
+		"mfa_code":                      &hcldec.AttrSpec{Name: "mfa_code", Type: cty.String, Required: false},
+		"decode_authorization_messages": &hcldec.AttrSpec{Name: "decode_authorization_messages", Type: cty.Bool, Required: false},
+		"insecure_skip_tls_verify":      &hcldec.AttrSpec{Name: "insecure_skip_tls_verify", Type: cty.Bool, Required: false},
+		"vault_aws_engine":              &hcldec.BlockSpec{TypeName: "vault_aws_engine", Nested: hcldec.ObjectSpec((*access.FlatVaultAWSEngine)(nil).HCL2Spec())},
+		"aws_polling":                   &hcldec.BlockSpec{TypeName: "aws_polling", Nested: hcldec.ObjectSpec((*access.FlatAWSPolling)(nil).HCL2Spec())},
+		"registry_access":               &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*access.FlatRegistryAccess)(nil).HCL2Spec())},
+		"image":                         &hcldec.AttrSpec{Name: "image", Type: cty.String, Required: false},
+		"registry":                      &hcldec.AttrSpec{Name: "registry", Type: cty.String, Required: false},
+		"path":                          &hcldec.AttrSpec{Name: "path", Type: cty.String, Required: false},
+		"extra_paths":                   &hcldec.AttrSpec{Name: "extra_paths", Type: cty.List(cty.String), Required: false},
+		"git":                           &hcldec.AttrSpec{Name: "git", Type: cty.Bool, Required: false},
+		"inputs":                        &hcldec.AttrSpec{Name: "inputs", Type: cty.Map(cty.String), Required: false},
+		"parents":                       &hcldec.AttrSpec{Name: "parents", Type: cty.List(cty.String), Required: false},
+		"regions":                       &hcldec.AttrSpec{Name: "regions", Type: cty.List(cty.String), Required: false},
+		"sources":                       &hcldec.AttrSpec{Name: "sources", Type: cty.List(cty.String), Required: false},
+		"architecture":                  &hcldec.AttrSpec{Name: "architecture", Type: cty.String, Required: false},
+		"branch":                        &hcldec.AttrSpec{Name: "branch", Type: cty.String, Required: false},
+		"dirty":                         &hcldec.AttrSpec{Name: "dirty", Type: cty.String, Required: false},
+		"force":                         &hcldec.AttrSpec{Name: "force", Type: cty.Bool, Required: false},
+		"max_age":                       &hcldec.AttrSpec{Name: "max_age", Type: cty.String, Required: false},
+		"allow_deprecated":              &hcldec.AttrSpec{Name: "allow_deprecated", Type: cty.Bool, Required: false},
+		"salt":                          &hcldec.AttrSpec{Name: "salt", Type: cty.String, Required: false},
+		"local_manifest":                &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
 	}
 	return s
 }
@@ -93,6 +115,7 @@ type FlatDatasourceOutput struct {
 	Dirty          *bool             `mapstructure:"dirty" cty:"dirty" hcl:"dirty"`
 	Tags           map[string]string `mapstructure:"tags" cty:"tags" hcl:"tags"`
 	ID             *string           `mapstructure:"id" cty:"id" hcl:"id"`
+	Region         *string           `mapstructure:"region" cty:"region" hcl:"region"`
 	AMIs           map[string]string `mapstructure:"amis" cty:"amis" hcl:"amis"`
 	MissingRegions []string          `mapstructure:"missing_regions" cty:"missing_regions" hcl:"missing_regions"`
 	Components     *string           `mapstructure:"components" cty:"components" hcl:"components"`
@@ -124,6 +147,7 @@ func (*FlatDatasourceOutput) HCL2Spec() map[string]hcldec.Spec {
 		"dirty":           &hcldec.AttrSpec{Name: "dirty", Type: cty.Bool, Required: false},
 		"tags":            &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
 		"id":              &hcldec.AttrSpec{Name: "id", Type: cty.String, Required: false},
+		"region":          &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
 		"amis":            &hcldec.AttrSpec{Name: "amis", Type: cty.Map(cty.String), Required: false},
 		"missing_regions": &hcldec.AttrSpec{Name: "missing_regions", Type: cty.List(cty.String), Required: false},
 		"components":      &hcldec.AttrSpec{Name: "components", Type: cty.String, Required: false},

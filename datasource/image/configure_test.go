@@ -92,12 +92,12 @@ func TestConfigure_twice(t *testing.T) {
 	optiontest.Offline(t)
 	var d Datasource
 	for _, image := range []string{option.Unknown, "app", "app"} {
-		in := fmt.Sprintf("image = %q\nregistry = \"r\"\npath = \".\"", image)
+		in := fmt.Sprintf("image = %q\nregistry = \"./r\"\npath = \".\"", image)
 		if errs := optiontest.Texts(d.Configure(optiontest.Decode(t, &Datasource{}, in))); errs != nil {
 			t.Fatal(errs)
 		}
 	}
-	if d.config.LocalManifest != localmanifest.Default(".", "r", "app") || d.config.Dirty != "error" {
+	if d.config.LocalManifest != localmanifest.Default(".", "./r", "app") || d.config.Dirty != "error" {
 		t.Errorf("got %+v", d.config)
 	}
 }

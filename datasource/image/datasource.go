@@ -94,5 +94,5 @@ func (d *Datasource) find(ctx context.Context) (DatasourceOutput, error) {
 		known := slices.Concat(found.all(), found.unpublished)
 		found.abandoned = abandoned(ctx, conn, c, id.facts.Fingerprint, known)
 	}
-	return output(c, id, found, decided)
+	return output(c, conn.Region(), id, found, decided)
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/fingerprint"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
@@ -36,6 +35,7 @@ type decision struct {
 func decide(c Config, facts manifest.Facts, e existing, now time.Time) decision {
 	sources := wantedSources(c)
 	all := decision{pending: sources}
+	e.now, e.amiSources = now, e.sourcesOfAMIs()
 	switch {
 	case e.none():
 		all.reason = changes(facts, e.newest)
@@ -43,10 +43,13 @@ func decide(c Config, facts manifest.Facts, e existing, now time.Time) decision 
 	case e.published != nil && e.published.Chain.Revoked != "":
 		all.reason = "revoked: " + text.OneLine(e.published.Chain.Revoked)
 		return all
+	case e.revokedBelow() != "":
+		all.reason = e.revokedBelow()
+		return all
 	}
-	d := e.each(c, sources, now)
+	d := e.each(c, sources)
 	if !d.unpublished && !c.Force {
-		if found, whole := e.pinned(c, sources, now); whole {
+		if found, whole := e.pinned(c, sources); whole {
 			return found
 		}
 	}
@@ -63,7 +66,7 @@ func wantedSources(c Config) []string {
 
 // pinned returns the image that a pointer pins, if all of it is good. That is what the last run
 // passed on, so this one does the same.
-func (e existing) pinned(c Config, sources []string, now time.Time) (decision, bool) {
+func (e existing) pinned(c Config, sources []string) (decision, bool) {
 	if e.published == nil {
 		return decision{}, false
 	}
@@ -74,7 +77,7 @@ func (e existing) pinned(c Config, sources []string, now time.Time) (decision, b
 		for _, source := range sources {
 			// Of each source, a pointer pins one build.
 			of := ofSource(all, c, source)
-			good = good && len(of) == 1 && of[0].Revoked == "" && len(e.problems(c, of[0], now)) == 0
+			good = good && len(of) == 1 && of[0].Revoked == "" && len(e.problems(c, of[0])) == 0
 			entries = append(entries, of...)
 		}
 		if good {
@@ -86,11 +89,11 @@ func (e existing) pinned(c Config, sources []string, now time.Time) (decision, b
 
 // each decides for each source: what was built and not published comes first, then the newest good
 // entry.
-func (e existing) each(c Config, sources []string, now time.Time) decision {
+func (e existing) each(c Config, sources []string) decision {
 	d := decision{reason: reasonUnchanged}
 	var reasons []string
 	for _, source := range sources {
-		entry, fresh, why := e.choose(c, source, now)
+		entry, fresh, why := e.choose(c, source)
 		if why == "" {
 			d.entries = append(d.entries, entry)
 			d.unpublished = d.unpublished || fresh
@@ -115,10 +118,10 @@ func (e existing) each(c Config, sources []string, now time.Time) decision {
 // choose returns the entry of a source that exists: fresh is true if it is still to be published.
 // Otherwise why says why the source has to be built.
 func (e existing) choose(
-	c Config, source string, now time.Time,
+	c Config, source string,
 ) (entry manifest.Entry, fresh bool, why string) {
 	for _, entry := range slices.Backward(ofSource(e.unpublished, c, source)) {
-		if len(e.problems(c, entry, now)) == 0 {
+		if len(e.problems(c, entry)) == 0 {
 			return entry, true, ""
 		}
 	}
@@ -126,7 +129,7 @@ func (e existing) choose(
 		return manifest.Entry{}, false, "forced"
 	}
 	for _, entry := range slices.Backward(ofSource(e.live(), c, source)) {
-		problems := e.problems(c, entry, now)
+		problems := e.problems(c, entry)
 		if len(problems) == 0 {
 			return entry, false, ""
 		}
@@ -177,77 +180,4 @@ func shortDuration(d time.Duration) string {
 		}
 	}
 	return short
-}
-
-// problems returns why an entry does not count as an existing image, or nothing.
-func (e existing) problems(c Config, entry manifest.Entry, now time.Time) []string {
-	var problems []string
-	for _, region := range e.regions {
-		problems = append(problems, e.problemsIn(region, c, entry)...)
-	}
-	if len(problems) == 0 && olderThan(c.MaxAge, entry, now) {
-		problems = append(problems, "older than "+shortDuration(c.MaxAge))
-	}
-	return problems
-}
-
-func (e existing) problemsIn(region string, c Config, entry manifest.Entry) []string {
-	amis := entry.AMIs()
-	if len(amis) == 0 {
-		return nil
-	}
-	here := slices.DeleteFunc(slices.Clone(amis), func(image manifest.Image) bool {
-		return image.Region != region
-	})
-	if len(here) == 0 {
-		return []string{"missing in " + region}
-	}
-	var problems []string
-	for _, image := range here {
-		problem := problemOf(e.images, image)
-		have := e.images[ami.Address{Region: image.Region, ID: image.ID}].Architecture
-		if problem == "" && c.Architecture != "" && have != c.Architecture {
-			problem = fmt.Sprintf("%s in %s is for %s, not for %s",
-				image.ID, image.Region, text.OneLine(have), c.Architecture)
-		}
-		if problem != "" {
-			problems = append(problems, problem)
-		}
-	}
-	return problems
-}
-
-// missingRegions returns the wanted regions in which a source was built, and has no AMI that can be
-// used.
-func (e existing) missingRegions(c Config, sources []string) []string {
-	return slices.DeleteFunc(slices.Clone(e.regions), func(region string) bool {
-		return !slices.ContainsFunc(sources, func(source string) bool {
-			built := ofSource(e.entries(), c, source)
-			return len(built) > 0 && !slices.ContainsFunc(built, func(entry manifest.Entry) bool {
-				return len(e.problemsIn(region, c, entry)) == 0
-			})
-		})
-	})
-}
-
-// problemOf returns why an AMI of the manifest cannot be used, or "".
-func problemOf(seen map[ami.Address]ami.Image, want manifest.Image) string {
-	address := ami.Address{Region: want.Region, ID: want.ID}
-	image, ok := seen[address]
-	if !ok {
-		return fmt.Sprintf("%s is gone", address)
-	}
-	if problem := ami.Problem(image); problem != "" {
-		return fmt.Sprintf("%s %s", address, text.OneLine(problem))
-	}
-	if reason, revoked := ami.RevokedReason(image); revoked {
-		return strings.TrimSuffix(fmt.Sprintf("%s is revoked: %s", address, text.OneLine(reason)), ": ")
-	}
-	return ""
-}
-
-// olderThan reports whether an entry is older than maxAge. 0 means no limit. One without a time is
-// as old as can be.
-func olderThan(maxAge time.Duration, entry manifest.Entry, now time.Time) bool {
-	return maxAge > 0 && now.Sub(time.Unix(entry.BuildTime, 0)) > maxAge
 }

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"strings"
+	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
 	"github.com/packer-chain/packer-plugin-chain/internal/fingerprint"
@@ -17,17 +17,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
-	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
-
-// maxNamed is how many uncommitted files an error names.
-const maxNamed = 10
-
-// overlookedRemedy is what to do about files that git was told to overlook.
-const overlookedRemedy = `Git overlooks changes to the files with a flag in brackets. Take it off:
-  git update-index --no-assume-unchanged FILE
-  git update-index --no-skip-worktree FILE
-Or widen the sparse checkout, if that leaves them out.`
 
 // identity is what the image is, and where its files come from.
 type identity struct {
@@ -37,24 +27,16 @@ type identity struct {
 	// defaultBranches and notOnBranch are those of [record.Record].
 	defaultBranches []string
 	notOnBranch     string
+	warnings        []string
 }
 
 // identify asks git what the image is built from, and computes the fingerprint.
 func identify(ctx context.Context, c Config, getenv func(string) string) (identity, error) {
-	location, err := registry.ParseLocation(c.Registry)
-	if err != nil {
-		return identity{}, fmt.Errorf("registry %w", err)
-	}
 	paths := append([]string{c.Path}, c.ExtraPaths...)
-	isLeft := gitrepo.LeftBehind(location.Dir, c.LocalManifest)
-	checkout, err := gitrepo.Inspect(ctx, isLeft, paths...)
+	build := ci.Detect(getenv)
+	checkout, err := inspect(ctx, c, build, paths)
 	if err != nil {
 		return identity{}, err
-	}
-	if c.Dirty == dirtyError {
-		if err := checkClean(checkout); err != nil {
-			return identity{}, err
-		}
 	}
 	refs, err := decodeParents(c.Parents)
 	if err != nil {
@@ -64,20 +46,56 @@ func identify(ctx context.Context, c Config, getenv func(string) string) (identi
 	for i, ref := range refs {
 		parents[i] = ref.Parent
 	}
-	place := line.Find(ctx, checkout, ci.Detect(getenv), c.Branch)
+	place := line.Find(ctx, checkout, build, c.Branch)
 	facts := manifest.Facts{
 		Image: c.Image, Sources: c.Sources, Architecture: c.Architecture,
 		Git:     gitOf(checkout, place.Line),
 		Parents: parents, Ancestors: manifest.Ancestors(parents),
 	}
 	facts.Git.Branch = cmp.Or(facts.Git.Branch, place.Branch)
-	facts.Git.Origin = place.Repository + "//"
-	if folder := checkout.Objects[0].Path; folder != "." {
-		facts.Git.Origin += folder
-	}
+	facts.Git.Origin = origin(checkout, place.Repository)
 	facts.Git.Content = content(checkout, refs)
 	facts.Fingerprint, facts.Components = fingerprint.Compute(parts(c, checkout, parents))
-	return identity{facts, expected(checkout, paths), place.DefaultBranches, place.NotOnBranch}, nil
+	return identity{
+		facts: facts, checkout: expected(checkout, paths), defaultBranches: place.DefaultBranches,
+		notOnBranch: place.NotOnBranch, warnings: unseenVariables(ctx, c),
+	}, nil
+}
+
+// inspect returns what the image is built from. Without a repository, the commit is the one that
+// the CI builds, if it says so, and the time of the run stands for that of the commit.
+func inspect(
+	ctx context.Context, c Config, build ci.Build, paths []string,
+) (gitrepo.Checkout, error) {
+	location, err := registry.ParseLocation(c.Registry)
+	if err != nil {
+		return gitrepo.Checkout{}, fmt.Errorf("registry %w", err)
+	}
+	isLeft := gitrepo.LeftBehind(location.Dir, c.LocalManifest)
+	if c.Git.False() {
+		checkout, err := gitrepo.WithoutRepository(ctx, isLeft, paths...)
+		if checkout.Commit = build.Commit; checkout.Commit != "" {
+			checkout.CommitTime = time.Now().UTC().Truncate(time.Second)
+		}
+		return checkout, err
+	}
+	checkout, err := gitrepo.Inspect(ctx, isLeft, paths...)
+	if err == nil && c.Dirty == dirtyError {
+		err = checkClean(ctx, checkout)
+	}
+	return checkout, err
+}
+
+// origin returns where the template is kept. Without a repository, that is not known.
+func origin(checkout gitrepo.Checkout, repository string) string {
+	folder := checkout.Objects[0].Path
+	switch {
+	case checkout.Root == "":
+		return ""
+	case folder == ".":
+		return repository + "//"
+	}
+	return repository + "//" + folder
 }
 
 // decodeParents decodes the refs of the parents. An empty one belongs to a parent that does not
@@ -98,11 +116,12 @@ func decodeParents(texts []string) ([]record.Parent, error) {
 }
 
 // content returns the object ids of everything in this checkout that the image is built from: its
-// own files, and those of the parents that were found by their paths here.
+// own files, and those of the parents that were found by their paths here. Without a repository,
+// nobody knows the paths of the parents.
 func content(checkout gitrepo.Checkout, parents []record.Parent) map[string]string {
 	all := map[string]string{}
 	for _, parent := range parents {
-		if parent.Root == checkout.Root {
+		if parent.Root == checkout.Root && parent.Root != "" {
 			maps.Copy(all, parent.Content)
 		}
 	}
@@ -114,7 +133,9 @@ func content(checkout gitrepo.Checkout, parents []record.Parent) map[string]stri
 
 // expected returns what the post-processor must find again.
 func expected(checkout gitrepo.Checkout, paths []string) record.Checkout {
-	e := record.Checkout{DirtyHash: checkout.DirtyHash(), Untracked: checkout.Untracked}
+	e := record.Checkout{
+		DirtyHash: checkout.DirtyHash(), Untracked: checkout.Untracked, NoGit: checkout.Root == "",
+	}
 	for i, object := range checkout.Objects {
 		path, err := filepath.Abs(paths[i])
 		if err != nil {
@@ -153,30 +174,4 @@ func gitOf(checkout gitrepo.Checkout, line manifest.Line) manifest.Git {
 		git.Name = template.Name()
 	}
 	return git
-}
-
-// checkClean returns an error that names the files that are not committed, and what to do.
-func checkClean(checkout gitrepo.Checkout) error {
-	files := checkout.DirtyFiles()
-	if len(files) == 0 {
-		return nil
-	}
-	what, remedy := "are not committed",
-		`Commit them, add them to .gitignore, or set dirty = "include".`
-	if len(checkout.Overlooked) > 0 {
-		what, remedy = what+" or that git was told to overlook", remedy+"\n\n"+overlookedRemedy
-	}
-	var named []string
-	for _, file := range files[:min(len(files), maxNamed)] {
-		line := text.File(file)
-		if flag := checkout.Overlooked[file]; flag != "" {
-			line += " (" + flag + ")"
-		}
-		named = append(named, line)
-	}
-	list := strings.Join(named, "\n  ")
-	if more := len(files) - maxNamed; more > 0 {
-		list += fmt.Sprintf("\n  and %d more", more)
-	}
-	return fmt.Errorf("path has files in %s that %s:\n\n  %s\n\n%s", checkout.Root, what, list, remedy)
 }

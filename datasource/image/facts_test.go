@@ -23,7 +23,7 @@ var app = map[string]string{"app/app.pkr.hcl": "1", "shared/tasks.sh": "2", "REA
 // prepared returns a Config with its defaults.
 func prepared(t *testing.T, change func(*Config)) Config {
 	t.Helper()
-	c := Config{Image: "app", Registry: "registry", Path: "app"}
+	c := Config{Image: "app", Registry: "./registry", Path: "app"}
 	if change != nil {
 		change(&c)
 	}
@@ -67,7 +67,7 @@ func TestIdentify(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*Config){
-		"registry": func(c *Config) { c.Registry = "elsewhere" }, "absent parents": func(c *Config) { c.Parents = []string{"", ""} },
+		"registry": func(c *Config) { c.Registry = "./elsewhere" }, "absent parents": func(c *Config) { c.Parents = []string{"", ""} },
 		"branch": func(c *Config) { c.Branch = "other" },
 		"force":  func(c *Config) { c.Force = true }, "sources": func(c *Config) { c.Sources = []string{"amazon-ebs.app"} },
 	} {
@@ -263,7 +263,7 @@ func TestIdentify_leftBehind(t *testing.T) {
 	})
 	t.Run("registry below the folder", func(t *testing.T) {
 		dir := newRepo(t, files)
-		below := func(c *Config) { c.Registry = "app/registry" }
+		below := func(c *Config) { c.Registry = "./app/registry" }
 		before := identified(t, below)
 		write(t, dir, map[string]string{"app/registry/app/builds/x.json": "{}", "app/registry/.chain.lock": ""})
 		if diff := cmp.Diff(before, identified(t, below)); diff != "" {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io/fs"
 	"log"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -40,6 +43,13 @@ type existing struct {
 	// in any state.
 	regions []string
 	images  map[ami.Address]ami.Image
+	// ancestors are the images below this one that must not be revoked.
+	ancestors []manifest.Ancestor
+	// otherFiles are files that exist here and are not those that were built, and why.
+	otherFiles map[fileName]string
+	// amiSources are the sources that are known to make AMIs, and now is the time: [decide] sets both.
+	amiSources map[string]bool
+	now        time.Time
 	// newest is the newest build of the image, if the fingerprint has none; nil if the image has none.
 	newest *manifest.Chain
 	// abandoned are AMIs with this fingerprint that nobody has published.
@@ -68,8 +78,43 @@ func lookUp(
 	if e.none() {
 		return e.explained(ctx, conn, reg, c, id.facts, pointers, local)
 	}
-	e.regions, e.images, err = lookUpAMIs(ctx, conn, c.Regions, e.entries())
+	e.ancestors = accountable(id.facts.Parents)
+	e.otherFiles = otherFiles(c.Path, e.entries())
+	e.regions, e.images, err = lookUpAMIs(ctx, conn, c.Regions, e.entries(), e.ancestors)
 	return e, err
+}
+
+// accountable returns the images below one with these parents, without those below a parent that
+// the template takes although it is revoked.
+func accountable(parents []manifest.Parent) []manifest.Ancestor {
+	return manifest.Ancestors(slices.DeleteFunc(slices.Clone(parents),
+		func(p manifest.Parent) bool { return p.AllowRevoked }))
+}
+
+// fileName names a file as it was built.
+type fileName struct{ name, sha256 string }
+
+// otherFiles returns the files of the entries that exist here, and are not those that were built:
+// the image has to be built again, or others would take them for it.
+func otherFiles(path string, entries []manifest.Entry) map[fileName]string {
+	folder := path
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		folder = filepath.Dir(path)
+	}
+	checked := map[fileName]string{}
+	for _, entry := range entries {
+		for _, file := range entry.Files {
+			name := fileName{file.Name, file.SHA256}
+			if _, known := checked[name]; known {
+				continue
+			}
+			checked[name] = ""
+			if err := artifact.CheckFile(file, folder); errors.Is(err, artifact.ErrOtherFile) {
+				checked[name] = err.Error()
+			}
+		}
+	}
+	return checked
 }
 
 // all returns the entries of the manifest in the registry, and live those that are not revoked.
@@ -256,10 +301,11 @@ func unpublished(published, local *manifest.Manifest, facts manifest.Facts) []ma
 	return localmanifest.Unpublished(published, local)
 }
 
-// lookUpAMIs asks EC2, in all regions concurrently, which AMIs of the entries exist. An image that
-// is not an AMI needs no AWS.
+// lookUpAMIs asks EC2, in all regions concurrently, which AMIs of the entries exist, and what
+// became of the images below them. An image that is not an AMI needs no AWS.
 func lookUpAMIs(
 	ctx context.Context, conn *access.Connection, regions []string, entries []manifest.Entry,
+	ancestors []manifest.Ancestor,
 ) ([]string, map[ami.Address]ami.Image, error) {
 	ids := map[string][]string{}
 	for _, entry := range entries {
@@ -277,12 +323,17 @@ func lookUpAMIs(
 	if len(regions) == 0 {
 		regions = []string{ec2.Region}
 	}
+	for _, ancestor := range ancestors {
+		for region, id := range ancestor.AMIs {
+			ids[region] = append(ids[region], id)
+		}
+	}
 	wanted := map[string][]string{}
 	for _, region := range regions {
 		if len(ids[region]) > 0 {
 			wanted[region] = ids[region]
 		}
 	}
-	images, err := ec2.Lookup(ctx, wanted, nil)
+	images, err := ec2.Lookup(ctx, wanted, nil, ami.BirthsOf(entries))
 	return regions, images, err
 }

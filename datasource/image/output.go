@@ -7,6 +7,7 @@ package image
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,9 +37,10 @@ type DatasourceOutput struct {
 	Short string `mapstructure:"short"`
 	// The git object id of `path`.
 	GitSHA string `mapstructure:"git_sha"`
-	// The commit that is checked out.
+	// The commit that is checked out. With `git = false` the one that the CI service names, or empty.
 	Commit string `mapstructure:"commit"`
-	// The branch, from git or from the CI service. Empty if neither knows it.
+	// The branch, from git or from the CI service. Empty if neither knows it, or if its name has
+	// characters that are not safe in a script.
 	Branch string `mapstructure:"branch"`
 	// The line that the run belongs to, as its document is called: a branch such as `main`, or
 	// `pr-42`, `tag-v1.2`, `local`.
@@ -50,6 +52,9 @@ type DatasourceOutput struct {
 	// The AMI that exists, in the first of `regions`. Empty if the image has to be built. For an image
 	// that is not an AMI, the id of its artifact.
 	ID string `mapstructure:"id"`
+	// The region to build in, for the builder: that of the session, unless `regions` lacks it; then the
+	// first of `regions`. Empty if nothing names one but the instance, and `registry` is a folder.
+	Region string `mapstructure:"region"`
 	// Region to AMI of the image that exists. If an image has several AMIs in a region, the keys
 	// are `region/source`, such as `eu-west-1/amazon-ebs.arm64`. AMIs outside of `regions` are as
 	// the manifest has them: nobody checks whether they exist.
@@ -63,26 +68,39 @@ type DatasourceOutput struct {
 }
 
 // output returns the outputs, and the record for the builder and the post-processor.
-func output(c Config, id identity, e existing, d decision) (DatasourceOutput, error) {
+// session is the region of the session.
+func output(
+	c Config, session string, id identity, e existing, d decision,
+) (DatasourceOutput, error) {
 	facts := id.facts
 	needed := len(d.pending) > 0
 	out := DatasourceOutput{
-		Pending: append([]string{}, d.pending...), Needed: needed, Reason: d.reason,
+		Pending: append([]string{}, d.pending...), Needed: needed, Reason: safe(d.reason),
 		Fingerprint: facts.Fingerprint, Short: facts.Fingerprint[:12],
 		GitSHA: facts.Git.SHA, Commit: facts.Git.Commit,
-		Branch: facts.Git.Branch, Line: facts.Git.Line.Document(), Dirty: facts.Git.Dirty,
+		Branch: facts.Outgoing().Git.Branch, Line: facts.Git.Line.Document(), Dirty: facts.Git.Dirty,
 		Tags: builderTags(c, facts), AMIs: map[string]string{},
-		MissingRegions: append([]string{}, d.missingRegions...),
+		MissingRegions: append([]string{}, d.missingRegions...), Region: buildRegion(c.Regions, session),
+	}
+	given, err := c.ForRecord()
+	if err != nil {
+		return DatasourceOutput{}, err
 	}
 	rec := record.Record{
-		Facts: facts, Registry: c.Registry, Pending: d.pending, Reason: d.reason, Forced: c.Force,
+		Facts: facts, Registry: c.Registry, Access: given,
+		Pending: d.pending, Reason: d.reason, Forced: c.Force,
 		DecidedAt: e.readAt, Known: e.runs(), Tags: out.Tags, Entries: d.entries,
 		Unpublished: d.unpublished, Abandoned: e.abandoned,
 		LocalManifest: c.LocalManifest, Regions: c.Regions,
 		DefaultBranches: id.defaultBranches, NotOnBranch: id.notOnBranch, Checkout: &id.checkout,
+		Warnings: id.warnings,
 	}
 	if !needed {
 		out.AMIs = manifest.AMIMap(rec.Entries)
+		maps.DeleteFunc(out.AMIs, func(key, _ string) bool {
+			_, source, named := strings.Cut(key, "/")
+			return named && manifest.CheckSource(source) != nil
+		})
 		out.ID = firstID(rec.Entries, e.regions)
 		rec.Unmarked = !d.unpublished && e.lacksMark(d.entries)
 	}
@@ -93,6 +111,22 @@ func output(c Config, id identity, e existing, d decision) (DatasourceOutput, er
 	out.Components = string(components)
 	out.Record, err = rec.Encode()
 	return out, err
+}
+
+// buildRegion returns the region to build in: that of the session, unless regions lacks it.
+func buildRegion(regions []string, session string) string {
+	if len(regions) > 0 && !slices.Contains(regions, session) {
+		return regions[0]
+	}
+	return session
+}
+
+// safe returns a reason without the characters that mean something to a shell or a page: it may
+// quote a tag or a document. Quotes become typographic ones.
+func safe(reason string) string {
+	return strings.NewReplacer(
+		`"`, "”", "'", "’", "`", "’", "$", "", `\`, "", "<", "‹",
+		"-> ", "-> ", ">", "›").Replace(reason)
 }
 
 // runs returns the Packer runs that the manifest in the registry has.
@@ -150,7 +184,10 @@ func firstID(entries []manifest.Entry, regions []string) string {
 // builderTags returns the tags for the builder: few, short, and known before the build.
 func builderTags(c Config, facts manifest.Facts) map[string]string {
 	all := map[string]string{
-		tags.Image: c.Image, tags.Fingerprint: facts.Fingerprint, tags.Commit: facts.Git.Commit}
+		tags.Image: c.Image, tags.Fingerprint: facts.Fingerprint}
+	if facts.Git.Commit != "" {
+		all[tags.Commit] = facts.Git.Commit
+	}
 	if facts.Git.Name != "" {
 		all[tags.GitSHA] = facts.Git.Name
 	}

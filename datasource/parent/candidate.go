@@ -4,6 +4,7 @@ package parent
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,10 @@ type candidate struct {
 	entries []manifest.Entry
 	// seen are AMIs of the manifest that EC2 has described already.
 	seen map[ami.Address]ami.Image
+	// asked are the ancestors that EC2 and the registry have been asked about, and
+	// revokedBelow which of them is revoked, in words.
+	asked        []manifest.Ancestor
+	revokedBelow string
 	// tagged are the AMIs that were found by tag, by region: available, and of the wanted owners.
 	tagged map[string]ami.Image
 }
@@ -88,6 +93,14 @@ func (c candidate) artifactID() string {
 		return ""
 	}
 	return c.entries[len(c.entries)-1].ArtifactID
+}
+
+// of returns the candidate with the entries of a source only, if one is named.
+func (c candidate) of(source string) candidate {
+	c.entries = slices.DeleteFunc(slices.Clone(c.entries), func(entry manifest.Entry) bool {
+		return source != "" && entry.Source() != source
+	})
+	return c
 }
 
 // amiIDs returns the AMIs that the entries of a source name, by region. An empty source means all

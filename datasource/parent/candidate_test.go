@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -239,11 +240,11 @@ func TestOutput(t *testing.T) {
 }
 
 func TestNotFound(t *testing.T) {
-	r := search{config: Config{Image: "base", Registry: "r", GitSHA: sha1}}
+	r := search{config: Config{Image: "base", Registry: "r", GitSHA: sha1}, conn: access.Open(t.Context(), nil, "r", nil)}
 	want := "not found (git_sha " + sha1 + ")\n\n  registry  r does not exist\n  tag       none\n\nBuild and publish base first. " +
 		"Only the account that owns an AMI sees its tags: across accounts use registry or local_manifest. " +
 		`For the first build of a chain set on_missing = "empty" or fallback_ami.`
-	if diff := cmp.Diff(want, r.notFound([]string{"  registry  r does not exist", "  tag       none"}).Error()); diff != "" {
+	if diff := cmp.Diff(want, r.notFound(t.Context(), []string{"  registry  r does not exist", "  tag       none"}).Error()); diff != "" {
 		t.Error(diff)
 	}
 	for _, c := range []struct {

@@ -58,7 +58,7 @@ func TestChannel_previous(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := history(t, tt.history)
 			var d Datasource
-			options := fmt.Sprintf("image = \"base\"\nregistry = %q\nchannel = \"latest\"\nprevious = %d\non_missing = \"empty\"", dir, tt.previous)
+			options := fmt.Sprintf("image = \"base\"\nkind = \"artifact\"\nregistry = %q\nchannel = \"latest\"\nprevious = %d\non_missing = \"empty\"", dir, tt.previous)
 			if errs := configure(t, &d, options); errs != nil {
 				t.Fatal(errs)
 			}

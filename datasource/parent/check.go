@@ -24,6 +24,12 @@ const (
 	wayFallback = "fallback"
 )
 
+// The kinds of parents.
+const (
+	kindAMI      = "ami"
+	kindArtifact = "artifact"
+)
+
 const defaultChannel = "latest"
 
 // prepare sets the defaults and returns everything that is wrong with the options.
@@ -31,6 +37,7 @@ func (c *Config) prepare() []error {
 	if c.GitSHATag == "" {
 		c.GitSHATag = tags.GitSHA
 	}
+	c.Kind = cmp.Or(c.Kind, kindAMI)
 	if c.OnMissing == "" {
 		c.OnMissing = "error"
 	}
@@ -44,6 +51,7 @@ func (c *Config) prepare() []error {
 	errs := c.Prepare()
 	var check option.Checker
 	check.That("image", c.Image, manifest.CheckImage)
+	check.That("kind", c.Kind, option.OneOf(kindAMI, kindArtifact))
 	check.That("registry", c.Registry, option.Optional(registry.CheckLocation))
 	check.That("git_sha", c.GitSHA, option.Optional(manifest.CheckGitSHA))
 	check.That("fingerprint", c.Fingerprint, option.Optional(manifest.CheckFingerprint))
@@ -76,12 +84,17 @@ func ifKnown(value string) string {
 func (c *Config) checkWays() []error {
 	var errs []error
 	configured := c.configured()
-	if len(configured) == 0 {
+	switch {
+	case len(configured) == 0 && c.Kind == kindArtifact:
+		errs = append(errs, errors.New("registry is required, unless local_manifest is set"))
+	case len(configured) == 0:
 		errs = append(errs, errors.New(
 			"registry is required, unless local_manifest, path, git_sha or fingerprint is set"))
 	}
 	needs := map[string]string{
-		wayLocal: "local_manifest", wayRegistry: "registry", wayTag: "path, git_sha or fingerprint"}
+		wayLocal: "local_manifest", wayRegistry: "registry",
+		wayTag: `path, git_sha or fingerprint, and kind = "ami"`,
+	}
 	for _, way := range c.ResolveBy {
 		if need, known := needs[way]; known && !slices.Contains(configured, way) {
 			errs = append(errs, fmt.Errorf("resolve_by has %q, which needs %s", way, need))
@@ -99,6 +112,9 @@ func (c *Config) checkWays() []error {
 		errs = append(errs, errors.New(
 			"previous must be 0 or more, and needs channel without path and git_sha"))
 	}
+	if ifKnown(c.FallbackAMI) != "" && c.Kind == kindArtifact {
+		errs = append(errs, errors.New(`fallback_ami needs kind = "ami"`))
+	}
 	if ifKnown(c.FallbackAMI) != "" && c.OnMissing == "empty" {
 		errs = append(errs, errors.New(`only one of fallback_ami and on_missing = "empty" may be set`))
 	}
@@ -114,7 +130,7 @@ func (c *Config) configured() []string {
 	if c.Registry != "" {
 		ways = append(ways, wayRegistry)
 	}
-	if c.Path != "" || c.GitSHA != "" || c.Fingerprint != "" {
+	if c.Kind != kindArtifact && (c.Path != "" || c.GitSHA != "" || c.Fingerprint != "") {
 		ways = append(ways, wayTag)
 	}
 	return ways

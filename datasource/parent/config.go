@@ -20,6 +20,11 @@ type Config struct {
 	access.Config `mapstructure:",squash"`
 	// The name of the parent image, as in its own `data "chain-image"`.
 	Image string `mapstructure:"image" required:"true"`
+	// What the parent is: `ami` (default), or `artifact` for anything else, such as a Docker image or
+	// files. An AMI is always looked up in EC2, whatever a manifest says. Of an artifact there is
+	// nothing to look up: its `id` is as trustworthy as everybody who can write to the registry or
+	// the local manifest.
+	Kind string `mapstructure:"kind"`
 	// Where builds and channels are kept: `s3://bucket/prefix`, or a local folder as
 	// `file:///folder` or a path such as `"${path.root}/../registry"`. Required, unless the parent
 	// is found by `local_manifest` or by tag. Default: the environment variable `CHAIN_REGISTRY`.
@@ -83,8 +88,8 @@ type Config struct {
 	MaxAge time.Duration `mapstructure:"max_age"`
 	// Accept an AMI whose deprecation time has passed. Default: false: such an AMI is an error.
 	AllowDeprecated bool `mapstructure:"allow_deprecated"`
-	// Accept an image that was revoked, by the AMI tag `chain:revoked` or in its manifest. Default:
-	// false: such an image is an error.
+	// Accept an image that was revoked, by the AMI tag `chain:revoked` or in its manifest, or that is
+	// built on one that was revoked. Default: false: such an image is an error.
 	AllowRevoked bool `mapstructure:"allow_revoked"`
 	// Set it to false to skip the lookup: no request is made, `found` is false and all other
 	// outputs are empty. Packer runs data sources under `-only` too, needed or not. Default: true.

@@ -11,36 +11,46 @@ import (
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	AccessKey         *string                    `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
-	SecretKey         *string                    `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
-	Token             *string                    `mapstructure:"token" cty:"token" hcl:"token"`
-	Profile           *string                    `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	Region            *string                    `mapstructure:"region" cty:"region" hcl:"region"`
-	CustomEndpointEc2 *string                    `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
-	MaxRetries        *int                       `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
-	AssumeRole        *access.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
-	RegistryAccess    *access.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
-	Image             *string                    `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
-	Registry          *string                    `mapstructure:"registry" cty:"registry" hcl:"registry"`
-	Path              *string                    `mapstructure:"path" cty:"path" hcl:"path"`
-	Branch            *string                    `mapstructure:"branch" cty:"branch" hcl:"branch"`
-	GitSHA            *string                    `mapstructure:"git_sha" cty:"git_sha" hcl:"git_sha"`
-	Fingerprint       *string                    `mapstructure:"fingerprint" cty:"fingerprint" hcl:"fingerprint"`
-	Channel           *string                    `mapstructure:"channel" cty:"channel" hcl:"channel"`
-	Previous          *int                       `mapstructure:"previous" cty:"previous" hcl:"previous"`
-	LocalManifest     *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
-	Regions           []string                   `mapstructure:"regions" cty:"regions" hcl:"regions"`
-	Architecture      *string                    `mapstructure:"architecture" cty:"architecture" hcl:"architecture"`
-	Source            *string                    `mapstructure:"source" cty:"source" hcl:"source"`
-	Owners            []string                   `mapstructure:"owners" cty:"owners" hcl:"owners"`
-	GitSHATag         *string                    `mapstructure:"git_sha_tag" cty:"git_sha_tag" hcl:"git_sha_tag"`
-	ResolveBy         []string                   `mapstructure:"resolve_by" cty:"resolve_by" hcl:"resolve_by"`
-	OnMissing         *string                    `mapstructure:"on_missing" cty:"on_missing" hcl:"on_missing"`
-	FallbackAMI       *string                    `mapstructure:"fallback_ami" cty:"fallback_ami" hcl:"fallback_ami"`
-	MaxAge            *string                    `mapstructure:"max_age" cty:"max_age" hcl:"max_age"`
-	AllowDeprecated   *bool                      `mapstructure:"allow_deprecated" cty:"allow_deprecated" hcl:"allow_deprecated"`
-	AllowRevoked      *bool                      `mapstructure:"allow_revoked" cty:"allow_revoked" hcl:"allow_revoked"`
-	Enabled           *bool                      `mapstructure:"enabled" cty:"enabled" hcl:"enabled"`
+	AccessKey                   *string                    `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey                   *string                    `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token                       *string                    `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile                     *string                    `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	SharedCredentialsFile       *string                    `mapstructure:"shared_credentials_file" cty:"shared_credentials_file" hcl:"shared_credentials_file"`
+	Region                      *string                    `mapstructure:"region" cty:"region" hcl:"region"`
+	SkipRegionValidation        *bool                      `mapstructure:"skip_region_validation" cty:"skip_region_validation" hcl:"skip_region_validation"`
+	SkipMetadataAPICheck        *bool                      `mapstructure:"skip_metadata_api_check" cty:"skip_metadata_api_check" hcl:"skip_metadata_api_check"`
+	SkipCredentialValidation    *bool                      `mapstructure:"skip_credential_validation" cty:"skip_credential_validation" hcl:"skip_credential_validation"`
+	CustomEndpointEc2           *string                    `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	MaxRetries                  *int                       `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AssumeRole                  *access.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	MFACode                     *string                    `mapstructure:"mfa_code" cty:"mfa_code" hcl:"mfa_code"`
+	DecodeAuthorizationMessages *bool                      `mapstructure:"decode_authorization_messages" cty:"decode_authorization_messages" hcl:"decode_authorization_messages"`
+	InsecureSkipTLSVerify       *bool                      `mapstructure:"insecure_skip_tls_verify" cty:"insecure_skip_tls_verify" hcl:"insecure_skip_tls_verify"`
+	VaultAWSEngine              *access.FlatVaultAWSEngine `mapstructure:"vault_aws_engine" cty:"vault_aws_engine" hcl:"vault_aws_engine"`
+	AWSPolling                  *access.FlatAWSPolling     `mapstructure:"aws_polling" cty:"aws_polling" hcl:"aws_polling"`
+	RegistryAccess              *access.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
+	Image                       *string                    `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
+	Kind                        *string                    `mapstructure:"kind" cty:"kind" hcl:"kind"`
+	Registry                    *string                    `mapstructure:"registry" cty:"registry" hcl:"registry"`
+	Path                        *string                    `mapstructure:"path" cty:"path" hcl:"path"`
+	Branch                      *string                    `mapstructure:"branch" cty:"branch" hcl:"branch"`
+	GitSHA                      *string                    `mapstructure:"git_sha" cty:"git_sha" hcl:"git_sha"`
+	Fingerprint                 *string                    `mapstructure:"fingerprint" cty:"fingerprint" hcl:"fingerprint"`
+	Channel                     *string                    `mapstructure:"channel" cty:"channel" hcl:"channel"`
+	Previous                    *int                       `mapstructure:"previous" cty:"previous" hcl:"previous"`
+	LocalManifest               *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
+	Regions                     []string                   `mapstructure:"regions" cty:"regions" hcl:"regions"`
+	Architecture                *string                    `mapstructure:"architecture" cty:"architecture" hcl:"architecture"`
+	Source                      *string                    `mapstructure:"source" cty:"source" hcl:"source"`
+	Owners                      []string                   `mapstructure:"owners" cty:"owners" hcl:"owners"`
+	GitSHATag                   *string                    `mapstructure:"git_sha_tag" cty:"git_sha_tag" hcl:"git_sha_tag"`
+	ResolveBy                   []string                   `mapstructure:"resolve_by" cty:"resolve_by" hcl:"resolve_by"`
+	OnMissing                   *string                    `mapstructure:"on_missing" cty:"on_missing" hcl:"on_missing"`
+	FallbackAMI                 *string                    `mapstructure:"fallback_ami" cty:"fallback_ami" hcl:"fallback_ami"`
+	MaxAge                      *string                    `mapstructure:"max_age" cty:"max_age" hcl:"max_age"`
+	AllowDeprecated             *bool                      `mapstructure:"allow_deprecated" cty:"allow_deprecated" hcl:"allow_deprecated"`
+	AllowRevoked                *bool                      `mapstructure:"allow_revoked" cty:"allow_revoked" hcl:"allow_revoked"`
+	Enabled                     *bool                      `mapstructure:"enabled" cty:"enabled" hcl:"enabled"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -55,36 +65,46 @@ func (*Config) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec }
 // The decoded values from this spec will then be applied to a FlatConfig.
 func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
-		"access_key":          &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
-		"secret_key":          &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
-		"token":               &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
-		"profile":             &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
-		"region":              &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
-		"custom_endpoint_ec2": &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
-		"max_retries":         &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
-		"assume_role":         &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*access.FlatAssumeRole)(nil).HCL2Spec())},
-		"registry_access":     &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*access.FlatRegistryAccess)(nil).HCL2Spec())},
-		"image":               &hcldec.AttrSpec{Name: "image", Type: cty.String, Required: false},
-		"registry":            &hcldec.AttrSpec{Name: "registry", Type: cty.String, Required: false},
-		"path":                &hcldec.AttrSpec{Name: "path", Type: cty.String, Required: false},
-		"branch":              &hcldec.AttrSpec{Name: "branch", Type: cty.String, Required: false},
-		"git_sha":             &hcldec.AttrSpec{Name: "git_sha", Type: cty.String, Required: false},
-		"fingerprint":         &hcldec.AttrSpec{Name: "fingerprint", Type: cty.String, Required: false},
-		"channel":             &hcldec.AttrSpec{Name: "channel", Type: cty.String, Required: false},
-		"previous":            &hcldec.AttrSpec{Name: "previous", Type: cty.Number, Required: false},
-		"local_manifest":      &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
-		"regions":             &hcldec.AttrSpec{Name: "regions", Type: cty.List(cty.String), Required: false},
-		"architecture":        &hcldec.AttrSpec{Name: "architecture", Type: cty.String, Required: false},
-		"source":              &hcldec.AttrSpec{Name: "source", Type: cty.String, Required: false},
-		"owners":              &hcldec.AttrSpec{Name: "owners", Type: cty.List(cty.String), Required: false},
-		"git_sha_tag":         &hcldec.AttrSpec{Name: "git_sha_tag", Type: cty.String, Required: false},
-		"resolve_by":          &hcldec.AttrSpec{Name: "resolve_by", Type: cty.List(cty.String), Required: false},
-		"on_missing":          &hcldec.AttrSpec{Name: "on_missing", Type: cty.String, Required: false},
-		"fallback_ami":        &hcldec.AttrSpec{Name: "fallback_ami", Type: cty.String, Required: false},
-		"max_age":             &hcldec.AttrSpec{Name: "max_age", Type: cty.String, Required: false},
-		"allow_deprecated":    &hcldec.AttrSpec{Name: "allow_deprecated", Type: cty.Bool, Required: false},
-		"allow_revoked":       &hcldec.AttrSpec{Name: "allow_revoked", Type: cty.Bool, Required: false},
-		"enabled":             &hcldec.AttrSpec{Name: "enabled", Type: cty.Bool, Required: false},
+		"access_key":                    &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
+		"secret_key":                    &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
+		"token":                         &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
+		"profile":                       &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
+		"shared_credentials_file":       &hcldec.AttrSpec{Name: "shared_credentials_file", Type: cty.String, Required: false},
+		"region":                        &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
+		"skip_region_validation":        &hcldec.AttrSpec{Name: "skip_region_validation", Type: cty.Bool, Required: false},
+		"skip_metadata_api_check":       &hcldec.AttrSpec{Name: "skip_metadata_api_check", Type: cty.Bool, Required: false},
+		"skip_credential_validation":    &hcldec.AttrSpec{Name: "skip_credential_validation", Type: cty.Bool, Required: false},
+		"custom_endpoint_ec2":           &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
+		"max_retries":                   &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
+		"assume_role":                   &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*access.FlatAssumeRole)(nil).HCL2Spec())},
+		"mfa_code":                      &hcldec.AttrSpec{Name: "mfa_code", Type: cty.String, Required: false},
+		"decode_authorization_messages": &hcldec.AttrSpec{Name: "decode_authorization_messages", Type: cty.Bool, Required: false},
+		"insecure_skip_tls_verify":      &hcldec.AttrSpec{Name: "insecure_skip_tls_verify", Type: cty.Bool, Required: false},
+		"vault_aws_engine":              &hcldec.BlockSpec{TypeName: "vault_aws_engine", Nested: hcldec.ObjectSpec((*access.FlatVaultAWSEngine)(nil).HCL2Spec())},
+		"aws_polling":                   &hcldec.BlockSpec{TypeName: "aws_polling", Nested: hcldec.ObjectSpec((*access.FlatAWSPolling)(nil).HCL2Spec())},
+		"registry_access":               &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*access.FlatRegistryAccess)(nil).HCL2Spec())},
+		"image":                         &hcldec.AttrSpec{Name: "image", Type: cty.String, Required: false},
+		"kind":                          &hcldec.AttrSpec{Name: "kind", Type: cty.String, Required: false},
+		"registry":                      &hcldec.AttrSpec{Name: "registry", Type: cty.String, Required: false},
+		"path":                          &hcldec.AttrSpec{Name: "path", Type: cty.String, Required: false},
+		"branch":                        &hcldec.AttrSpec{Name: "branch", Type: cty.String, Required: false},
+		"git_sha":                       &hcldec.AttrSpec{Name: "git_sha", Type: cty.String, Required: false},
+		"fingerprint":                   &hcldec.AttrSpec{Name: "fingerprint", Type: cty.String, Required: false},
+		"channel":                       &hcldec.AttrSpec{Name: "channel", Type: cty.String, Required: false},
+		"previous":                      &hcldec.AttrSpec{Name: "previous", Type: cty.Number, Required: false},
+		"local_manifest":                &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
+		"regions":                       &hcldec.AttrSpec{Name: "regions", Type: cty.List(cty.String), Required: false},
+		"architecture":                  &hcldec.AttrSpec{Name: "architecture", Type: cty.String, Required: false},
+		"source":                        &hcldec.AttrSpec{Name: "source", Type: cty.String, Required: false},
+		"owners":                        &hcldec.AttrSpec{Name: "owners", Type: cty.List(cty.String), Required: false},
+		"git_sha_tag":                   &hcldec.AttrSpec{Name: "git_sha_tag", Type: cty.String, Required: false},
+		"resolve_by":                    &hcldec.AttrSpec{Name: "resolve_by", Type: cty.List(cty.String), Required: false},
+		"on_missing":                    &hcldec.AttrSpec{Name: "on_missing", Type: cty.String, Required: false},
+		"fallback_ami":                  &hcldec.AttrSpec{Name: "fallback_ami", Type: cty.String, Required: false},
+		"max_age":                       &hcldec.AttrSpec{Name: "max_age", Type: cty.String, Required: false},
+		"allow_deprecated":              &hcldec.AttrSpec{Name: "allow_deprecated", Type: cty.Bool, Required: false},
+		"allow_revoked":                 &hcldec.AttrSpec{Name: "allow_revoked", Type: cty.Bool, Required: false},
+		"enabled":                       &hcldec.AttrSpec{Name: "enabled", Type: cty.Bool, Required: false},
 	}
 	return s
 }

@@ -65,8 +65,8 @@ func TestConfigure_errors(t *testing.T) {
 	}{
 		"nothing":             {"", []string{"image is required", "registry is required, unless local_manifest, path, git_sha or fingerprint is set"}},
 		"good":                {ok, nil},
-		"image":               {"image = \"a/../b\"\nregistry = \"r\"", []string{`image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "a/../b"`}},
-		"image with two dots": {"image = \"a..b\"\nregistry = \"r\"", []string{`image must not contain "..", got "a..b"`}},
+		"image":               {"image = \"a/../b\"\nregistry = \"./r\"", []string{`image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "a/../b"`}},
+		"image with two dots": {"image = \"a..b\"\nregistry = \"./r\"", []string{`image must not contain "..", got "a..b"`}},
 		"registry":            {"image = \"base\"\nregistry = \"https://example.com/x\"", []string{`registry must be s3://bucket/prefix, file:///folder or a path, got "https://example.com/x"`}},
 		"two selectors":       {ok + "channel = \"production\"\nfingerprint = \"" + print1 + "\"", []string{"only one of channel, fingerprint may be set, got channel and fingerprint"}},
 		"channel as before":   {ok + "channel = \"git-x\"", nil},
@@ -89,7 +89,7 @@ func TestConfigure_errors(t *testing.T) {
 		"owners": {ok + "owners = [\"self\", \"me\"]", []string{`owners[1] must be self, amazon, aws-marketplace or an account id of 12 digits, got "me"`}},
 		"resolve_by": {ok + "resolve_by = [\"tags\", \"tag\", \"local_manifest\"]", []string{
 			`resolve_by[0] must be one of local_manifest, registry, tag, got "tags"`,
-			`resolve_by has "tag", which needs path, git_sha or fingerprint`, `resolve_by has "local_manifest", which needs local_manifest`}},
+			`resolve_by has "tag", which needs path, git_sha or fingerprint, and kind = "ami"`, `resolve_by has "local_manifest", which needs local_manifest`}},
 		"resolve_by registry": {"image = \"base\"\npath = \".\"\nresolve_by = [\"registry\"]", []string{`resolve_by has "registry", which needs registry`}},
 		"channel in a file":   {ok + "channel = \"latest\"\nlocal_manifest = \"m.json\"", []string{"only one of channel and local_manifest may be set: a local file has no channels"}},
 		"channel without":     {"image = \"base\"\nchannel = \"latest\"", []string{"registry is required, unless local_manifest, path, git_sha or fingerprint is set", "channel needs registry: channels have no tag"}},
@@ -117,13 +117,13 @@ func TestConfigure_defaults(t *testing.T) {
 	var d Datasource
 	// Packer configures a component more than once.
 	for range 2 {
-		if errs := configure(t, &d, "image = \"base\"\nregistry = \"r\"\narchitecture = \"amd64\""); errs != nil {
+		if errs := configure(t, &d, "image = \"base\"\nregistry = \"./r\"\narchitecture = \"amd64\""); errs != nil {
 			t.Fatal(errs)
 		}
-		want := Config{Image: "base", Registry: "r", Architecture: "x86_64", GitSHATag: "chain:git-sha",
+		want := Config{Image: "base", Registry: "./r", Architecture: "x86_64", Kind: "ami", GitSHATag: "chain:git-sha",
 			OnMissing: "error", Owners: []string{"self"}}
 		got := Config{Image: d.config.Image, Registry: d.config.Registry, Architecture: d.config.Architecture,
-			GitSHATag: d.config.GitSHATag, OnMissing: d.config.OnMissing, Owners: d.config.Owners}
+			Kind: d.config.Kind, GitSHATag: d.config.GitSHATag, OnMissing: d.config.OnMissing, Owners: d.config.Owners}
 		if !reflect.DeepEqual(want, got) || d.config.Enabled.False() {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
@@ -183,7 +183,7 @@ func TestConfigure_allUnknown(t *testing.T) {
 func TestConfigure_selectorUnknown(t *testing.T) {
 	offline(t)
 	for _, unknown := range []string{"path", "git_sha", "fingerprint", "channel"} {
-		raw := map[string]any{"image": "base", "registry": "r", "channel": "production", unknown: option.Unknown}
+		raw := map[string]any{"image": "base", "registry": "./r", "channel": "production", unknown: option.Unknown}
 		if unknown == "channel" {
 			raw["git_sha"] = sha1
 		}

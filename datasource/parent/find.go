@@ -270,21 +270,21 @@ func (s search) follow(
 ) (candidate, error) {
 	var stored registry.Stored
 	var seen map[ami.Address]ami.Image
+	var builds map[ancestorBuild]*manifest.Manifest
+	ancestors := s.ancestorsAt(pointer, move)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("read the parent", func() (err error) {
 		stored, err = reg.Follow(ctx, pointer, move)
 		return err
 	}))
-	if len(move.AMIs()) > 0 {
-		group.Go(crash.Guard("look up the parent", func() error {
-			ec2, err := s.conn.EC2()
-			if err != nil {
-				return err
-			}
-			seen, err = ec2.Lookup(ctx, pinnedIn(move, s.regions(ec2.Region)), s.config.Owners)
-			return err
-		}))
-	}
+	group.Go(crash.Guard("read the ancestors", func() (err error) {
+		builds, err = s.readAncestors(ctx, ancestors)
+		return err
+	}))
+	group.Go(crash.Guard("look up the parent", func() (err error) {
+		seen, err = s.lookAhead(ctx, move, ancestors)
+		return err
+	}))
 	if err := group.Wait(); err != nil {
 		return candidate{}, err
 	}
@@ -294,6 +294,7 @@ func (s search) follow(
 		// The manifest itself is not revoked any more if the image was built again.
 		found.revoked = cmp.Or(found.revoked, entry.Revoked)
 	}
+	found.asked, found.revokedBelow = ancestors, revokedBelow(ancestors, seen, builds)
 	found.foundBy, found.seen = "registry: "+pointer.ID().String(), seen
 	found.facts.Git.Commit = cmp.Or(move.Commit, found.facts.Git.Commit)
 	if s.folder != nil {
@@ -305,6 +306,26 @@ func (s search) follow(
 		found.pointer.Back = s.config.Previous > 0
 	}
 	return found, nil
+}
+
+// lookAhead asks EC2 for the AMIs that a move pins, and for those of the ancestors.
+func (s search) lookAhead(
+	ctx context.Context, move registry.Move, ancestors []manifest.Ancestor,
+) (map[ami.Address]ami.Image, error) {
+	pinned := s.config.Kind == kindAMI && len(move.AMIs()) > 0
+	if !pinned && !hasAMIs(ancestors) {
+		return nil, nil
+	}
+	ec2, err := s.conn.EC2()
+	if err != nil {
+		return nil, err
+	}
+	regions := s.regions(ec2.Region)
+	ask := below(ancestors, regions)
+	if pinned {
+		ask = merge(ask, pinnedIn(move, regions))
+	}
+	return ec2.Lookup(ctx, ask, s.config.Owners)
 }
 
 // pinnedIn returns the AMIs that a move pins in some regions.

@@ -152,7 +152,7 @@ func TestExecute_manifest(t *testing.T) {
 func wantExecute(t *testing.T, options, address, wantErr string) {
 	t.Helper()
 	var d Datasource
-	if errs := configure(t, &d, "image = \"base\"\n"+options); errs != nil {
+	if errs := configure(t, &d, "image = \"base\"\nkind = \"artifact\"\n"+options); errs != nil {
 		t.Fatal(errs)
 	}
 	value, err := d.Execute()
@@ -245,7 +245,7 @@ func TestExecute_missing(t *testing.T) {
 func wantNone(t *testing.T, registry string) {
 	t.Helper()
 	var d Datasource
-	if errs := configure(t, &d, "image = \"base\"\nregistry = \""+registry+"\"\non_missing = \"empty\""); errs != nil {
+	if errs := configure(t, &d, "image = \"base\"\nkind = \"artifact\"\nregistry = \""+registry+"\"\non_missing = \"empty\""); errs != nil {
 		t.Fatal(errs)
 	}
 	value, err := d.Execute()

@@ -32,7 +32,8 @@ func TestGood_path(t *testing.T) {
 	arm := amitest.Image{Arch: "arm64"}
 	ofBoth := func(a, b []amitest.Step) []amitest.Step { return append(append([]amitest.Step{}, a...), b...) }
 	isArm := []amitest.Step{lookedFor(onMain, "self", amitest.Describe(amitest.Image{ID: onMain, Arch: "arm64"})),
-		{Want: map[string]string{"ImageId.1": onMain}, Body: amitest.Page("", amitest.Image{ID: onMain, Arch: "arm64"})}}
+		{Want: map[string]string{"ImageId.1": onMain}, Body: amitest.Page("", amitest.Image{ID: onMain, Arch: "arm64"})},
+		lookedFor(onMain, "self", amitest.Describe(amitest.Image{ID: onMain, Arch: "arm64"}))}
 	tests := map[string]struct {
 		options string
 		steps   []amitest.Step

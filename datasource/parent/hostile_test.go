@@ -38,7 +38,7 @@ func wantHostile(t *testing.T, doc manifesttest.Document, name, options string) 
 	path := filepath.Join(dir, "base", filepath.FromSlash(name))
 	check(t, os.WriteFile(path, doc.Body, 0o644))
 	var d Datasource
-	if errs := configure(t, &d, fmt.Sprintf("image = \"base\"\nregistry = %q\non_missing = \"empty\"\n%s", dir, options)); errs != nil {
+	if errs := configure(t, &d, fmt.Sprintf("image = \"base\"\nkind = \"artifact\"\nregistry = %q\non_missing = \"empty\"\n%s", dir, options)); errs != nil {
 		t.Fatal(errs)
 	}
 	_, err := d.Execute()
@@ -86,7 +86,7 @@ func TestHostile_manyBuilds(t *testing.T) {
 	body, _ := manifesttest.ManyBuilds(good, manifest.MaxSize)
 	check(t, os.WriteFile(path, body, 0o644))
 	var d Datasource
-	if errs := configure(t, &d, fmt.Sprintf("image = \"base\"\nregistry = %q\nfingerprint = %q", dir, print1)); errs != nil {
+	if errs := configure(t, &d, fmt.Sprintf("image = \"base\"\nkind = \"artifact\"\nregistry = %q\nfingerprint = %q", dir, print1)); errs != nil {
 		t.Fatal(errs)
 	}
 	if _, err := d.Execute(); err != nil {

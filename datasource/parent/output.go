@@ -7,7 +7,6 @@ package parent
 import (
 	"errors"
 	"log"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +20,7 @@ type DatasourceOutput struct {
 	// The AMI in `region`: the value for `source_ami`. For a parent that is not an AMI, the id of
 	// its artifact.
 	ID string `mapstructure:"id"`
-	// The name of the AMI.
+	// The name of the AMI. Empty if it has a quote.
 	Name string `mapstructure:"name"`
 	// The region of `id`.
 	Region string `mapstructure:"region"`
@@ -33,7 +32,8 @@ type DatasourceOutput struct {
 	CreationDate string `mapstructure:"creation_date"`
 	// The account that owns the AMI.
 	Owner string `mapstructure:"owner"`
-	// The tags of the AMI. AWS shows them only to the account that owns it.
+	// The tags of the AMI. AWS shows them only to the account that owns it. A tag that has other
+	// characters than letters, digits, spaces and `_.:/=+-@` is left out.
 	Tags map[string]string `mapstructure:"tags"`
 	// The name of the parent image.
 	Image string `mapstructure:"image"`
@@ -78,12 +78,11 @@ func (p *parent) output(c Config) (DatasourceOutput, error) {
 	out := emptyOutput()
 	out.Found, out.ResolvedBy = true, p.way
 	out.Image, out.ManifestURI = c.Image, p.uri
-	out.Fingerprint = p.facts.Fingerprint
-	out.GitSHA, out.Commit = p.facts.Git.SHA, p.facts.Git.Commit
-	if ci := p.facts.CI; ci != nil {
-		out.CIProvider, out.CIBuildID, out.CIBuildURL = ci.Provider, ci.BuildID, ci.BuildURL
-	}
-	for _, ancestor := range p.facts.Ancestors {
+	facts := p.facts.Outgoing()
+	out.Fingerprint, out.GitSHA, out.Commit = facts.Fingerprint, facts.Git.SHA, facts.Git.Commit
+	ci := facts.CI
+	out.CIProvider, out.CIBuildID, out.CIBuildURL = ci.Provider, ci.BuildID, ci.BuildURL
+	for _, ancestor := range facts.Ancestors {
 		if !slices.Contains(out.Ancestors, ancestor.Image) {
 			out.Ancestors = append(out.Ancestors, ancestor.Image)
 		}
@@ -91,13 +90,19 @@ func (p *parent) output(c Config) (DatasourceOutput, error) {
 	ref := record.Parent{Root: p.root, Parent: manifest.Parent{
 		Image: c.Image, FoundBy: p.foundBy, Fingerprint: p.facts.Fingerprint,
 		ManifestURI: p.uri, ManifestSHA256: p.sha256,
-		Ancestors: p.facts.Ancestors, Content: p.content,
+		Ancestors: p.facts.Ancestors, Content: p.content, AllowRevoked: c.AllowRevoked,
 	}}
 	if main, isAMI := p.amis[p.region]; isAMI {
-		out.ID, out.Name, out.Region = main.ID, main.Name, main.Region
-		out.Architecture, out.Owner = main.Architecture, main.Owner
+		out.ID, out.Region = main.ID, main.Region
+		out.Name = manifest.If(manifest.IsAMIName, main.Name)
+		out.Architecture = manifest.If(manifest.IsID, main.Architecture)
+		out.Owner = manifest.If(manifest.IsAccount, main.Owner)
 		out.CreationDate = rfc3339(main.CreatedAt)
-		maps.Copy(out.Tags, main.Tags)
+		for key, value := range main.Tags {
+			if manifest.IsTag(key, value) {
+				out.Tags[key] = value
+			}
+		}
 		for region, image := range p.amis {
 			out.AMIs[region] = image.ID
 		}
@@ -120,8 +125,12 @@ func (p *parent) record(c Config) (string, error) {
 	if p.pointer == nil {
 		return "", nil
 	}
+	given, err := c.ForRecord()
+	if err != nil {
+		return "", err
+	}
 	encoded, err := record.Record{
-		Facts: p.facts, Registry: c.Registry, Entries: p.entries,
+		Facts: p.facts, Registry: c.Registry, Access: given, Entries: p.entries,
 		Reason:    "the image of " + strings.TrimPrefix(p.foundBy, "registry: "),
 		DecidedAt: p.pointer.DecidedAt, Pointer: p.pointer,
 	}.Encode()

@@ -127,7 +127,7 @@ func TestEC2_parent(t *testing.T) {
 			wantErr: []string{amiHere + " in " + here + " has been deprecated since 2026-01-01T00:00:00Z", "allow_deprecated = true"}},
 		{name: "deprecated, and allowed", options: "allow_deprecated = true",
 			steps: []amitest.Step{lookedFor(amiHere, "self", amitest.Describe(old))}},
-		{name: "of another account", steps: []amitest.Step{none, none, explained(amitest.Describe(foreign))},
+		{name: "of another account", steps: []amitest.Step{none, none, explained(amitest.Describe(foreign)), none},
 			wantErr: []string{amiHere + " belongs to " + account2 + ", not to self"}},
 		{name: "shared by another account, without tags", options: `owners = ["` + account2 + `"]`,
 			steps: []amitest.Step{lookedFor(amiHere, account2, amitest.Describe(foreign))}},

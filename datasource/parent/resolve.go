@@ -82,7 +82,7 @@ func resolve(ctx context.Context, conn *access.Connection, c Config) (*parent, e
 	case c.OnMissing == "empty":
 		return nil, nil
 	}
-	return nil, s.notFound(tried)
+	return nil, s.notFound(ctx, tried)
 }
 
 // lookIn looks for the parent in one place, and returns the first candidate that is good: its AMIs
@@ -208,8 +208,25 @@ func (s search) fallback(ctx context.Context) (*parent, error) {
 	return &parent{found, ec2.Region, map[string]ami.Image{ec2.Region: image}}, nil
 }
 
-func (s search) notFound(tried []string) error {
+// similar names what there is in the registry instead of what was not found.
+func (s search) similar(ctx context.Context) string {
+	if s.config.Registry == "" {
+		return ""
+	}
+	reg, err := s.conn.Registry()
+	if err != nil {
+		return ""
+	}
+	channel := s.config.channel()
+	if s.gitName != "" && s.config.Channel == "" || s.config.Fingerprint != "" {
+		channel = ""
+	}
+	return reg.Similar(ctx, s.config.Image, channel)
+}
+
+func (s search) notFound(ctx context.Context, tried []string) error {
 	text := fmt.Sprintf("not found (%s)\n\n%s\n\n", s.config.describe(), strings.Join(tried, "\n"))
+	text += s.similar(ctx)
 	if s.folder != nil && slices.Contains(s.config.configured(), wayRegistry) {
 		text += fmt.Sprintf("Run the packer build of %s at this commit first, and before it those of "+
 			"its own parents, in order. Each takes seconds if nothing has changed. ", s.config.Image)

@@ -5,6 +5,7 @@ package parent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -94,7 +95,7 @@ func (s search) pick(region string, listed []ami.Image, fingerprint string) (ami
 	if err == nil && image.ID == "" {
 		key, value := s.tag()
 		err = missingf("no available AMI in %s with tag %s = %s that belongs to %s%s",
-			region, key, value, strings.Join(s.config.Owners, " or "), notTaken(listed))
+			region, key, value, strings.Join(s.config.Owners, " or "), s.notTaken(listed))
 	}
 	return image, err
 }
@@ -115,10 +116,24 @@ func (s search) trusts(image ami.Image) bool {
 	return s.config.Registry == "" && published && image.Tags[tags.Image] == s.config.Image
 }
 
-// notTaken names AMIs that carry the tag, for those who see them in the console.
-func notTaken(images []ami.Image) string {
+// notTaken names AMIs that carry the tag, for those who see them in the console. If all of them are
+// of other images, the name of the image is probably wrong.
+func (s search) notTaken(images []ami.Image) string {
 	if len(images) == 0 {
 		return ""
+	}
+	var others []string
+	for _, image := range images {
+		name := image.Tags[tags.Image]
+		if name == s.config.Image || manifest.CheckImage(name) != nil {
+			others = nil
+			break
+		}
+		others = append(others, name)
+	}
+	if others = slices.Compact(slices.Sorted(slices.Values(others))); len(others) > 0 {
+		return fmt.Sprintf("; these AMIs are of image %s: %s", strings.Join(others, ", "),
+			strings.Join(idsOf(images[:min(len(images), maxNamed)]), ", "))
 	}
 	return "; not taken, as the registry does not have them or another source is wanted: " +
 		strings.Join(idsOf(images[:min(len(images), maxNamed)]), ", ")

@@ -35,7 +35,7 @@ func TestTag_trust(t *testing.T) {
 		"of another tool":             {tags: map[string]string{"chain:git-sha": sha1}},
 		"of another tool, registry":   {tags: map[string]string{"chain:git-sha": sha1}, options: registry},
 		"of a registry that lacks it": {tags: ours, options: registry, want: notTaken},
-		"of another image":            {tags: with(ours, "chain:image", "other"), want: notTaken},
+		"of another image":            {tags: with(ours, "chain:image", "other"), want: "; these AMIs are of image other: " + amiHere},
 	} {
 		t.Run(name, func(t *testing.T) {
 			id, err := fromEC2(t, fmt.Sprintf("git_sha = %q\n%s", sha1, tt.options),

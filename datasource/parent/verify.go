@@ -3,16 +3,19 @@
 package parent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
-	"github.com/packer-chain/packer-plugin-chain/internal/text"
+	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // parent is a candidate whose AMIs exist.
@@ -27,9 +30,14 @@ type parent struct {
 // verify checks the AMIs of a candidate: each region must have one that is available, and belongs
 // to owners. A manifest is never trusted blindly.
 func (s search) verify(ctx context.Context, found candidate) (*parent, error) {
+	if s.config.Kind == kindArtifact {
+		return s.artifact(ctx, found)
+	}
 	ids, isAMI := found.amiIDs(s.config.Source)
 	if !isAMI && found.tagged == nil {
-		return &parent{candidate: found}, nil
+		return nil, fmt.Errorf("%s names no AMI, and kind is \"ami\"\n\nIf the parent is not an AMI, set "+
+			"kind = \"artifact\": then its id is as trustworthy as everybody who can write that file. "+
+			"If it is one, somebody has changed the file: build the parent again.", found.uri)
 	}
 	ec2, err := s.conn.EC2()
 	if err != nil {
@@ -39,10 +47,23 @@ func (s search) verify(ctx context.Context, found candidate) (*parent, error) {
 		return &parent{found, ec2.Region, found.tagged}, nil
 	}
 	regions := s.regions(ec2.Region)
-	seen, err := s.lookUp(ctx, ec2, regions, ids, found.seen)
-	if err != nil {
+	unasked := s.unasked(found)
+	var seen map[ami.Address]ami.Image
+	var builds map[ancestorBuild]*manifest.Manifest
+	group, both := errgroup.WithContext(ctx)
+	group.Go(crash.Guard("read the ancestors", func() (err error) {
+		builds, err = s.readAncestors(both, unasked)
+		return err
+	}))
+	group.Go(crash.Guard("look up the parent", func() (err error) {
+		ask := merge(inRegions(ids, regions), below(unasked, regions))
+		seen, err = s.lookUp(both, ec2, ask, found)
+		return err
+	}))
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	found.revokedBelow = cmp.Or(found.revokedBelow, revokedBelow(unasked, seen, builds))
 	amis := map[string]ami.Image{}
 	for _, region := range regions {
 		image, err := s.onlyUsable(ctx, ec2, found.uri, region, ids[region], seen)
@@ -54,22 +75,56 @@ func (s search) verify(ctx context.Context, found candidate) (*parent, error) {
 	return &parent{found, ec2.Region, amis}, nil
 }
 
-// lookUp returns what EC2 says of the AMIs in the wanted regions. It asks only for those that seen
-// lacks.
+// artifact checks a candidate that is no AMI. Nothing can be looked up, so all that counts is
+// that it does not pretend.
+func (s search) artifact(ctx context.Context, found candidate) (*parent, error) {
+	found = found.of(s.config.Source)
+	_, isAMI := found.amiIDs("")
+	id := found.artifactID()
+	switch {
+	case len(found.entries) == 0:
+		return nil, missingf("%s has no build of source %s", found.uri, s.config.Source)
+	case isAMI || slices.ContainsFunc(found.entries, manifest.Entry.HidesAMI):
+		return nil, fmt.Errorf("%s is of an AMI, and kind is \"artifact\"\n\nSet kind = \"ami\": only "+
+			"then EC2 is asked whether that AMI exists and is yours.", found.uri)
+	case id != "" && !manifest.IsID(id):
+		return nil, fmt.Errorf("%s has the artifact id %.80q, which has characters that are not safe in "+
+			"a script\n\nBuild the parent again, with another name.", found.uri, id)
+	}
+	unasked := s.unasked(found)
+	if len(unasked) == 0 {
+		return &parent{candidate: found}, nil
+	}
+	var seen map[ami.Address]ami.Image
+	if hasAMIs(unasked) {
+		ec2, err := s.conn.EC2()
+		if err == nil {
+			seen, err = s.lookUp(ctx, ec2, below(unasked, s.regions(ec2.Region)), found)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	builds, err := s.readAncestors(ctx, unasked)
+	found.revokedBelow = cmp.Or(found.revokedBelow, revokedBelow(unasked, seen, builds))
+	return &parent{candidate: found}, err
+}
+
+// lookUp returns what EC2 says of AMIs, by region. It asks only for those that it has not shown
+// before, and waits for those that were created minutes ago.
 func (s search) lookUp(
-	ctx context.Context, ec2 access.EC2,
-	regions []string, ids map[string][]string, seen map[ami.Address]ami.Image,
+	ctx context.Context, ec2 access.EC2, ids map[string][]string, found candidate,
 ) (map[ami.Address]ami.Image, error) {
 	ask := map[string][]string{}
-	for _, region := range regions {
-		for _, id := range ids[region] {
-			if _, known := seen[ami.Address{Region: region, ID: id}]; !known {
+	for region, wanted := range ids {
+		for _, id := range wanted {
+			if _, known := found.seen[ami.Address{Region: region, ID: id}]; !known {
 				ask[region] = append(ask[region], id)
 			}
 		}
 	}
-	all, err := ec2.Lookup(ctx, ask, s.config.Owners)
-	maps.Copy(all, seen)
+	all, err := ec2.Lookup(ctx, ask, s.config.Owners, ami.BirthsOf(found.entries))
+	maps.Copy(all, found.seen)
 	return all, err
 }
 
@@ -145,76 +200,3 @@ func idsOf(images []ami.Image) []string {
 	}
 	return ids
 }
-
-// checkPolicy returns an error if nothing may be built on a parent although it exists.
-func (p *parent) checkPolicy(c Config, now time.Time) error {
-	if p.way == wayFallback {
-		return nil
-	}
-	if p.revoked != "" && !c.AllowRevoked {
-		return p.refused("it is revoked"+because(p.revoked),
-			"Build the parent again, or set allow_revoked = true.")
-	}
-	for _, region := range slices.Sorted(maps.Keys(p.amis)) {
-		image := p.amis[region]
-		if reason, revoked := ami.RevokedReason(image); revoked && !c.AllowRevoked {
-			return p.refused(fmt.Sprintf("%s is revoked%s", image, because(reason)),
-				"Build the parent again, or set allow_revoked = true.")
-		}
-		if image.Deprecated(now) && !c.AllowDeprecated {
-			since := image.DeprecatedAt.UTC().Format(time.RFC3339)
-			return p.refused(fmt.Sprintf("%s has been deprecated since %s", image, since),
-				"Build the parent again, or set allow_deprecated = true.")
-		}
-	}
-	return p.checkAge(c.MaxAge, now)
-}
-
-func (p *parent) checkAge(maxAge time.Duration, now time.Time) error {
-	if maxAge == 0 {
-		return nil
-	}
-	created := p.createdAt()
-	if created.IsZero() {
-		return p.refused("its age is unknown", "Build the parent again, or remove max_age.")
-	}
-	if age := now.Sub(created); age > maxAge {
-		why := fmt.Sprintf("it is %s old, older than max_age %s", age.Round(time.Minute), maxAge)
-		return p.refused(why, "Build the parent again, or raise max_age.")
-	}
-	return nil
-}
-
-// createdAt returns when the oldest part of the parent was made. It is zero if no part has a time,
-// or if one AMI has none.
-func (p *parent) createdAt() time.Time {
-	if len(p.amis) == 0 {
-		return p.builtAt()
-	}
-	oldest := slices.MinFunc(slices.Collect(maps.Values(p.amis)), func(a, b ami.Image) int {
-		return a.CreatedAt.Compare(b.CreatedAt)
-	})
-	return oldest.CreatedAt
-}
-
-// because returns a reason as the end of a sentence. It comes from a tag or a document, and may be
-// anything.
-func because(reason string) string {
-	if reason = text.OneLine(reason); reason == "" {
-		return ""
-	}
-	return ": " + reason
-}
-
-func (p *parent) refused(why, remedy string) error {
-	where := p.uri
-	if where == "" {
-		where = "found by " + p.way
-	}
-	return &refusal{why + " (" + where + ")\n\n" + remedy}
-}
-
-// refusal means that the parent exists, and that nothing may be built on it.
-type refusal struct{ text string }
-
-func (e *refusal) Error() string { return e.text }

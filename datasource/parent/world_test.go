@@ -137,7 +137,7 @@ func inChannel(name string) registry.Name { return registry.Name{Kind: registry.
 func (w *world) resolve(options string) (cty.Value, error) {
 	w.t.Helper()
 	var d Datasource
-	in := fmt.Sprintf("image = \"base\"\nregistry = %q\n%s", w.registry, options)
+	in := fmt.Sprintf("image = \"base\"\nkind = \"artifact\"\nregistry = %q\n%s", w.registry, options)
 	if errs := configure(w.t, &d, in); errs != nil {
 		w.t.Fatal(errs)
 	}

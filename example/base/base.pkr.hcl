@@ -37,7 +37,7 @@ data "chain-image" "this" {
 }
 
 source "amazon-ebs" "ubuntu" {
-  region        = var.region
+  region        = data.chain-image.this.region
   ami_regions   = var.copy_to
   ami_name      = "baseline-ubuntu-{{timestamp}}"
   source_ami    = data.amazon-ami.ubuntu.id
@@ -81,7 +81,6 @@ build {
       except = ["chain.ubuntu"]
     }
     post-processor "chain" {
-      region = var.region
       record = data.chain-image.this.record
       tags   = local.os_tags
     }

@@ -35,7 +35,7 @@ data "chain-image" "this" {
 }
 
 source "amazon-ebs" "snowflake" {
-  region        = var.region
+  region        = data.chain-image.this.region
   ami_regions   = var.copy_to
   ami_name      = "snowflake-{{timestamp}}"
   source_ami    = data.chain.parent.id
@@ -76,7 +76,6 @@ build {
       except = ["chain.snowflake"]
     }
     post-processor "chain" {
-      region = var.region
       record = data.chain-image.this.record
       tags   = local.os_tags
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //go:generate packer-sdc struct-markdown
-//go:generate packer-sdc mapstructure-to-hcl2 -type Config,AssumeRole,RegistryAccess
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,AssumeRole,RegistryAccess,VaultAWSEngine,AWSPolling
 
 // Package access holds the options for access to AWS, and opens what they name: the images of the
 // account and the registry. It sends no request to AWS before that is needed.
@@ -14,6 +14,12 @@ import "github.com/packer-chain/packer-plugin-chain/internal/store/s3store"
 // set here comes from where every AWS tool looks, such as `AWS_PROFILE`, `AWS_REGION` and the other
 // environment variables, the shared configuration files, web identity, SSO, and the role of the
 // instance or container.
+//
+// Set them once, in the data source: they travel in its `record`, and the post-processor uses them
+// unless it has its own. Of `access_key`, `profile`, `shared_credentials_file` and `assume_role`, it
+// takes either all from the record or, if it sets one of them, none. Keys, tokens and an
+// `external_id` never travel. If the data source is given one of them, the post-processor needs it
+// too, and says so before anything is built; in the environment they need not be repeated.
 type Config struct {
 	// The access key of static credentials. Goes together with `secret_key`, and excludes `profile`.
 	// Prefer a profile or the environment: these hold for every tool, and for the Amazon plugin too.
@@ -25,8 +31,19 @@ type Config struct {
 	// The profile of the shared configuration and credentials files to use. Default: `AWS_PROFILE`,
 	// else the profile `default`.
 	Profile string `mapstructure:"profile"`
-	// The region, such as `eu-west-1`. Default: `AWS_REGION`, else that of the profile.
+	// A file of credentials to use in place of the shared files, `~/.aws/credentials` and
+	// `~/.aws/config`.
+	SharedCredentialsFile string `mapstructure:"shared_credentials_file"`
+	// The region, such as `eu-west-1`. Default: `AWS_REGION`, else that of the profile, else that of
+	// the instance.
 	Region string `mapstructure:"region"`
+	// Accept a `region` of any form, for clouds that are compatible with AWS. Default: `false`.
+	SkipRegionValidation bool `mapstructure:"skip_region_validation"`
+	// Do not ask the metadata service of the instance for the region or for credentials. Default:
+	// `false`.
+	SkipMetadataAPICheck bool `mapstructure:"skip_metadata_api_check"`
+	// Has no effect: the plugin never checks credentials before it uses them.
+	SkipCredentialValidation bool `mapstructure:"skip_credential_validation"`
 	// The URL of a service that is compatible with EC2, such as `https://ec2.example.com`. Default:
 	// `AWS_ENDPOINT_URL_EC2` or `AWS_ENDPOINT_URL`, else that of AWS.
 	CustomEndpointEc2 string `mapstructure:"custom_endpoint_ec2"`
@@ -35,7 +52,8 @@ type Config struct {
 	// published is tried again until its own time limit, however often that is.
 	MaxRetries int `mapstructure:"max_retries"`
 	// A role to assume with the credentials above. See [Assume role](#assume-role).
-	AssumeRole *AssumeRole `mapstructure:"assume_role"`
+	AssumeRole  *AssumeRole `mapstructure:"assume_role"`
+	Unsupported `mapstructure:",squash"`
 	// How to reach the registry's bucket if that needs other options than the images. See
 	// [Registry access](#registry-access).
 	RegistryAccess *RegistryAccess `mapstructure:"registry_access"`
@@ -44,8 +62,8 @@ type Config struct {
 // The `assume_role` block names a role to work as, such as
 // `assume_role { role_arn = "arn:aws:iam::123456789012:role/images" }`.
 type AssumeRole struct {
-	// The ARN of the role.
-	RoleARN string `mapstructure:"role_arn" required:"true"`
+	// The ARN of the role. Empty: no role, as if the block were not there.
+	RoleARN string `mapstructure:"role_arn"`
 	// How long the credentials of the role are valid, in seconds, from 900 to 43200. They are renewed
 	// when they run out, so a long build needs no longer duration. Default: 900.
 	DurationSeconds int `mapstructure:"duration_seconds"`
@@ -66,7 +84,8 @@ type AssumeRole struct {
 // The `registry_access` block says what is different for the registry's bucket: another region or
 // account, or a store that is not from AWS. What is not set here is taken from the options outside.
 // With `profile` set, neither the keys nor the `assume_role` outside are used; with `assume_role`
-// set, it takes the place of the one outside, and is assumed with the same credentials.
+// set, it takes the place of the one outside, and is assumed with the same credentials. The
+// post-processor takes the block of the data source as a whole, unless it has its own.
 type RegistryAccess struct {
 	// The region of the bucket. Default: that of the profile in this block, else the `region` outside.
 	Region string `mapstructure:"region"`

@@ -7,10 +7,35 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
+// FlatAWSPolling is an auto-generated flat version of AWSPolling.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatAWSPolling struct {
+	DelaySeconds *int `mapstructure:"delay_seconds" cty:"delay_seconds" hcl:"delay_seconds"`
+	MaxAttempts  *int `mapstructure:"max_attempts" cty:"max_attempts" hcl:"max_attempts"`
+}
+
+// FlatMapstructure returns a new FlatAWSPolling.
+// FlatAWSPolling is an auto-generated flat version of AWSPolling.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*AWSPolling) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatAWSPolling)
+}
+
+// HCL2Spec returns the hcl spec of a AWSPolling.
+// This spec is used by HCL to read the fields of AWSPolling.
+// The decoded values from this spec will then be applied to a FlatAWSPolling.
+func (*FlatAWSPolling) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"delay_seconds": &hcldec.AttrSpec{Name: "delay_seconds", Type: cty.Number, Required: false},
+		"max_attempts":  &hcldec.AttrSpec{Name: "max_attempts", Type: cty.Number, Required: false},
+	}
+	return s
+}
+
 // FlatAssumeRole is an auto-generated flat version of AssumeRole.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatAssumeRole struct {
-	RoleARN           *string           `mapstructure:"role_arn" required:"true" cty:"role_arn" hcl:"role_arn"`
+	RoleARN           *string           `mapstructure:"role_arn" cty:"role_arn" hcl:"role_arn"`
 	DurationSeconds   *int              `mapstructure:"duration_seconds" cty:"duration_seconds" hcl:"duration_seconds"`
 	ExternalID        *string           `mapstructure:"external_id" cty:"external_id" hcl:"external_id"`
 	Policy            *string           `mapstructure:"policy" cty:"policy" hcl:"policy"`
@@ -47,15 +72,24 @@ func (*FlatAssumeRole) HCL2Spec() map[string]hcldec.Spec {
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	AccessKey         *string             `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
-	SecretKey         *string             `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
-	Token             *string             `mapstructure:"token" cty:"token" hcl:"token"`
-	Profile           *string             `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	Region            *string             `mapstructure:"region" cty:"region" hcl:"region"`
-	CustomEndpointEc2 *string             `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
-	MaxRetries        *int                `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
-	AssumeRole        *FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
-	RegistryAccess    *FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
+	AccessKey                   *string             `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey                   *string             `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token                       *string             `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile                     *string             `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	SharedCredentialsFile       *string             `mapstructure:"shared_credentials_file" cty:"shared_credentials_file" hcl:"shared_credentials_file"`
+	Region                      *string             `mapstructure:"region" cty:"region" hcl:"region"`
+	SkipRegionValidation        *bool               `mapstructure:"skip_region_validation" cty:"skip_region_validation" hcl:"skip_region_validation"`
+	SkipMetadataAPICheck        *bool               `mapstructure:"skip_metadata_api_check" cty:"skip_metadata_api_check" hcl:"skip_metadata_api_check"`
+	SkipCredentialValidation    *bool               `mapstructure:"skip_credential_validation" cty:"skip_credential_validation" hcl:"skip_credential_validation"`
+	CustomEndpointEc2           *string             `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	MaxRetries                  *int                `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AssumeRole                  *FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	MFACode                     *string             `mapstructure:"mfa_code" cty:"mfa_code" hcl:"mfa_code"`
+	DecodeAuthorizationMessages *bool               `mapstructure:"decode_authorization_messages" cty:"decode_authorization_messages" hcl:"decode_authorization_messages"`
+	InsecureSkipTLSVerify       *bool               `mapstructure:"insecure_skip_tls_verify" cty:"insecure_skip_tls_verify" hcl:"insecure_skip_tls_verify"`
+	VaultAWSEngine              *FlatVaultAWSEngine `mapstructure:"vault_aws_engine" cty:"vault_aws_engine" hcl:"vault_aws_engine"`
+	AWSPolling                  *FlatAWSPolling     `mapstructure:"aws_polling" cty:"aws_polling" hcl:"aws_polling"`
+	RegistryAccess              *FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -70,15 +104,24 @@ func (*Config) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec }
 // The decoded values from this spec will then be applied to a FlatConfig.
 func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
-		"access_key":          &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
-		"secret_key":          &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
-		"token":               &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
-		"profile":             &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
-		"region":              &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
-		"custom_endpoint_ec2": &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
-		"max_retries":         &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
-		"assume_role":         &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*FlatAssumeRole)(nil).HCL2Spec())},
-		"registry_access":     &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*FlatRegistryAccess)(nil).HCL2Spec())},
+		"access_key":                    &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
+		"secret_key":                    &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
+		"token":                         &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
+		"profile":                       &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
+		"shared_credentials_file":       &hcldec.AttrSpec{Name: "shared_credentials_file", Type: cty.String, Required: false},
+		"region":                        &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
+		"skip_region_validation":        &hcldec.AttrSpec{Name: "skip_region_validation", Type: cty.Bool, Required: false},
+		"skip_metadata_api_check":       &hcldec.AttrSpec{Name: "skip_metadata_api_check", Type: cty.Bool, Required: false},
+		"skip_credential_validation":    &hcldec.AttrSpec{Name: "skip_credential_validation", Type: cty.Bool, Required: false},
+		"custom_endpoint_ec2":           &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
+		"max_retries":                   &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
+		"assume_role":                   &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*FlatAssumeRole)(nil).HCL2Spec())},
+		"mfa_code":                      &hcldec.AttrSpec{Name: "mfa_code", Type: cty.String, Required: false},
+		"decode_authorization_messages": &hcldec.AttrSpec{Name: "decode_authorization_messages", Type: cty.Bool, Required: false},
+		"insecure_skip_tls_verify":      &hcldec.AttrSpec{Name: "insecure_skip_tls_verify", Type: cty.Bool, Required: false},
+		"vault_aws_engine":              &hcldec.BlockSpec{TypeName: "vault_aws_engine", Nested: hcldec.ObjectSpec((*FlatVaultAWSEngine)(nil).HCL2Spec())},
+		"aws_polling":                   &hcldec.BlockSpec{TypeName: "aws_polling", Nested: hcldec.ObjectSpec((*FlatAWSPolling)(nil).HCL2Spec())},
+		"registry_access":               &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*FlatRegistryAccess)(nil).HCL2Spec())},
 	}
 	return s
 }
@@ -120,6 +163,35 @@ func (*FlatRegistryAccess) HCL2Spec() map[string]hcldec.Spec {
 		"kms_key_id":            &hcldec.AttrSpec{Name: "kms_key_id", Type: cty.String, Required: false},
 		"acl":                   &hcldec.AttrSpec{Name: "acl", Type: cty.String, Required: false},
 		"expected_bucket_owner": &hcldec.AttrSpec{Name: "expected_bucket_owner", Type: cty.String, Required: false},
+	}
+	return s
+}
+
+// FlatVaultAWSEngine is an auto-generated flat version of VaultAWSEngine.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatVaultAWSEngine struct {
+	Name       *string `mapstructure:"name" cty:"name" hcl:"name"`
+	RoleARN    *string `mapstructure:"role_arn" cty:"role_arn" hcl:"role_arn"`
+	TTL        *string `mapstructure:"ttl" cty:"ttl" hcl:"ttl"`
+	EngineName *string `mapstructure:"engine_name" cty:"engine_name" hcl:"engine_name"`
+}
+
+// FlatMapstructure returns a new FlatVaultAWSEngine.
+// FlatVaultAWSEngine is an auto-generated flat version of VaultAWSEngine.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*VaultAWSEngine) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatVaultAWSEngine)
+}
+
+// HCL2Spec returns the hcl spec of a VaultAWSEngine.
+// This spec is used by HCL to read the fields of VaultAWSEngine.
+// The decoded values from this spec will then be applied to a FlatVaultAWSEngine.
+func (*FlatVaultAWSEngine) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"name":        &hcldec.AttrSpec{Name: "name", Type: cty.String, Required: false},
+		"role_arn":    &hcldec.AttrSpec{Name: "role_arn", Type: cty.String, Required: false},
+		"ttl":         &hcldec.AttrSpec{Name: "ttl", Type: cty.String, Required: false},
+		"engine_name": &hcldec.AttrSpec{Name: "engine_name", Type: cty.String, Required: false},
 	}
 	return s
 }

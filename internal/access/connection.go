@@ -22,6 +22,9 @@ import (
 type Connection struct {
 	// EC2 returns a client of EC2. An image that is not an AMI needs none, nor AWS at all.
 	EC2 func() (EC2, error)
+	// Region returns the region of the session, for a builder. It is empty if there is none, and also
+	// if only the instance knows it and the registry is a folder.
+	Region func() string
 	// Registry returns the registry, in a bucket or in a folder.
 	Registry func() (*registry.Registry, error)
 }
@@ -40,6 +43,7 @@ type EC2 struct {
 func Open(ctx context.Context, c *Config, location string, notify func(string)) *Connection {
 	session, bucket := c.sessions(ctx)
 	return &Connection{
+		Region: func() string { return c.sessionRegion(ctx, location, session) },
 		EC2: sync.OnceValues(func() (EC2, error) {
 			cfg, err := session()
 			if err != nil {
@@ -60,6 +64,22 @@ func Open(ctx context.Context, c *Config, location string, notify func(string)) 
 			return r, nil
 		}),
 	}
+}
+
+// sessionRegion returns the region of the session, or "". If the registry is a folder, there may be
+// no AWS at all: then nobody is asked.
+func (c *Config) sessionRegion(
+	ctx context.Context, location string, session func() (aws.Config, error),
+) string {
+	cfg, err := c.configure(ctx, c.mainSource())
+	if err != nil || cfg.Region != "" {
+		return cfg.Region
+	}
+	if at, err := registry.ParseLocation(location); err != nil || !at.S3() {
+		return ""
+	}
+	cfg, _ = session()
+	return cfg.Region
 }
 
 // openStore returns the store at a location.

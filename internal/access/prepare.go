@@ -28,11 +28,8 @@ var (
 // called twice. Values that are not known yet pass, and are refused when they are used. From here
 // on the secrets among the options are hidden from Packer's log.
 func (c *Config) Prepare() []error {
-	for _, secret := range []string{c.AccessKey, c.SecretKey, c.Token} {
-		if secret != "" && secret != option.Unknown {
-			packersdk.LogSecretFilter.Set(secret)
-		}
-	}
+	c.dropEmptyRoles()
+	c.hideSecrets()
 	var check option.Checker
 	switch {
 	case c.AccessKey != "" && c.SecretKey == "":
@@ -43,14 +40,36 @@ func (c *Config) Prepare() []error {
 		check.Addf("access_key and secret_key are required with token")
 	}
 	check.AtMostOne(map[string]string{"access_key": c.AccessKey, "profile": c.Profile})
-	check.That("region", c.Region, option.Optional(option.Region))
+	if !c.SkipRegionValidation {
+		check.That("region", c.Region, option.Optional(option.Region))
+	}
 	check.That("custom_endpoint_ec2", c.CustomEndpointEc2, option.Optional(checkEndpoint))
 	if c.MaxRetries < 0 {
 		check.Addf("max_retries must not be negative, got %d", c.MaxRetries)
 	}
+	c.Unsupported.check(&check)
 	c.AssumeRole.check(&check, "assume_role.")
 	c.RegistryAccess.check(&check, "registry_access.")
 	return check.Errors
+}
+
+// hideSecrets hides the secrets among the options from Packer's log.
+func (c *Config) hideSecrets() {
+	secrets := []string{c.AccessKey, c.SecretKey, c.Token, c.MFACode}
+	roles := []*AssumeRole{c.AssumeRole}
+	if c.RegistryAccess != nil {
+		roles = append(roles, c.RegistryAccess.AssumeRole)
+	}
+	for _, role := range roles {
+		if role != nil {
+			secrets = append(secrets, role.ExternalID)
+		}
+	}
+	for _, secret := range secrets {
+		if secret != "" && secret != option.Unknown {
+			packersdk.LogSecretFilter.Set(secret)
+		}
+	}
 }
 
 func (r *RegistryAccess) check(check *option.Checker, block string) {
@@ -146,9 +165,6 @@ func redacted(value string) string {
 }
 
 func checkRoleARN(value string) error {
-	if value == "" {
-		return errors.New("is required")
-	}
 	a, err := arn.Parse(value)
 	if err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/") {
 		return fmt.Errorf("must be the ARN of a role such as %s, got %q",

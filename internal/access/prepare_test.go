@@ -51,7 +51,9 @@ func TestConfig_Prepare(t *testing.T) {
 				`got "…@ec2.example.com"`}},
 		{name: "query in a URL", in: Config{CustomEndpointEc2: "https://ec2.example.com/?a=b"},
 			want: []string{`custom_endpoint_ec2 must not have a query or a fragment, got "https://ec2.example.com/?…"`}},
-		{name: "empty role", in: Config{AssumeRole: &AssumeRole{}}, want: []string{"assume_role.role_arn is required"}},
+		{name: "empty roles", in: Config{AssumeRole: &AssumeRole{SessionName: "x"},
+			RegistryAccess: &RegistryAccess{AssumeRole: &AssumeRole{}}}},
+		{name: "a region of another cloud", in: Config{Region: "RegionOne", SkipRegionValidation: true}},
 		{name: "role", in: Config{AssumeRole: &AssumeRole{RoleARN: "arn:aws:iam::123456789012:user/me",
 			DurationSeconds: 899, ExternalID: "a b", Policy: "{", SessionName: "x",
 			PolicyARNs: []string{"ReadOnlyAccess", ""}}},
@@ -115,7 +117,7 @@ func fill(v reflect.Value, value string) {
 func TestConfig_Prepare_unknown(t *testing.T) {
 	var c Config
 	fill(reflect.ValueOf(&c).Elem(), option.Unknown)
-	c.Profile = ""
+	c.Profile, c.VaultAWSEngine = "", nil
 	if errs := c.Prepare(); len(errs) > 0 {
 		t.Errorf("unknown values are refused: %v", errs)
 	}
@@ -161,10 +163,13 @@ func TestConfig_unknownAtUse(t *testing.T) {
 }
 
 func TestConfig_Prepare_hidesSecrets(t *testing.T) {
-	c := Config{AccessKey: "AKIDHIDEME", SecretKey: "hide-this-key", Token: "hide-this-token"}
+	c := Config{AccessKey: "AKIDHIDEME", SecretKey: "hide-this-key", Token: "hide-this-token",
+		AssumeRole:     &AssumeRole{RoleARN: roleARN, ExternalID: "hide-this-id"},
+		RegistryAccess: &RegistryAccess{AssumeRole: &AssumeRole{RoleARN: roleARN, ExternalID: "hide-that-id"}}}
 	c.Prepare()
-	got := packersdk.LogSecretFilter.FilterString("AKIDHIDEME hide-this-key hide-this-token <unknown>")
-	if want := "<sensitive> <sensitive> <sensitive> <unknown>"; got != want {
+	got := packersdk.LogSecretFilter.FilterString(
+		"AKIDHIDEME hide-this-key hide-this-token hide-this-id hide-that-id <unknown>")
+	if want := strings.Repeat("<sensitive> ", 5) + "<unknown>"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	(&Config{AccessKey: option.Unknown, SecretKey: option.Unknown}).Prepare()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	smithymw "github.com/aws/smithy-go/middleware"
@@ -30,6 +32,8 @@ import (
 const (
 	// headerTimeout limits the wait for the headers of a response. The SDK sets no limit.
 	headerTimeout = 30 * time.Second
+	// metadataTimeout limits the question to the instance, where there may be none.
+	metadataTimeout = 5 * time.Second
 	// maxRetries is that of the Amazon plugin. The SDK's own 2 are too few for busy accounts.
 	maxRetries  = 10
 	sessionName = "packer-plugin-chain"
@@ -106,10 +110,45 @@ func (c *Config) bucketSource() source {
 	return s
 }
 
+// load returns the configuration of a session, with its credentials.
 func (c *Config) load(ctx context.Context, s source) (aws.Config, error) {
+	cfg, err := c.configure(ctx, s)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	if cfg.Region == "" && !c.SkipMetadataAPICheck {
+		cfg.Region = regionOfInstance(ctx, cfg)
+	}
+	if cfg.Region == "" {
+		return aws.Config{}, ErrNoRegion
+	}
+	cfg.HTTPClient = boundRedirects(cfg.HTTPClient)
+	return withRole(ctx, cfg, s.role)
+}
+
+// configure returns what the options, the environment and the shared files say, without a request.
+func (c *Config) configure(ctx context.Context, s source) (aws.Config, error) {
 	if err := option.Known(c); err != nil {
 		return aws.Config{}, err
 	}
+	options, err := c.loadOptions(s)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return aws.Config{}, explain("load the AWS configuration", err)
+	}
+	if s.profileRegion && s.region == "" {
+		cfg.Region = cmp.Or(regionOfProfile(cfg), s.fallback, cfg.Region)
+	}
+	if cfg.RetryMaxAttempts == 0 {
+		cfg.RetryMaxAttempts = maxRetries + 1
+	}
+	return cfg, nil
+}
+
+func (c *Config) loadOptions(s source) ([]func(*config.LoadOptions) error, error) {
 	// Not a plain *http.Client: with one, the SDK fails if AWS_CA_BUNDLE is set.
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.ResponseHeaderTimeout = headerTimeout
@@ -126,28 +165,36 @@ func (c *Config) load(ctx context.Context, s source) (aws.Config, error) {
 	if s.profile != "" {
 		options = append(options, config.WithSharedConfigProfile(s.profile))
 	}
+	if file := c.SharedCredentialsFile; file != "" {
+		// The SDK ignores a file that does not exist.
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("read shared_credentials_file: %w", err)
+		}
+		options = append(options, config.WithSharedCredentialsFiles([]string{file}),
+			config.WithSharedConfigFiles([]string{file}))
+	}
 	if s.keys && c.AccessKey != "" {
 		options = append(options, config.WithCredentialsProvider(
 			credentials.NewStaticCredentialsProvider(c.AccessKey, c.SecretKey, c.Token)))
 	}
+	if c.SkipMetadataAPICheck {
+		options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	}
 	if c.MaxRetries > 0 {
 		options = append(options, config.WithRetryMaxAttempts(c.MaxRetries+1))
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	return options, nil
+}
+
+// regionOfInstance returns the region of the instance that this runs on, or "".
+func regionOfInstance(ctx context.Context, cfg aws.Config) string {
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
+	out, err := imds.NewFromConfig(cfg).GetRegion(ctx, &imds.GetRegionInput{})
 	if err != nil {
-		return aws.Config{}, explain("load the AWS configuration", err)
+		return ""
 	}
-	cfg.HTTPClient = boundRedirects(cfg.HTTPClient)
-	if s.profileRegion && s.region == "" {
-		cfg.Region = cmp.Or(regionOfProfile(cfg), s.fallback, cfg.Region)
-	}
-	if cfg.RetryMaxAttempts == 0 {
-		cfg.RetryMaxAttempts = maxRetries + 1
-	}
-	if cfg.Region == "" {
-		return aws.Config{}, ErrNoRegion
-	}
-	return withRole(ctx, cfg, s.role)
+	return out.Region
 }
 
 // regionOfProfile returns the region that the profile of a configuration names, or "".

@@ -113,6 +113,8 @@ func TestConfig_sessions_sources(t *testing.T) {
 			want: "KEY eu-west-2"},
 		{name: "profile and its region", in: Config{Profile: "images"}, want: "IMAGES eu-west-1"},
 		{name: "profile by environment", env: map[string]string{"AWS_PROFILE": "images"}, want: "IMAGES eu-west-1"},
+		{name: "a role without an ARN", in: Config{Profile: "images", AssumeRole: &AssumeRole{SessionName: "ci"}},
+			want: "IMAGES eu-west-1"},
 		{name: "role", in: Config{Profile: "images", AssumeRole: role("a")}, want: "IMAGES-as-a eu-west-1"},
 		{name: "another region for the bucket", in: Config{Profile: "images",
 			RegistryAccess: &RegistryAccess{Region: "us-west-2"}}, want: "IMAGES eu-west-1", registry: "IMAGES us-west-2"},

@@ -8,8 +8,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // errPending means that an image is still being made, which may take minutes for copies.
@@ -17,18 +21,24 @@ var errPending = errors.New("the image is pending")
 
 // Await returns the images, in any order, once all of them are available: EC2 may not know a new or
 // copied AMI for a while, and then it is pending. It waits until ctx ends. If an image can never
-// become available, such as one that has failed, it returns an error at once.
+// become available, such as one that has failed, it returns an error at once; and after a minute, if
+// EC2 says nothing but that it knows no such image, because then it is that of another account.
 func (c *Client) Await(ctx context.Context, region string, ids []string) ([]Image, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	what := fmt.Sprintf("find %s in %s", strings.Join(ids, ", "), region)
 	watch := c.watch(region)
 	defer watch.Stop()
 	var seen []Image
+	var hidden hidden
 	err := c.again(ctx, watch, what, func() error {
 		var err error
 		if seen, err = c.byIDAlone(ctx, region, ids, noRetries); err != nil {
-			return err
+			return hidden.since(err)
 		}
+		if len(seen) == 0 {
+			return hidden.since(errNotYet)
+		}
+		hidden.first = time.Time{}
 		if len(seen) < len(ids) {
 			return errNotYet
 		}
@@ -38,6 +48,31 @@ func (c *Client) Await(ctx context.Context, region string, ids []string) ([]Imag
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return seen, nil
+}
+
+// hiddenTime is how long EC2 may know nothing of an AMI that was just made.
+const hiddenTime = time.Minute
+
+// hidden is how long EC2 has said nothing but that it knows no such image.
+type hidden struct{ first time.Time }
+
+// since returns the error of a look-up, or what it means once it was the only one for a minute.
+func (h *hidden) since(err error) error {
+	if awserror.Code(err) != "InvalidAMIID.NotFound" && !errors.Is(err, errNotYet) {
+		h.first = time.Time{}
+		return err
+	}
+	if h.first.IsZero() {
+		h.first = time.Now()
+	}
+	if waited := time.Since(h.first); waited >= hiddenTime {
+		// Not wrapped: the error of EC2 would be worth a retry.
+		return fmt.Errorf("for %s, EC2 has not shown it to this account: %s\n\nIt was made with "+
+			"another account or region. Set assume_role, profile (or access_key) and region of data "+
+			"\"chain-image\" as in the builder, and likewise in the post-processor if it has its own.",
+			waited.Round(time.Second), briefly(err))
+	}
+	return err
 }
 
 // usable returns what is wrong with one of the images, or errPending if waiting helps.
@@ -55,10 +90,43 @@ func usable(images []Image) error {
 
 func pending(img Image) bool { return img.State == string(types.ImageStatePending) }
 
-// Settled is [Client.ByID] for images that are to be used: it waits until none of them is pending.
-// It returns an error if one still is when ctx ends, because that one neither exists nor is gone.
+// newTime is how long EC2 may not show an AMI after it was created (AWS support has advised users
+// of Packer to allow for up to 2.5 minutes).
+const newTime = 3 * time.Minute
+
+// Births are when images were created, as far as that is known.
+type Births map[Address]time.Time
+
+// BirthsOf returns when the AMIs of a manifest's entries were created, as far as it says so.
+func BirthsOf(entries []manifest.Entry) Births {
+	births := Births{}
+	for _, entry := range entries {
+		for _, image := range entry.AMIs() {
+			born := image.CreatedAt
+			if born.IsZero() {
+				born = time.Unix(entry.BuildTime, 0)
+			}
+			births[Address{Region: image.Region, ID: image.ID}] = born
+		}
+	}
+	return births
+}
+
+// mayAppear reports whether EC2 may show one of the images that are not in seen a little later:
+// one that was created minutes ago.
+func (b Births) mayAppear(region string, ids []string, seen []Image, now time.Time) bool {
+	return slices.ContainsFunc(ids, func(id string) bool {
+		born := b[Address{Region: region, ID: id}]
+		return now.Sub(born).Abs() < newTime &&
+			!slices.ContainsFunc(seen, func(img Image) bool { return img.ID == id })
+	})
+}
+
+// Settled is [Client.ByID] for images that are to be used: it waits until none of them is pending,
+// and a few minutes for one that was just created and that EC2 does not show yet. It returns an
+// error if one is still pending when ctx ends, because that one neither exists nor is gone.
 func (c *Client) Settled(
-	ctx context.Context, region string, ids, owners []string,
+	ctx context.Context, region string, ids, owners []string, births ...Births,
 ) ([]Image, error) {
 	what := fmt.Sprintf("find %s in %s", strings.Join(ids, ", "), region)
 	watch := c.watch(region)
@@ -70,6 +138,10 @@ func (c *Client) Settled(
 		seen, failed = c.ByID(ctx, region, ids, owners)
 		if failed == nil && slices.ContainsFunc(seen, pending) {
 			return errPending
+		}
+		young := func(b Births) bool { return b.mayAppear(region, ids, seen, time.Now()) }
+		if failed == nil && slices.ContainsFunc(births, young) {
+			return errNotYet
 		}
 		return nil
 	})

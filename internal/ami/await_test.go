@@ -21,8 +21,10 @@ import (
 func TestClient_lag(t *testing.T) {
 	bare, full := amitest.Image{ID: idA}, amitest.Image{ID: idA, Tags: wanted}
 	for k := range 21 {
+		// In the first step, a minute of nothing else means that it is the wrong account.
+		first := min(k, 14)
 		steps := slices.Concat(
-			amitest.Times(k, amitest.NotFound().On("DescribeImages")), []amitest.Step{look(bare), look(bare)},
+			amitest.Times(first, amitest.NotFound().On("DescribeImages")), []amitest.Step{look(bare), look(bare)},
 			amitest.Times(k, amitest.NotFound().On("CreateTags")), []amitest.Step{write(idA)},
 			amitest.Times(k, amitest.NotFound().On("DescribeImages")), []amitest.Step{look(full)})
 		synctest.Test(t, func(t *testing.T) {
@@ -35,8 +37,8 @@ func TestClient_lag(t *testing.T) {
 			if err := c.Tag(ctx, "eu-west-1", []string{idA}, wanted); err != nil {
 				t.Fatal(err)
 			}
-			if len(log.waits) != 3*k {
-				t.Errorf("it waited %d times, want %d", len(log.waits), 3*k)
+			if len(log.waits) != first+2*k {
+				t.Errorf("it waited %d times, want %d", len(log.waits), first+2*k)
 			}
 		})
 	}
@@ -81,6 +83,50 @@ func TestClient_Await_pending(t *testing.T) {
 				note := "still trying after 2s: find " + idA + " in eu-west-1: the image is pending"
 				if tt.took > 2*time.Second && log.notes[0] != note {
 					t.Errorf("it said %q", log.notes)
+				}
+			})
+		})
+	}
+}
+
+// TestClient_Await_hidden has EC2 know nothing of an AMI, as it does for those of another account.
+func TestClient_Await_hidden(t *testing.T) {
+	none, empty := amitest.NotFound().On("DescribeImages"), amitest.Describe()
+	busy := amitest.Throttled().On("DescribeImages")
+	for _, tt := range []struct {
+		name  string
+		steps []amitest.Step
+		took  time.Duration
+		// want are parts of the error; none if there is none.
+		want []string
+	}{
+		{"only", amitest.Times(17, none), 62750 * time.Millisecond, []string{
+			"find " + idA + " in eu-west-1: for 1m3s, EC2 has not shown it to this account: InvalidAMIID.NotFound",
+			"Set assume_role, profile (or access_key) and region of data \"chain-image\" as in the builder"}},
+		{"empty answers too", append(amitest.Times(16, none), empty), 62750 * time.Millisecond, []string{
+			"EC2 has not shown it to this account: not visible yet"}},
+		{"busy in between", slices.Concat(amitest.Times(10, none), []amitest.Step{busy}, amitest.Times(10, none),
+			[]amitest.Step{look(amitest.Image{ID: idA})}), 87750 * time.Millisecond, nil},
+		{"seen once", slices.Concat(amitest.Times(10, none), []amitest.Step{state("pending")}, amitest.Times(10, none),
+			[]amitest.Step{look(amitest.Image{ID: idA})}), 87750 * time.Millisecond, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				defer cancel()
+				c, _ := script(t, tt.steps...)
+				begun := time.Now()
+				_, err := c.Await(ctx, "eu-west-1", []string{idA})
+				if took := time.Since(begun); took != tt.took {
+					t.Errorf("it took %s, want %s", took, tt.took)
+				}
+				if tt.want == nil && err != nil {
+					t.Error(err)
+				}
+				for _, want := range tt.want {
+					if err == nil || !strings.Contains(err.Error(), want) {
+						t.Errorf("got %v, want %q in it", err, want)
+					}
 				}
 			})
 		})

@@ -96,7 +96,8 @@ func (q Query) matches(img Image) bool {
 }
 
 // Explain returns why [Client.ByID] does not return an image, or why it cannot be used, such as
-// "is pending" or "belongs to 123456789012, not to self". It sends one request, by id alone.
+// "is pending" or "belongs to 123456789012, not to self". For one that is available and belongs to
+// owners, it returns for which machines it is.
 func (c *Client) Explain(ctx context.Context, region, id string, owners []string) string {
 	images, err := c.byIDAlone(ctx, region, []string{id})
 	var gone *goneError
@@ -114,10 +115,27 @@ func (c *Client) Explain(ctx context.Context, region, id string, owners []string
 		return problem
 	}
 	owners = orSelf(owners)
-	if slices.Contains(owners, img.Owner) || slices.Contains(owners, img.OwnerAlias) {
-		return "is available"
+	owned, err := c.isOwned(ctx, img, owners)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("belongs to %s; whether that is %s could not be looked up: %s",
+			img.Owner, strings.Join(owners, " or "), err)
+	case !owned:
+		return fmt.Sprintf("belongs to %s, not to %s", img.Owner, strings.Join(owners, " or "))
 	}
-	return fmt.Sprintf("belongs to %s, not to %s", img.Owner, strings.Join(owners, " or "))
+	return "is available, for " + img.Architecture
+}
+
+// isOwned reports whether an image belongs to one of owners. Only EC2 knows who "self" is.
+func (c *Client) isOwned(ctx context.Context, img Image, owners []string) (bool, error) {
+	if slices.Contains(owners, img.Owner) || slices.Contains(owners, img.OwnerAlias) {
+		return true, nil
+	}
+	if !slices.Contains(owners, "self") {
+		return false, nil
+	}
+	own, err := c.ByID(ctx, img.Region, []string{img.ID}, []string{"self"})
+	return len(own) > 0, err
 }
 
 // byIDAlone looks up images of any owner. It returns a *goneError if EC2 does not know one of them.

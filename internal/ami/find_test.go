@@ -194,11 +194,14 @@ func TestClient_find_hangs(t *testing.T) {
 func TestClient_Explain(t *testing.T) {
 	const gone = "is gone or not visible: it was deregistered or never existed, is not shared with this " +
 		"account, or is excluded by the account's Allowed AMIs setting"
+	image := amitest.Image{ID: idA, Arch: "arm64"}
 	tests := []struct {
 		name   string
 		answer amitest.Step
 		owners []string
-		want   string
+		// self is the answer to whether the image belongs to this account, if that is asked.
+		self []amitest.Step
+		want string
 	}{
 		{name: "empty list", answer: amitest.Step{Body: amitest.Page("")}, want: gone},
 		{name: "not found", answer: amitest.Refuse(400, "InvalidAMIID.NotFound", "no"), want: gone},
@@ -208,20 +211,33 @@ func TestClient_Explain(t *testing.T) {
 		{name: "disabled", answer: amitest.Step{Body: amitest.Page("", amitest.Image{State: "disabled"})}, want: "is disabled"},
 		{name: "failed", answer: amitest.Step{Body: amitest.Page("", amitest.Image{State: "failed", Reason: "disk broke"})},
 			want: "has failed: disk broke"},
-		{name: "foreign", answer: amitest.Step{Body: amitest.Page("", amitest.Image{})}, want: "belongs to 123456789012, not to self"},
+		{name: "deregistered", answer: amitest.Describe(amitest.Image{State: "deregistered"}), want: "is gone (deregistered)"},
+		{name: "foreign", answer: amitest.Describe(image), self: []amitest.Step{amitest.Describe()},
+			want: "belongs to 123456789012, not to self"},
+		{name: "foreign, or amazon's", answer: amitest.Describe(image), owners: []string{"amazon", "self"},
+			self: []amitest.Step{amitest.Describe()}, want: "belongs to 123456789012, not to amazon or self"},
+		{name: "own, of another architecture", answer: amitest.Describe(image), self: []amitest.Step{amitest.Describe(image)},
+			want: "is available, for arm64"},
+		{name: "own or not, denied", answer: amitest.Describe(image),
+			self: []amitest.Step{amitest.Refuse(403, "AuthFailure", "no")},
+			want: "belongs to 123456789012; whether that is self could not be looked up: find " + idA},
 		{name: "foreign, by number", answer: amitest.Step{Body: amitest.Page("", amitest.Image{})},
 			owners: []string{"210987654321", "amazon"}, want: "belongs to 123456789012, not to 210987654321 or amazon"},
 		{name: "by number", answer: amitest.Step{Body: amitest.Page("", amitest.Image{})}, owners: []string{"123456789012"},
-			want: "is available"},
+			want: "is available, for x86_64"},
 		{name: "by alias", answer: amitest.Step{Body: amitest.Page("", amitest.Image{Alias: "amazon"})}, owners: []string{"amazon"},
-			want: "is available"},
+			want: "is available, for x86_64"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.answer.Want = map[string]string{"ImageId.1": idA, "IncludeDeprecated": "true", "IncludeDisabled": "true"}
 			tt.answer.Absent = []string{"Owner.1", "Filter.1.Name", "MaxResults"}
-			c, _ := script(t, tt.answer)
-			if got := c.Explain(t.Context(), "eu-west-1", idA, tt.owners); got != tt.want {
+			for i := range tt.self {
+				tt.self[i].Want = map[string]string{"Filter.1.Value.1": idA, "Owner.1": "self"}
+			}
+			c, _ := script(t, append([]amitest.Step{tt.answer}, tt.self...)...)
+			got := c.Explain(t.Context(), "eu-west-1", idA, tt.owners)
+			if got != tt.want && (!strings.Contains(tt.name, "denied") || !strings.HasPrefix(got, tt.want)) {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
 		})

@@ -4,6 +4,7 @@ package artifact
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"slices"
 	"strings"
@@ -22,12 +23,15 @@ var _ packersdk.Artifact = (*Existing)(nil)
 type Existing struct {
 	image, fingerprint string
 	entries            []manifest.Entry
+	folders            []string
 }
 
 // NewExisting returns the artifact of an image that consists of entries of its manifest: at least
-// one.
-func NewExisting(image, fingerprint string, entries []manifest.Entry) *Existing {
-	return &Existing{image, fingerprint, entries}
+// one. Its files may be in the working directory, and in the folders.
+func NewExisting(
+	image, fingerprint string, entries []manifest.Entry, folders ...string,
+) *Existing {
+	return &Existing{image, fingerprint, entries, folders}
 }
 
 // StateFingerprint is the state in which an existing image names its fingerprint.
@@ -36,8 +40,13 @@ const StateFingerprint = "chain.fingerprint"
 // BuilderId returns the id of the builder that made the image.
 func (a *Existing) BuilderId() string { return a.entries[0].BuilderID }
 
-// Files returns the names of the image's files. An AMI has none.
+// Files returns the names of the image's files. An AMI has none. If one of them is not what was
+// built, it returns none of them, because a part of the image is not the image.
 func (a *Existing) Files() []string {
+	if why := a.withheld(); why != "" {
+		log.Printf("[WARN] the files of %s are not passed on: %s", a.image, why)
+		return nil
+	}
 	var names []string
 	for _, entry := range a.entries {
 		for _, file := range entry.Files {
@@ -69,7 +78,7 @@ func (a *Existing) String() string {
 	return fmt.Sprintf("%s exists:\n%s\n", a.image, strings.Join(a.Lines(), "\n"))
 }
 
-// Lines returns the AMIs with their regions, one on each line, sorted.
+// Lines returns the AMIs with their regions, one on each line, sorted. A warning comes last.
 func (a *Existing) Lines() []string {
 	var lines []string
 	for _, entry := range a.entries {
@@ -82,6 +91,9 @@ func (a *Existing) Lines() []string {
 		}
 	}
 	slices.Sort(lines)
+	if why := a.withheld(); why != "" {
+		lines = append(lines, "warning: its files are not passed on: "+why)
+	}
 	return slices.Compact(lines)
 }
 

@@ -12,6 +12,8 @@ import (
 
 // Where is what git knows of the checkout.
 type Where struct {
+	// NoGit is true if there is no checkout. All else is empty then.
+	NoGit bool
 	// Head is the object id of HEAD.
 	Head string
 	// Branch is empty if HEAD is detached.
@@ -37,7 +39,7 @@ func (b Build) Line(w Where, option string) (line manifest.Line, why string) {
 		return lineOf(option), ""
 	case b.Branch == "":
 		return b.lineOfGit(w)
-	case b.Commit != "" && b.Commit != w.Head:
+	case b.Commit != "" && b.Commit != w.Head && !w.NoGit:
 		return local, fmt.Sprintf("the CI builds %.7s of %s, but %.7s is checked out",
 			b.Commit, text.OneLine(b.Branch), w.Head)
 	}
@@ -59,6 +61,8 @@ func lineOf(branch string) manifest.Line {
 // the remote too, if there is one: whoever builds what nobody else has does not build that branch.
 func (b Build) lineOfGit(w Where) (line manifest.Line, why string) {
 	switch {
+	case w.NoGit:
+		return local, `neither git nor the CI names the branch: set the option "branch"`
 	case w.Branch == "" && b.Provider != "":
 		return local, `the CI names no branch, and HEAD is detached: set the option "branch"`
 	case w.Branch == "":

@@ -73,8 +73,8 @@ func (c *Checkout) readDirty(
 	if err != nil {
 		return err
 	}
-	if err := c.nameContent(ctx, index, found, dirty); err != nil {
+	if err := (command{dir: c.Root}).nameContent(ctx, index, found, dirty); err != nil {
 		return explain(err, base.name, c.Root)
 	}
-	return c.hashForeign(ctx, found.foreign, dirty)
+	return hashForeign(ctx, c.Root, found.foreign, dirty)
 }

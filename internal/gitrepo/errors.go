@@ -38,8 +38,9 @@ var (
 	}
 	noRepository = Error{
 		Problem: "not in a git repository",
-		Remedy: "Run Packer in a git checkout. An archive of the files is not enough: " +
-			"images are named after what git has.",
+		Remedy: "Run Packer in a git checkout. For files without one, such as an archive, " +
+			"set git = false in data \"chain-image\", and in data \"chain\" set channel, fingerprint or " +
+			"git_sha in place of path.",
 	}
 	noPath = Error{
 		Problem: "no such file or folder",
@@ -48,6 +49,10 @@ var (
 	noCommit = Error{
 		Problem: "the git repository has no commit yet",
 		Remedy:  "Commit the files of the image first.",
+	}
+	onlyIgnored = Error{
+		Problem: "no files",
+		Remedy:  "The path is empty, or .gitignore hides all of it.",
 	}
 	noFiles = Error{
 		Problem: "no tracked files",
@@ -129,6 +134,10 @@ var lostGitFolder = regexp.MustCompile(
 // explain turns a failed command into what it means for the user. Git has one exit code for
 // everything.
 func explain(err error, path, dir string) error {
+	var known *Error
+	if errors.As(err, &known) {
+		return err
+	}
 	var failed *commandError
 	if !errors.As(err, &failed) {
 		return fmt.Errorf("inspect %q: %w", path, err)

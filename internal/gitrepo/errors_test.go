@@ -39,7 +39,7 @@ Check path and extra_paths. ${path.root} is the folder of the template.`},
 		{name: "no repository", paths: []string{"TMP"},
 			want: `inspect "TMP": not in a git repository
 
-Run Packer in a git checkout. An archive of the files is not enough: images are named after what git has.`},
+Run Packer in a git checkout. For files without one, such as an archive, set git = false in data "chain-image", and in data "chain" set channel, fingerprint or git_sha in place of path.`},
 		{name: "extra path in no repository", paths: []string{"ROOT/base", "TMP"},
 			want: `inspect "TMP": outside of the git repository ROOT
 

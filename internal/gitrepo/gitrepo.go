@@ -23,7 +23,8 @@ import (
 
 // Checkout is what git knows about the paths of one image, all of them at one commit.
 type Checkout struct {
-	// Root is the absolute path of the work tree, free of symlinks.
+	// Root is the absolute path of the work tree, free of symlinks. It is empty if there is none: see
+	// [WithoutRepository].
 	Root string
 	// Commit is the full object id of HEAD.
 	Commit string

@@ -20,13 +20,13 @@ import (
 )
 
 // hashForeign fills in the hash of the foreign files of each object. Each file is read once.
-func (c *Checkout) hashForeign(ctx context.Context, foreign []file, objects []*Object) error {
+func hashForeign(ctx context.Context, dir string, foreign []file, objects []*Object) error {
 	if len(foreign) == 0 {
 		return nil
 	}
-	root, err := os.OpenRoot(c.Root)
+	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", c.Root, err)
+		return fmt.Errorf("read %s: %w", dir, err)
 	}
 	defer root.Close()
 	h := hasher{ctx: ctx, root: root}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -81,9 +82,9 @@ func fileMode(root string, f file) (fs.FileMode, error) {
 	return info.Mode(), nil
 }
 
-// nameContent finds the object ids of dirty objects as they are on disk. index is the output of
+// nameContent finds the object ids of objects as they are on disk. index is the output of
 // listIndex.
-func (c *Checkout) nameContent(
+func (c command) nameContent(
 	ctx context.Context, index string, found disk, objects []*Object,
 ) (err error) {
 	dir, err := os.MkdirTemp("", "packer-chain-git-")
@@ -91,7 +92,9 @@ func (c *Checkout) nameContent(
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	git := command{dir: c.Root, env: []string{"GIT_INDEX_FILE=" + filepath.Join(dir, "index")}}
+	git := command{
+		dir: c.dir, env: append(slices.Clone(c.env), "GIT_INDEX_FILE="+filepath.Join(dir, "index")),
+	}
 	if err := git.fillIndex(ctx, index, found); err != nil {
 		return err
 	}

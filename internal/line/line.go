@@ -32,9 +32,19 @@ type Place struct {
 var Defaults = []string{"main", "master"}
 
 // Find returns the place of a run that builds from a checkout. option is the branch that the user
-// says, if any.
+// says, if any. A checkout without a root is none: then only they and the CI count.
 func Find(ctx context.Context, checkout gitrepo.Checkout, build ci.Build, option string) Place {
-	place := Place{Branch: cmp.Or(option, build.Branch, build.Head, checkout.Branch)}
+	place := Place{
+		Branch:          cmp.Or(option, build.Branch, build.Head, checkout.Branch),
+		DefaultBranches: Defaults,
+	}
+	if checkout.Root == "" {
+		place.Line, place.NotOnBranch = build.Line(ci.Where{NoGit: true}, option)
+		if build.DefaultBranch != "" {
+			place.DefaultBranches = []string{build.DefaultBranch}
+		}
+		return place
+	}
 	defaultBranch := build.DefaultBranch
 	var all sync.WaitGroup
 	all.Go(func() { place.Repository = gitrepo.Origin(ctx, checkout.Root) })
@@ -48,7 +58,6 @@ func Find(ctx context.Context, checkout gitrepo.Checkout, build ci.Build, option
 		},
 	}, option)
 	all.Wait()
-	place.DefaultBranches = Defaults
 	if defaultBranch != "" {
 		place.DefaultBranches = []string{defaultBranch}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
+	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
@@ -60,4 +61,26 @@ func TestHere(t *testing.T) {
 	})
 	want(t.TempDir(), ci.Build{}, "", Place{
 		Line: local, NotOnBranch: "HEAD is detached: check out a branch", DefaultBranches: Defaults})
+}
+
+// Without a checkout, only the CI and the option say where a run stands, and no git is asked.
+func TestFind_noGit(t *testing.T) {
+	t.Setenv("PATH", "")
+	main := manifest.Line{Kind: manifest.LineBranch, Name: "main"}
+	local := manifest.Line{Kind: manifest.LineLocal}
+	const why = `neither git nor the CI names the branch: set the option "branch"`
+	for name, tt := range map[string]struct {
+		build  ci.Build
+		option string
+		want   Place
+	}{
+		"nothing": {ci.Build{}, "", Place{Line: local, NotOnBranch: why, DefaultBranches: Defaults}},
+		"CI": {ci.Build{Provider: "ci", Commit: "c", Branch: "main", DefaultBranch: "trunk"}, "",
+			Place{Line: main, Branch: "main", DefaultBranches: []string{"trunk"}}},
+		"option": {ci.Build{}, "main", Place{Line: main, Branch: "main", DefaultBranches: Defaults}},
+	} {
+		if diff := cmp.Diff(tt.want, Find(t.Context(), gitrepo.Checkout{}, tt.build, tt.option)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
 }

@@ -34,9 +34,13 @@ const (
 )
 
 // Default returns the file of an image's local manifest, if the template names no other: in the
-// folder .chain beside the template, with a folder for each registry.
-func Default(dir, location, image string) string {
-	return filepath.Join(dir, folder, registryFolder(location), "manifest-"+image+".json")
+// folder .chain in the image's folder, with a folder for each registry. If path is a file, .chain is
+// beside it.
+func Default(path, location, image string) string {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		path = filepath.Dir(path)
+	}
+	return filepath.Join(path, folder, registryFolder(location), "manifest-"+image+".json")
 }
 
 // registryFolder returns the folder of a registry: bucket and prefix, or a hash of the path of a
@@ -85,9 +89,8 @@ func Replace(
 	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	// The lock is elsewhere: beside the manifest, it would be an uncommitted file of the image.
-	name := fmt.Sprintf("packer-chain-%d-%.16s.lock", os.Getuid(), text.SHA256(path))
-	lock := flock.New(filepath.Join(os.TempDir(), name))
+	// It stays: whoever removes a lock takes it away from the one who waits for it.
+	lock := flock.New(path+".lock", flock.SetPermissions(0o644))
 	if _, err := lock.TryLockContext(ctx, lockWait); err != nil {
 		return fmt.Errorf("write %s: wait for another build that writes it: %w", path, err)
 	}

@@ -3,10 +3,15 @@
 package localmanifest
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -26,7 +31,7 @@ func TestDefault(t *testing.T) {
 		"s3://acme-images/chain/":          "acme-images/chain",
 		"s3://acme-images/chain/staging":   "acme-images/chain/staging",
 		"s3://acme-images":                 "acme-images",
-		"registry":                         local,
+		"./registry":                       local,
 		here:                               local,
 		"file://" + filepath.ToSlash(here): local,
 		// There is none, or its error was said elsewhere.
@@ -59,6 +64,47 @@ func TestReplace_ignored(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(dir, ".chain", ".gitignore")); err != nil || string(got) != "*\n" {
 			t.Errorf("%s: got %q, %v", location, got, err)
 		}
+	}
+}
+
+// The lock lay in the shared temporary folder, under a name that others could hold.
+func TestReplace_lock(t *testing.T) {
+	dir, tmp := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	path := filepath.Join(dir, "manifest.json")
+	hold := flock.New(path + ".lock")
+	if locked, err := hold.TryLock(); err != nil || !locked {
+		t.Fatal(locked, err)
+	}
+	write := func(ctx context.Context) error {
+		return Replace(ctx, path, func(*manifest.Manifest) ([]byte, error) { return []byte("{}"), nil })
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	err := write(ctx)
+	if err == nil || !strings.Contains(err.Error(), "wait for another build that writes it") {
+		t.Errorf("another build holds the lock: %v", err)
+	}
+	if err := errors.Join(hold.Unlock(), write(t.Context())); err != nil {
+		t.Error(err)
+	}
+	for folder, want := range map[string]int{dir: 2, tmp: 0} {
+		if files, err := os.ReadDir(folder); err != nil || len(files) != want {
+			t.Errorf("%s has %v, %v", folder, files, err)
+		}
+	}
+}
+
+// The folder .chain was to be made inside of a file, and each run ended with an error in red.
+func TestDefault_file(t *testing.T) {
+	dir := t.TempDir()
+	template := filepath.Join(dir, "app.pkr.hcl")
+	if err := os.WriteFile(template, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const at = "s3://acme-images/chain"
+	if got, want := Default(template, at, "app"), Default(dir, at, "app"); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -167,6 +167,8 @@ type Parent struct {
 	// ManifestURI is empty for a parent that was found by tag or is a fallback.
 	ManifestURI    string `json:"manifest_uri,omitzero"`
 	ManifestSHA256 string `json:"manifest_sha256,omitzero"`
+	// AllowRevoked is true if the template takes the parent although it or an ancestor is revoked.
+	AllowRevoked bool `json:"allow_revoked,omitzero"`
 	// Ancestors are the images below the parent, nearest first.
 	Ancestors []Ancestor `json:"ancestors,omitempty"`
 	// Content is [Git.Content] of the parent, if it was found by its path in this checkout.

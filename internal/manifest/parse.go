@@ -83,6 +83,9 @@ func (m *Manifest) check() error {
 	if err := CheckWrite(m.Chain.Seq, m.Chain.WriteID); err != nil {
 		return fmt.Errorf("chain: %w", err)
 	}
+	if err := m.Chain.checkRelatives(); err != nil {
+		return fmt.Errorf("chain.%w", err)
+	}
 	return nil
 }
 

@@ -22,6 +22,8 @@ type Record struct {
 	Schema int `json:"schema"`
 	manifest.Facts
 	Registry string `json:"registry"`
+	// Access is how the data source reaches AWS.
+	Access Access `json:"access,omitzero"`
 	// Pending are the sources that have to be built: those of Facts.Sources, or the name of the image
 	// if that lists none. Reason says why, in one line. Forced is true if the template asks for it.
 	Pending []string `json:"pending"`
@@ -44,6 +46,8 @@ type Record struct {
 	Unmarked bool `json:"unmarked,omitzero"`
 	// Abandoned are AMIs with this fingerprint that were never published.
 	Abandoned []string `json:"abandoned,omitempty"`
+	// Warnings are what the user should know about the template and its files, each on one line.
+	Warnings []string `json:"warnings,omitempty"`
 	// DefaultBranches are those that may move channels if the template names none. NotOnBranch says
 	// why the run belongs to no branch.
 	DefaultBranches []string `json:"default_branches,omitempty"`
@@ -53,6 +57,18 @@ type Record struct {
 	// Pointer is what data "chain" read the image from; nil in a record of data "chain-image".
 	Pointer *Pointer `json:"pointer,omitempty"`
 }
+
+// Access are the AWS options that a data source was given. What it found in the environment is not
+// among them.
+type Access struct {
+	// Options are by their names in HCL.
+	Options map[string]any `json:"options,omitempty"`
+	// Withheld are the names of those that are secret, and so not in Options.
+	Withheld []string `json:"withheld,omitempty"`
+}
+
+// IsZero reports whether no option was given.
+func (a Access) IsZero() bool { return len(a.Options)+len(a.Withheld) == 0 }
 
 // Checkout is what git knew of the image's files when the run decided. They must still be the same
 // when the image is published.
@@ -64,6 +80,8 @@ type Checkout struct {
 	DirtyHash string `json:"dirty_hash,omitzero"`
 	// Untracked are files that git did not know. They were part of the image then.
 	Untracked []string `json:"untracked,omitempty"`
+	// NoGit is true if the files are in no checkout. Then each new file counts.
+	NoGit bool `json:"no_git,omitzero"`
 }
 
 // Pointer is what a promotion or a rollback moves a channel to: exactly the AMIs that a pointer

@@ -30,6 +30,8 @@ func full() Record {
 	main := manifest.Line{Kind: manifest.LineBranch, Name: "main"}
 	return Record{
 		Schema: manifest.Schema, Registry: "s3://acme-images/chain", Reason: "unchanged",
+		Access: Access{Withheld: []string{"token"}, Options: map[string]any{
+			"region": "eu-west-1", "registry_access": map[string]any{"use_path_style": true}}},
 		Facts: manifest.Facts{
 			Image: "app", Fingerprint: print1, Sources: []string{"amazon-ebs.app"}, Architecture: "arm64",
 			Git: manifest.Git{SHA: "a", Name: "a", Commit: "c", CommitTime: now, Branch: "main", Line: main,
@@ -43,8 +45,8 @@ func full() Record {
 		Tags:          map[string]string{"chain:image": "app"},
 		Entries:       []manifest.Entry{{Name: "app", BuilderType: "amazon-ebs", ArtifactID: "eu-west-1:" + ami1}},
 		LocalManifest: "manifest-app.json", Regions: []string{"eu-west-1"}, Unpublished: true, Unmarked: true,
-		Abandoned: []string{ami1 + " in eu-west-1"}, DefaultBranches: []string{"main"}, NotOnBranch: "not pushed",
-		Checkout: &Checkout{Paths: []string{"/src/app"}, Content: []string{"a"}, DirtyHash: "d", Untracked: []string{"x"}},
+		Abandoned: []string{ami1 + " in eu-west-1"}, DefaultBranches: []string{"main"}, NotOnBranch: "not pushed", Warnings: []string{"git ignores x"},
+		Checkout: &Checkout{Paths: []string{"/src/app"}, Content: []string{"a"}, DirtyHash: "d", Untracked: []string{"x"}, NoGit: true},
 		Pointer:  &Pointer{Target: registry.Target{Position: at, Line: main}, Channel: "latest", Seq: 7, Back: true},
 	}
 }

@@ -265,7 +265,7 @@ func parsePointer(body []byte, image string, name Name) (*Pointer, error) {
 // check returns what is wrong with a pointer that was read as that of an image.
 func (p *Pointer) check(image string, name Name) error {
 	if p.Image != image || p.ID() != name {
-		return fmt.Errorf("it is %.10s %.60q of image %.60q", p.Kind, p.Name, p.Image)
+		return fmt.Errorf("it is %.20q %.60q of image %.60q", p.Kind, p.Name, p.Image)
 	}
 	if err := manifest.CheckWrite(p.Seq, p.WriteID); err != nil {
 		return err

@@ -150,7 +150,7 @@ func (r *Registry) Follow(ctx context.Context, p *Pointer, move Move) (Stored, e
 		if same && (seq < p.ManifestSeq || seq == p.ManifestSeq && stored.SHA256 != p.ManifestSHA256) {
 			return Stored{}, corrupt(stored.URI,
 				"it is not the manifest that %s points at (SHA-256 %s, expected %s)",
-				p.ID(), stored.SHA256, p.ManifestSHA256)
+				p.ID(), stored.SHA256, text.OneLine(p.ManifestSHA256))
 		}
 		return stored, nil
 	})

@@ -152,20 +152,21 @@ func (t *update) get(ctx context.Context) (Object, error) {
 // settledBy notes that the object was read with that ETag, empty if it does not exist.
 func (t *update) settledBy(etag string) { t.unsettled = t.unsettled && etag == t.pendingETag }
 
-// settle ends an Update that failed, and finds out whether its last write landed nevertheless.
+// settle ends an Update that failed, and finds out whether its last write landed nevertheless. What
+// its error says last is the last real cause, and not what was looked up afterwards.
 func (t *update) settle(ctx context.Context, err error) ([]byte, error) {
 	stopped := ctx.Err()
-	switch {
-	case stopped != nil && t.unsettled:
+	if stopped != nil && t.cause != nil && errors.Is(err, stopped) {
+		err = fmt.Errorf("%w: %w", stopped, t.cause)
+	}
+	if stopped != nil && t.unsettled {
 		body, late := t.lookAgain(ctx)
 		if late == nil {
 			return body, nil
 		}
 		if !t.unsettled || errors.Is(late, errNotSeen) {
-			err = fmt.Errorf("%w: %w", stopped, late)
+			err = fmt.Errorf("%w; the last attempt: %w", late, err)
 		}
-	case stopped != nil && t.cause != nil && errors.Is(err, stopped):
-		err = fmt.Errorf("%w: %w", stopped, t.cause)
 	}
 	outcome := NotWritten
 	if t.unsettled {

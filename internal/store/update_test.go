@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -274,7 +275,8 @@ func TestUpdater_Update_cancelledInWrite(t *testing.T) {
 		// A store may finish a write whose client has gone: that it is missing so far proves nothing.
 		s, err = cancelledInWrite(t, false, nil)
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: outcome unknown: "+
-			"context canceled: read memory://base/refs/latest.json: it does not contain the write\n\n"+
+			"read memory://base/refs/latest.json: it does not contain the write; the last attempt: "+
+			"write memory://base/refs/latest.json: outcome unknown: context canceled\n\n"+
 			"The write may have landed or not. Run it again: a write that has landed is recognised.")
 		wantIDs(t, s, "a")
 
@@ -283,6 +285,40 @@ func TestUpdater_Update_cancelledInWrite(t *testing.T) {
 			"write memory://base/refs/latest.json: outcome unknown: context canceled\n\n"+
 			"The write may have landed or not. Run it again: a write that has landed is recognised.")
 	})
+}
+
+// A server whose disk was full answered each write with an error that tells nothing of its outcome.
+// The user read that the write was not there, and nothing of the disk.
+func TestUpdater_Update_namesTheCause(t *testing.T) {
+	full := errors.New("storage full")
+	for name, tt := range map[string]struct {
+		lastRead error
+		before   string
+	}{
+		"read":          {nil, "read memory://base/refs/latest.json: it does not contain the write; the last attempt: "},
+		"not even read": {store.ErrTransient, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				s := filled(t, "a")
+				s.put = func(context.Context, int) error { return fmt.Errorf("%w: %w", store.ErrUnknown, full) }
+				s.get = func(context.Context, int) error {
+					if ctx.Err() != nil {
+						return tt.lastRead
+					}
+					return nil
+				}
+				_, err := store.Updater{Store: s}.Update(ctx, key, nil, storetest.Append("b"))
+				want := ": " + tt.before + "context deadline exceeded: write memory://base/refs/latest.json: " +
+					"outcome unknown: storage full\n\nThe write may have landed or not."
+				if err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, full) {
+					t.Errorf("got  %v\nwant %q in it", err, want)
+				}
+			})
+		})
+	}
 }
 
 // A write whose response was lost cannot land any more once another writer has changed the object.
@@ -299,7 +335,8 @@ func TestUpdater_Update_overtaken(t *testing.T) {
 		}
 		_, err := store.Updater{Store: s}.Update(ctx, key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written: "+
-			"context canceled: read memory://base/refs/latest.json: it does not contain the write")
+			"read memory://base/refs/latest.json: it does not contain the write; the last attempt: "+
+			"write memory://base/refs/latest.json: outcome unknown")
 		wantIDs(t, s, "a", "c")
 	})
 }

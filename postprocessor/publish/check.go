@@ -44,7 +44,7 @@ func (c *Config) prepare() []error {
 	if c.PublishTimeout == 0 {
 		c.PublishTimeout = defaultTimeout
 	}
-	errs := c.Prepare()
+	errs := append(c.inherit(), c.Prepare()...)
 	var check option.Checker
 	check.That("on_failure", c.OnFailure, option.OneOf(keepImage, failBuild))
 	check.List("channels", c.Channels, manifest.CheckChannel)
@@ -67,6 +67,19 @@ func (c *Config) prepare() []error {
 	errs = append(errs, check.Errors...)
 	errs = append(errs, checkTags(c.Tags)...)
 	return append(errs, checkLabels(c.Labels)...)
+}
+
+// inherit takes the AWS options that are not set from the record, if that is known by then. Before
+// the build, it refuses a record that lacks a secret which the publication will need.
+func (c *Config) inherit() []error {
+	rec, err := record.Decode(c.Record)
+	if err != nil {
+		return nil // checkRecord says so.
+	}
+	if err := c.Inherit(rec.Access); err != nil {
+		return []error{err}
+	}
+	return nil
 }
 
 // channelNames returns the names of all channels: those of channels, then those of the blocks.

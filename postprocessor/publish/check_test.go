@@ -3,9 +3,13 @@
 package publish
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -55,6 +59,56 @@ func TestConfigure_refuses(t *testing.T) {
 			// Plain "packer validate" does not know the record, and must pass.
 			p = PostProcessor{}
 			check(t, p.Configure(packerSays(tt.builder), map[string]any{"record": option.Unknown}))
+		})
+	}
+}
+
+// TestConfigure_inherits: what the data source was told about AWS need not be told again. Secrets do
+// not travel, and are asked for before anything is built.
+func TestConfigure_inherits(t *testing.T) {
+	offline(t)
+	given := access.Config{Profile: "images", Region: "eu-west-1",
+		RegistryAccess: &access.RegistryAccess{Endpoint: "https://s3.example.com"}}
+	keys := access.Config{AccessKey: "AKIDEXAMPLE", SecretKey: "hide-this-key"}
+	for name, tt := range map[string]struct {
+		given access.Config
+		own   map[string]any
+		want  access.Config
+		err   string
+	}{
+		"all": {given, nil, given, ""},
+		"its own region": {given, map[string]any{"region": "us-east-1"},
+			access.Config{Profile: "images", Region: "us-east-1", RegistryAccess: given.RegistryAccess}, ""},
+		"keys are missing": {keys, nil, access.Config{}, "access_key, secret_key is missing: it is set in the data source"},
+		"keys again": {keys, map[string]any{"access_key": "AKIDEXAMPLE", "secret_key": "hide-this-key"},
+			keys, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := newRecord(t.TempDir())
+			var err error
+			rec.Access, err = tt.given.ForRecord()
+			check(t, err)
+			encoded, err := rec.Encode()
+			check(t, err)
+			if strings.Contains(encoded, keys.SecretKey) || strings.Contains(encoded, keys.AccessKey) {
+				t.Error("a secret is in the record")
+			}
+			raw := map[string]any{"record": encoded}
+			maps.Copy(raw, tt.own)
+			var p PostProcessor
+			for range 2 {
+				err = p.Configure(packerSays("amazon-ebs"), raw)
+			}
+			switch {
+			case tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)):
+				t.Errorf("got %v, want %s", err, tt.err)
+			case tt.err == "" && err != nil:
+				t.Error(err)
+			case tt.err == "":
+				if diff := cmp.Diff(tt.want, p.config.Config); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			}
 		})
 	}
 }

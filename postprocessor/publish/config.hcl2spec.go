@@ -36,35 +36,44 @@ func (*FlatChannel) HCL2Spec() map[string]hcldec.Spec {
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	PackerBuildName     *string                    `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
-	PackerBuilderType   *string                    `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
-	PackerCoreVersion   *string                    `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
-	PackerDebug         *bool                      `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
-	PackerForce         *bool                      `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
-	PackerOnError       *string                    `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
-	PackerUserVars      map[string]string          `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
-	PackerSensitiveVars []string                   `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
-	AccessKey           *string                    `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
-	SecretKey           *string                    `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
-	Token               *string                    `mapstructure:"token" cty:"token" hcl:"token"`
-	Profile             *string                    `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	Region              *string                    `mapstructure:"region" cty:"region" hcl:"region"`
-	CustomEndpointEc2   *string                    `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
-	MaxRetries          *int                       `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
-	AssumeRole          *access.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
-	RegistryAccess      *access.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
-	Record              *string                    `mapstructure:"record" required:"true" cty:"record" hcl:"record"`
-	Tags                map[string]string          `mapstructure:"tags" cty:"tags" hcl:"tags"`
-	TagSnapshots        *bool                      `mapstructure:"tag_snapshots" cty:"tag_snapshots" hcl:"tag_snapshots"`
-	Channels            []string                   `mapstructure:"channels" cty:"channels" hcl:"channels"`
-	ChannelBlocks       []FlatChannel              `mapstructure:"channel" cty:"channel" hcl:"channel"`
-	Branches            []string                   `mapstructure:"branches" cty:"branches" hcl:"branches"`
-	AllowRollback       *bool                      `mapstructure:"allow_rollback" cty:"allow_rollback" hcl:"allow_rollback"`
-	Origin              *string                    `mapstructure:"origin" cty:"origin" hcl:"origin"`
-	Labels              map[string]string          `mapstructure:"labels" cty:"labels" hcl:"labels"`
-	LocalManifest       *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
-	OnFailure           *string                    `mapstructure:"on_failure" cty:"on_failure" hcl:"on_failure"`
-	PublishTimeout      *string                    `mapstructure:"publish_timeout" cty:"publish_timeout" hcl:"publish_timeout"`
+	PackerBuildName             *string                    `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
+	PackerBuilderType           *string                    `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
+	PackerCoreVersion           *string                    `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
+	PackerDebug                 *bool                      `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
+	PackerForce                 *bool                      `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
+	PackerOnError               *string                    `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
+	PackerUserVars              map[string]string          `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
+	PackerSensitiveVars         []string                   `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
+	AccessKey                   *string                    `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey                   *string                    `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token                       *string                    `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile                     *string                    `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	SharedCredentialsFile       *string                    `mapstructure:"shared_credentials_file" cty:"shared_credentials_file" hcl:"shared_credentials_file"`
+	Region                      *string                    `mapstructure:"region" cty:"region" hcl:"region"`
+	SkipRegionValidation        *bool                      `mapstructure:"skip_region_validation" cty:"skip_region_validation" hcl:"skip_region_validation"`
+	SkipMetadataAPICheck        *bool                      `mapstructure:"skip_metadata_api_check" cty:"skip_metadata_api_check" hcl:"skip_metadata_api_check"`
+	SkipCredentialValidation    *bool                      `mapstructure:"skip_credential_validation" cty:"skip_credential_validation" hcl:"skip_credential_validation"`
+	CustomEndpointEc2           *string                    `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	MaxRetries                  *int                       `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AssumeRole                  *access.FlatAssumeRole     `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	MFACode                     *string                    `mapstructure:"mfa_code" cty:"mfa_code" hcl:"mfa_code"`
+	DecodeAuthorizationMessages *bool                      `mapstructure:"decode_authorization_messages" cty:"decode_authorization_messages" hcl:"decode_authorization_messages"`
+	InsecureSkipTLSVerify       *bool                      `mapstructure:"insecure_skip_tls_verify" cty:"insecure_skip_tls_verify" hcl:"insecure_skip_tls_verify"`
+	VaultAWSEngine              *access.FlatVaultAWSEngine `mapstructure:"vault_aws_engine" cty:"vault_aws_engine" hcl:"vault_aws_engine"`
+	AWSPolling                  *access.FlatAWSPolling     `mapstructure:"aws_polling" cty:"aws_polling" hcl:"aws_polling"`
+	RegistryAccess              *access.FlatRegistryAccess `mapstructure:"registry_access" cty:"registry_access" hcl:"registry_access"`
+	Record                      *string                    `mapstructure:"record" required:"true" cty:"record" hcl:"record"`
+	Tags                        map[string]string          `mapstructure:"tags" cty:"tags" hcl:"tags"`
+	TagSnapshots                *bool                      `mapstructure:"tag_snapshots" cty:"tag_snapshots" hcl:"tag_snapshots"`
+	Channels                    []string                   `mapstructure:"channels" cty:"channels" hcl:"channels"`
+	ChannelBlocks               []FlatChannel              `mapstructure:"channel" cty:"channel" hcl:"channel"`
+	Branches                    []string                   `mapstructure:"branches" cty:"branches" hcl:"branches"`
+	AllowRollback               *bool                      `mapstructure:"allow_rollback" cty:"allow_rollback" hcl:"allow_rollback"`
+	Origin                      *string                    `mapstructure:"origin" cty:"origin" hcl:"origin"`
+	Labels                      map[string]string          `mapstructure:"labels" cty:"labels" hcl:"labels"`
+	LocalManifest               *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
+	OnFailure                   *string                    `mapstructure:"on_failure" cty:"on_failure" hcl:"on_failure"`
+	PublishTimeout              *string                    `mapstructure:"publish_timeout" cty:"publish_timeout" hcl:"publish_timeout"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -79,35 +88,44 @@ func (*Config) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec }
 // The decoded values from this spec will then be applied to a FlatConfig.
 func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
-		"packer_build_name":          &hcldec.AttrSpec{Name: "packer_build_name", Type: cty.String, Required: false},
-		"packer_builder_type":        &hcldec.AttrSpec{Name: "packer_builder_type", Type: cty.String, Required: false},
-		"packer_core_version":        &hcldec.AttrSpec{Name: "packer_core_version", Type: cty.String, Required: false},
-		"packer_debug":               &hcldec.AttrSpec{Name: "packer_debug", Type: cty.Bool, Required: false},
-		"packer_force":               &hcldec.AttrSpec{Name: "packer_force", Type: cty.Bool, Required: false},
-		"packer_on_error":            &hcldec.AttrSpec{Name: "packer_on_error", Type: cty.String, Required: false},
-		"packer_user_variables":      &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
-		"packer_sensitive_variables": &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
-		"access_key":                 &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
-		"secret_key":                 &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
-		"token":                      &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
-		"profile":                    &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
-		"region":                     &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
-		"custom_endpoint_ec2":        &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
-		"max_retries":                &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
-		"assume_role":                &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*access.FlatAssumeRole)(nil).HCL2Spec())},
-		"registry_access":            &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*access.FlatRegistryAccess)(nil).HCL2Spec())},
-		"record":                     &hcldec.AttrSpec{Name: "record", Type: cty.String, Required: false},
-		"tags":                       &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
-		"tag_snapshots":              &hcldec.AttrSpec{Name: "tag_snapshots", Type: cty.Bool, Required: false},
-		"channels":                   &hcldec.AttrSpec{Name: "channels", Type: cty.List(cty.String), Required: false},
-		"channel":                    &hcldec.BlockListSpec{TypeName: "channel", Nested: hcldec.ObjectSpec((*FlatChannel)(nil).HCL2Spec())},
-		"branches":                   &hcldec.AttrSpec{Name: "branches", Type: cty.List(cty.String), Required: false},
-		"allow_rollback":             &hcldec.AttrSpec{Name: "allow_rollback", Type: cty.Bool, Required: false},
-		"origin":                     &hcldec.AttrSpec{Name: "origin", Type: cty.String, Required: false},
-		"labels":                     &hcldec.AttrSpec{Name: "labels", Type: cty.Map(cty.String), Required: false},
-		"local_manifest":             &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
-		"on_failure":                 &hcldec.AttrSpec{Name: "on_failure", Type: cty.String, Required: false},
-		"publish_timeout":            &hcldec.AttrSpec{Name: "publish_timeout", Type: cty.String, Required: false},
+		"packer_build_name":             &hcldec.AttrSpec{Name: "packer_build_name", Type: cty.String, Required: false},
+		"packer_builder_type":           &hcldec.AttrSpec{Name: "packer_builder_type", Type: cty.String, Required: false},
+		"packer_core_version":           &hcldec.AttrSpec{Name: "packer_core_version", Type: cty.String, Required: false},
+		"packer_debug":                  &hcldec.AttrSpec{Name: "packer_debug", Type: cty.Bool, Required: false},
+		"packer_force":                  &hcldec.AttrSpec{Name: "packer_force", Type: cty.Bool, Required: false},
+		"packer_on_error":               &hcldec.AttrSpec{Name: "packer_on_error", Type: cty.String, Required: false},
+		"packer_user_variables":         &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
+		"packer_sensitive_variables":    &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
+		"access_key":                    &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
+		"secret_key":                    &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
+		"token":                         &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
+		"profile":                       &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
+		"shared_credentials_file":       &hcldec.AttrSpec{Name: "shared_credentials_file", Type: cty.String, Required: false},
+		"region":                        &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
+		"skip_region_validation":        &hcldec.AttrSpec{Name: "skip_region_validation", Type: cty.Bool, Required: false},
+		"skip_metadata_api_check":       &hcldec.AttrSpec{Name: "skip_metadata_api_check", Type: cty.Bool, Required: false},
+		"skip_credential_validation":    &hcldec.AttrSpec{Name: "skip_credential_validation", Type: cty.Bool, Required: false},
+		"custom_endpoint_ec2":           &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
+		"max_retries":                   &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
+		"assume_role":                   &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*access.FlatAssumeRole)(nil).HCL2Spec())},
+		"mfa_code":                      &hcldec.AttrSpec{Name: "mfa_code", Type: cty.String, Required: false},
+		"decode_authorization_messages": &hcldec.AttrSpec{Name: "decode_authorization_messages", Type: cty.Bool, Required: false},
+		"insecure_skip_tls_verify":      &hcldec.AttrSpec{Name: "insecure_skip_tls_verify", Type: cty.Bool, Required: false},
+		"vault_aws_engine":              &hcldec.BlockSpec{TypeName: "vault_aws_engine", Nested: hcldec.ObjectSpec((*access.FlatVaultAWSEngine)(nil).HCL2Spec())},
+		"aws_polling":                   &hcldec.BlockSpec{TypeName: "aws_polling", Nested: hcldec.ObjectSpec((*access.FlatAWSPolling)(nil).HCL2Spec())},
+		"registry_access":               &hcldec.BlockSpec{TypeName: "registry_access", Nested: hcldec.ObjectSpec((*access.FlatRegistryAccess)(nil).HCL2Spec())},
+		"record":                        &hcldec.AttrSpec{Name: "record", Type: cty.String, Required: false},
+		"tags":                          &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
+		"tag_snapshots":                 &hcldec.AttrSpec{Name: "tag_snapshots", Type: cty.Bool, Required: false},
+		"channels":                      &hcldec.AttrSpec{Name: "channels", Type: cty.List(cty.String), Required: false},
+		"channel":                       &hcldec.BlockListSpec{TypeName: "channel", Nested: hcldec.ObjectSpec((*FlatChannel)(nil).HCL2Spec())},
+		"branches":                      &hcldec.AttrSpec{Name: "branches", Type: cty.List(cty.String), Required: false},
+		"allow_rollback":                &hcldec.AttrSpec{Name: "allow_rollback", Type: cty.Bool, Required: false},
+		"origin":                        &hcldec.AttrSpec{Name: "origin", Type: cty.String, Required: false},
+		"labels":                        &hcldec.AttrSpec{Name: "labels", Type: cty.Map(cty.String), Required: false},
+		"local_manifest":                &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
+		"on_failure":                    &hcldec.AttrSpec{Name: "on_failure", Type: cty.String, Required: false},
+		"publish_timeout":               &hcldec.AttrSpec{Name: "publish_timeout", Type: cty.String, Required: false},
 	}
 	return s
 }

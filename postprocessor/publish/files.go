@@ -19,7 +19,8 @@ const maxNamed = 10
 
 // checkFiles asks git again. It returns a [*templateError] if the files are not those that the
 // fingerprint names: then nobody knows from which the image was built. New files that git does not
-// know are only a warning, because a test may have left a report.
+// know are only a warning, because a test may have left a report. Without a repository, nobody can
+// tell them from the others.
 func (p publication) checkFiles(ctx context.Context) error {
 	expected := p.rec.Checkout
 	if expected == nil || p.passedThrough() {
@@ -30,8 +31,8 @@ func (p publication) checkFiles(ctx context.Context) error {
 	wasLeft := gitrepo.LeftBehind(location.Dir, p.rec.LocalManifest, p.config.LocalManifest)
 	var added []string
 	isLeft := func(root, name string) bool {
-		if wasLeft(root, name) {
-			return true
+		if expected.NoGit || wasLeft(root, name) {
+			return wasLeft(root, name)
 		}
 		isNew := !slices.Contains(expected.Untracked, name)
 		if isNew {
@@ -39,7 +40,11 @@ func (p publication) checkFiles(ctx context.Context) error {
 		}
 		return isNew
 	}
-	now, err := gitrepo.Inspect(ctx, isLeft, expected.Paths...)
+	inspect := gitrepo.Inspect
+	if expected.NoGit {
+		inspect = gitrepo.WithoutRepository
+	}
+	now, err := inspect(ctx, isLeft, expected.Paths...)
 	if err != nil {
 		return fmt.Errorf("compare the files with those that the image was built from: %w", err)
 	}
@@ -56,9 +61,13 @@ func (p publication) checkFiles(ctx context.Context) error {
 	if len(changed) == 0 && now.DirtyHash() == expected.DirtyHash {
 		return nil
 	}
+	what, remedy := names(now.DirtyFiles()), "Build it again."
+	if expected.NoGit {
+		what, remedy = "files", "Without git, a new file counts too: write reports elsewhere, or name "+
+			"them in a .gitignore there. "+remedy
+	}
 	return mistakef("files changed while the image was built, so it may not be what its fingerprint "+
-		"says: %s in %s\n\nBuild it again. Nothing was tagged or published.",
-		names(now.DirtyFiles()), text.List(changed))
+		"says: %s in %s\n\n%s Nothing was tagged or published.", what, text.List(changed), remedy)
 }
 
 // names returns the names of some files on one line.

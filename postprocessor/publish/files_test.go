@@ -130,6 +130,33 @@ func TestFiles_existing(t *testing.T) {
 	}
 }
 
+// TestFiles_noRepository has files in no checkout: the same ones are published, and each new one
+// counts.
+func TestFiles_noRepository(t *testing.T) {
+	for name, failed := range map[string]bool{"": false, "app/report.xml": true, "app/task.sh": true, "app/packer-manifest.json": false} {
+		dir := folder(t)
+		root, found := checkout(t)
+		check(t, os.RemoveAll(filepath.Join(root, ".git")))
+		was, err := gitrepo.WithoutRepository(t.Context(), nil, found.Paths...)
+		check(t, err)
+		found.NoGit, found.Untracked, found.Content = true, nil, nil
+		for _, object := range was.Objects {
+			found.Content = append(found.Content, object.ID())
+		}
+		rec := newRecord(dir)
+		rec.Checkout = found
+		if name != "" {
+			put(t, root, name, "2")
+		}
+		_, err = process(t, configured(t, "file", rec, ""), &fakeArtifact{id: "File"})
+		want := "files changed while the image was built, so it may not be what its fingerprint says: files in " + found.Paths[0] +
+			"\n\nWithout git, a new file counts too: write reports elsewhere, or name them in a .gitignore there. Build it again. Nothing was tagged or published."
+		if (err != nil) != failed || failed && !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 // TestFiles_noGit has git disappear during the build: nobody knows whether the files are the same,
 // so neither this run nor the next one publishes the image.
 func TestFiles_noGit(t *testing.T) {
@@ -149,6 +176,22 @@ func TestFiles_noGit(t *testing.T) {
 	}
 	if stored(t, dir) != nil {
 		t.Error("it is published")
+	}
+}
+
+// TestFiles_warnings: what the data source found out is said by whoever says it last.
+func TestFiles_warnings(t *testing.T) {
+	dir := folder(t)
+	rec := newRecord(dir)
+	rec.Warnings = []string{"git ignores a\x1b"}
+	ui, err := process(t, configured(t, "file", rec, ""), &fakeArtifact{id: "File"})
+	if err != nil || !slices.Contains(ui.red, "warning: git ignores a") {
+		t.Errorf("got %q, %v", ui.red, err)
+	}
+	rec = passedThrough(dir, stored(t, dir), false)
+	rec.Warnings = []string{"git ignores a"}
+	if ui = processed(t, configured(t, "chain", rec, ""), &fakeArtifact{id: "File"}); len(ui.red) > 0 {
+		t.Errorf("the gate has said it: %q", ui.red)
 	}
 }
 

@@ -146,6 +146,11 @@ func (p publication) run(
 		return done, err
 	}
 	p.warn(p.config.Warnings()...)
+	if !p.passedThrough() { // Then the gate has said it.
+		for _, warning := range p.rec.Warnings {
+			p.warn(text.OneLine(warning))
+		}
+	}
 	if p.config.AllowRollback {
 		p.ui.Say("allow_rollback is set: channels move to older commits too")
 	}

@@ -11,6 +11,8 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
@@ -75,6 +77,23 @@ func (s *Store) Delete(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.bodies, key)
+}
+
+// List returns keys with a prefix, as [store.List] does.
+func (s *Store) List(_ context.Context, prefix, delimiter string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var keys []string
+	for key := range s.bodies {
+		if rest, ok := strings.CutPrefix(key, prefix); ok {
+			if name, _, deeper := strings.Cut(rest, delimiter); deeper {
+				rest = name + delimiter
+			}
+			keys = append(keys, prefix+rest)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys), nil
 }
 
 // Address returns memory:// and the key.

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package parent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+)
+
+// ancestorBuild names the manifest of an ancestor.
+type ancestorBuild struct{ image, fingerprint string }
+
+// ancestorsAt returns the ancestors of what a move leads to, if the pointer knows them: they are
+// asked about while the manifest is read. Otherwise the manifest names them.
+func (s search) ancestorsAt(pointer *registry.Pointer, move registry.Move) []manifest.Ancestor {
+	bad := func(a manifest.Ancestor) bool { return a.Check() != nil }
+	if s.config.AllowRevoked || !move.Same(pointer.Current()) ||
+		slices.ContainsFunc(pointer.Ancestors, bad) {
+		return nil
+	}
+	return pointer.Ancestors
+}
+
+// unasked returns the ancestors of a candidate that nobody has been asked about yet.
+func (s search) unasked(found candidate) []manifest.Ancestor {
+	if s.config.AllowRevoked {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(found.facts.Ancestors), func(a manifest.Ancestor) bool {
+		return slices.ContainsFunc(found.asked, func(b manifest.Ancestor) bool {
+			return a.Image == b.Image && a.Fingerprint == b.Fingerprint && maps.Equal(a.AMIs, b.AMIs)
+		})
+	})
+}
+
+func hasAMIs(ancestors []manifest.Ancestor) bool {
+	return slices.ContainsFunc(ancestors, func(a manifest.Ancestor) bool { return len(a.AMIs) > 0 })
+}
+
+// addresses returns the AMIs of an ancestor, sorted.
+func addresses(a manifest.Ancestor) []ami.Address {
+	var all []ami.Address
+	for _, key := range slices.Sorted(maps.Keys(a.AMIs)) {
+		region, _, _ := strings.Cut(key, "/")
+		all = append(all, ami.Address{Region: region, ID: a.AMIs[key]})
+	}
+	return all
+}
+
+// below returns the AMIs of ancestors in some regions, by region. Whoever revokes an image tags it
+// in every region: where an ancestor has none in these, those of all of its regions count.
+func below(ancestors []manifest.Ancestor, regions []string) map[string][]string {
+	ids := map[string][]string{}
+	for _, a := range ancestors {
+		all := addresses(a)
+		near := slices.DeleteFunc(slices.Clone(all), func(at ami.Address) bool {
+			return !slices.Contains(regions, at.Region)
+		})
+		if len(near) == 0 {
+			near = all
+		}
+		for _, at := range near {
+			ids[at.Region] = append(ids[at.Region], at.ID)
+		}
+	}
+	return ids
+}
+
+// inRegions returns what a map of regions has of some of them.
+func inRegions(ids map[string][]string, regions []string) map[string][]string {
+	some := map[string][]string{}
+	for _, region := range regions {
+		some[region] = ids[region]
+	}
+	return some
+}
+
+func merge(a, b map[string][]string) map[string][]string {
+	both := maps.Clone(a)
+	for region, ids := range b {
+		both[region] = slices.Concat(both[region], ids)
+	}
+	return both
+}
+
+// readAncestors reads the manifests of ancestors concurrently. One that this registry does not
+// have, or that may not be read, says nothing: the ancestor may be kept elsewhere.
+func (s search) readAncestors(
+	ctx context.Context, ancestors []manifest.Ancestor,
+) (map[ancestorBuild]*manifest.Manifest, error) {
+	if s.config.Registry == "" || len(ancestors) == 0 {
+		return nil, nil
+	}
+	reg, err := s.conn.Registry()
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	read := map[ancestorBuild]*manifest.Manifest{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(ami.MaxRegions)
+	for _, a := range ancestors {
+		name := ancestorBuild{a.Image, a.Fingerprint}
+		if a.Fingerprint == "" {
+			continue
+		}
+		group.Go(crash.Guard("read the ancestor "+a.Image, func() error {
+			stored, err := reg.Manifest(ctx, a.Image, a.Fingerprint)
+			switch {
+			case errors.Is(err, registry.ErrNotFound):
+				return nil
+			case errors.Is(err, store.ErrDenied):
+				log.Printf("[WARN] is the ancestor %s revoked? %s", a.Image, err)
+				return nil
+			case err != nil:
+				return fmt.Errorf("find out whether the ancestor %s is revoked: %w", a.Image, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			read[name] = stored.Manifest
+			return nil
+		}))
+	}
+	return read, group.Wait()
+}
+
+// revokedBelow returns which of the ancestors is revoked and why, or "". One that EC2 does not
+// show, because it belongs to another account, does not count as revoked.
+func revokedBelow(
+	ancestors []manifest.Ancestor, seen map[ami.Address]ami.Image,
+	builds map[ancestorBuild]*manifest.Manifest,
+) string {
+	for _, a := range ancestors {
+		for _, at := range addresses(a) {
+			if reason, revoked := ami.RevokedReason(seen[at]); revoked {
+				return fmt.Sprintf("its ancestor %s, %s, is revoked%s", a.Image, at, because(reason))
+			}
+		}
+		build := builds[ancestorBuild{a.Image, a.Fingerprint}]
+		if reason := revokedBuild(build, a); reason != "" {
+			return fmt.Sprintf("its ancestor %s is revoked%s", a.Image, because(reason))
+		}
+	}
+	return ""
+}
+
+// revokedBuild returns why a manifest says that an ancestor is revoked, or "".
+func revokedBuild(m *manifest.Manifest, a manifest.Ancestor) string {
+	switch {
+	case m == nil:
+		return ""
+	case m.Chain.Revoked != "":
+		return m.Chain.Revoked
+	}
+	live := len(m.Live()) > 0
+	for _, entry := range m.Builds {
+		isIt := slices.ContainsFunc(entry.AMIs(), func(image manifest.Image) bool {
+			return slices.Contains(addresses(a), ami.Address{Region: image.Region, ID: image.ID})
+		})
+		if entry.Revoked != "" && (isIt || len(a.AMIs) == 0 && !live) {
+			return entry.Revoked
+		}
+	}
+	return ""
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package parent
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
+)
+
+// checkPolicy returns an error if nothing may be built on a parent although it exists.
+func (p *parent) checkPolicy(c Config, now time.Time) error {
+	if p.way == wayFallback {
+		return nil
+	}
+	if p.revoked != "" && !c.AllowRevoked {
+		return p.refused("it is revoked"+because(p.revoked),
+			"Build the parent again, or set allow_revoked = true.")
+	}
+	if p.revokedBelow != "" && !c.AllowRevoked {
+		return p.refused(p.revokedBelow, "Build that image again, then what is built on it, in order; "+
+			"or set allow_revoked = true.")
+	}
+	for _, region := range slices.Sorted(maps.Keys(p.amis)) {
+		image := p.amis[region]
+		flaw := ami.Judge(image, now, c.AllowDeprecated, c.AllowRevoked)
+		if flaw.Text != "" {
+			return p.refused(image.String()+" "+flaw.Text,
+				"Build the parent again, or set "+flaw.Option+" = true.")
+		}
+	}
+	return p.checkAge(c.MaxAge, now)
+}
+
+func (p *parent) checkAge(maxAge time.Duration, now time.Time) error {
+	if maxAge == 0 {
+		return nil
+	}
+	created := p.createdAt()
+	if created.IsZero() {
+		return p.refused("its age is unknown", "Build the parent again, or remove max_age.")
+	}
+	if age := now.Sub(created); age > maxAge {
+		why := fmt.Sprintf("it is %s old, older than max_age %s", age.Round(time.Minute), maxAge)
+		return p.refused(why, "Build the parent again, or raise max_age.")
+	}
+	return nil
+}
+
+// createdAt returns when the oldest part of the parent was made. It is zero if no part has a time,
+// or if one AMI has none.
+func (p *parent) createdAt() time.Time {
+	if len(p.amis) == 0 {
+		return p.builtAt()
+	}
+	oldest := slices.MinFunc(slices.Collect(maps.Values(p.amis)), func(a, b ami.Image) int {
+		return a.CreatedAt.Compare(b.CreatedAt)
+	})
+	return oldest.CreatedAt
+}
+
+// because returns a reason as the end of a sentence. It comes from a tag or a document, and may be
+// anything.
+func because(reason string) string {
+	if reason = text.OneLine(reason); reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+func (p *parent) refused(why, remedy string) error {
+	where := p.uri
+	if where == "" {
+		where = "found by " + p.way
+	}
+	return &refusal{why + " (" + where + ")\n\n" + remedy}
+}
+
+// refusal means that the parent exists, and that nothing may be built on it.
+type refusal struct{ text string }
+
+func (e *refusal) Error() string { return e.text }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package ami
+
+import (
+	"strings"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
+)
+
+// Flaw is why nothing may be built on an image that is available. The zero Flaw means that there is
+// no reason.
+type Flaw struct {
+	// Text is the reason in a few words, such as "is revoked: leaked".
+	Text string
+	// Option is the option that accepts the image all the same.
+	Option string
+}
+
+// Judge returns the flaw of an available image. Whoever builds an image and whoever builds on it
+// judge alike: what the one refuses, the other builds again.
+func Judge(img Image, now time.Time, allowDeprecated, allowRevoked bool) Flaw {
+	if reason, revoked := RevokedReason(img); revoked && !allowRevoked {
+		return Flaw{strings.TrimSuffix("is revoked: "+text.OneLine(reason), ": "), "allow_revoked"}
+	}
+	if img.Deprecated(now) && !allowDeprecated {
+		since := img.DeprecatedAt.UTC().Format(time.RFC3339)
+		return Flaw{"has been deprecated since " + since, "allow_deprecated"}
+	}
+	return Flaw{}
+}

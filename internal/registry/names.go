@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package registry
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+)
+
+const (
+	// listTime limits a list: it only helps to explain.
+	listTime = 5 * time.Second
+	// maxNames is how many names a message shows.
+	maxNames = 10
+)
+
+// Similar says which images or channels exist, for an error about one that was not found: those
+// that are spelled almost like it come first. It returns "" if it cannot tell, such as without the right
+// to list. Nothing else lists, because the number of documents grows.
+func (r *Registry) Similar(ctx context.Context, image, channel string) string {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	images, err := r.list(ctx, "", "/", manifest.CheckImage)
+	if err != nil || len(images) == 0 {
+		return ""
+	}
+	if !slices.Contains(images, image) {
+		return "The registry has no image " + image + ". " + closest("It has ", image, images)
+	}
+	if channel == "" {
+		return ""
+	}
+	channels, err := r.list(ctx, image+"/"+string(Channel)+"s/", ".json", manifest.CheckChannel)
+	switch {
+	case err != nil || slices.Contains(channels, channel):
+		return ""
+	case len(channels) == 0:
+		return "Image " + image + " has no channels yet. "
+	}
+	return "Image " + image + " has no channel " + channel + ". " +
+		closest("It has ", channel, channels)
+}
+
+// list returns the names below a prefix that end with a suffix and have the right form. Others can
+// write there.
+func (r *Registry) list(
+	ctx context.Context, prefix, suffix string, check func(string) error,
+) ([]string, error) {
+	keys, err := store.List(ctx, r.store, prefix, "/")
+	var names []string
+	for _, key := range keys {
+		name, ok := strings.CutSuffix(strings.TrimPrefix(key, prefix), suffix)
+		if ok && check(name) == nil {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
+// closest returns a question if a name is spelled almost like another one, and the names.
+func closest(begin, wanted string, names []string) string {
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(distance(wanted, a), distance(wanted, b))
+	})
+	shown := strings.Join(names[:min(len(names), maxNames)], ", ")
+	if len(names) > maxNames {
+		shown += " and others"
+	}
+	text := begin + shown + ". "
+	if d := distance(wanted, names[0]); d <= 1+len(wanted)/4 {
+		text = "Did you mean " + names[0] + "? " + text
+	}
+	return text
+}
+
+// distance returns how many characters have to be added, removed or replaced to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package dirstore_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/dirstore"
+)
+
+// TestStore_List lists one folder, and nothing that the store did not write.
+func TestStore_List(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "registry")
+	s := dirstore.New(dir)
+	if keys, err := store.List(t.Context(), s, "", "/"); err != nil || len(keys) > 0 {
+		t.Errorf("got %q, %v of a folder that does not exist", keys, err)
+	}
+	for _, key := range []string{"b/channels/x.json", "a/builds/1.json", "a/channels/latest.json", "top.json"} {
+		if _, err := s.Put(t.Context(), key, []byte("{}"), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for prefix, want := range map[string][]string{
+		"":            {"a/", "b/", "top.json"},
+		"a/":          {"a/builds/", "a/channels/"},
+		"a/channels/": {"a/channels/latest.json"},
+		"c/":          nil,
+	} {
+		got, err := store.List(t.Context(), s, prefix, "/")
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%q: %v %s", prefix, err, diff)
+		}
+	}
+	if _, err := s.List(t.Context(), "../", "/"); err == nil {
+		t.Error("it leads out of the folder")
+	}
+}
