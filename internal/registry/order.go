@@ -259,9 +259,17 @@ func (p *Pointer) OfCommit(commit string) (Move, bool) {
 	return newest(p.Moves, func(m Move) bool { return commit != "" && m.Commit == commit })
 }
 
-// OfContent returns the newest move to an image of the content that a checkout has.
+// OfContent returns the newest move to an image of the content that a checkout has. Every run moves
+// its line: there, a repeated run of an older commit does not come before that of a newer one.
 func (p *Pointer) OfContent(folder string, have map[string]string) (Move, bool) {
-	return newest(p.Moves, func(m Move) bool { return m.IsContent(folder, have) })
+	best, found := newest(p.Moves, func(m Move) bool { return m.IsContent(folder, have) })
+	for _, move := range p.Moves {
+		if p.Kind == Line && move.IsContent(folder, have) &&
+			compare(move.Position, best.Position, nil) > 0 {
+			best = move
+		}
+	}
+	return best, found
 }
 
 // IsContent reports whether the target is an image of a folder, and a checkout has all of its

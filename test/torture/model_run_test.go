@@ -205,7 +205,7 @@ func (h *history) finish(r *run, broken string) {
 		if r.pass == nil || r.fresh {
 			h.model.keep(&r.task, r.own)
 		}
-		h.wantError(err, "publish "+r.image)
+		h.wantError(err, h.registry)
 		return
 	}
 	now := h.model.publish(&r.task, r.own)
