@@ -118,32 +118,6 @@ func findInRegistry(ctx context.Context, s search) ([]candidate, error) {
 	return s.findChannel(ctx, reg)
 }
 
-func (s search) findFingerprint(
-	ctx context.Context, reg *registry.Registry,
-) ([]candidate, error) {
-	stored, err := reg.Manifest(ctx, s.config.Image, s.config.Fingerprint)
-	if errors.Is(err, registry.ErrNotFound) {
-		return nil, missingf("%s does not exist", reg.ManifestURI(s.config.Image, s.config.Fingerprint))
-	}
-	if err != nil {
-		return nil, err
-	}
-	if why := incomplete(stored.Manifest); why != "" {
-		return nil, missingf("%s %s", stored.URI, why)
-	}
-	found := fromStored(stored)
-	found.foundBy = fmt.Sprintf("registry: fingerprint %.12s", s.config.Fingerprint)
-	chain := stored.Manifest.Chain
-	at := registry.TargetOf(chain.Fingerprint, found.entries)
-	at.Content, at.GitSHA = chain.Git.Content, chain.Git.Name
-	at.Origin, at.Line = chain.Git.Origin, chain.Git.Line
-	at.Position = registry.Position{
-		Commit: chain.Git.Commit, CommitTime: chain.Git.CommitTime, DecidedAt: chain.UpdatedAt,
-	}
-	found.pointer = &record.Pointer{Target: at}
-	return []candidate{found}, nil
-}
-
 // findDirty reads the local manifest of the parent's own template: what is not committed, no run of
 // CI has built.
 func (s search) findDirty(ctx context.Context) ([]candidate, error) {

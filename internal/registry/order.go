@@ -286,6 +286,14 @@ func (t Target) IsContent(folder string, have map[string]string) bool {
 	return true
 }
 
+// Of returns the newest move to a target. A nil pointer has none.
+func (p *Pointer) Of(to Target) (Move, bool) {
+	if p == nil {
+		return Move{}, false
+	}
+	return newest(p.Moves, func(m Move) bool { return m.Same(to) })
+}
+
 // OfGitSHA returns the newest move whose folder has an object id.
 func (p *Pointer) OfGitSHA(sha string) (Move, bool) {
 	return newest(p.Moves, func(m Move) bool { return m.GitSHA == sha })
