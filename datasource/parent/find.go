@@ -157,7 +157,7 @@ func (s search) findContent(ctx context.Context, reg *registry.Registry) ([]cand
 			why = append(why, uri+" does not exist")
 			continue
 		}
-		moves := s.moves(pointer, have)
+		moves := s.moves(ctx, pointer, have)
 		if len(moves) == 0 {
 			why = append(why, uri+" knows no image of what is checked out here")
 		}
@@ -176,7 +176,9 @@ func (s search) findContent(ctx context.Context, reg *registry.Registry) ([]cand
 
 // moves returns the moves of a pointer that may be the parent, best first. On the own line, what
 // this very commit left comes first.
-func (s search) moves(p *registry.Pointer, have map[string]string) []registry.Move {
+func (s search) moves(
+	ctx context.Context, p *registry.Pointer, have map[string]string,
+) []registry.Move {
 	if s.folder == nil {
 		if move, ok := p.OfGitSHA(s.gitName); ok {
 			return []registry.Move{move}
@@ -184,7 +186,9 @@ func (s search) moves(p *registry.Pointer, have map[string]string) []registry.Mo
 		return nil
 	}
 	var moves []registry.Move
-	byContent, ok := p.OfContent(s.folder.path, have)
+	byContent, ok := p.OfContent(s.folder.path, have, func(older, newer string) bool {
+		return gitrepo.Ancestor(ctx, s.folder.root, older, newer)
+	})
 	if p.Kind == registry.Line {
 		move, known := p.OfCommit(s.folder.commit)
 		if known && move.IsContent(s.folder.path, have) {

@@ -261,11 +261,14 @@ func (p *Pointer) OfCommit(commit string) (Move, bool) {
 
 // OfContent returns the newest move to an image of the content that a checkout has. Every run moves
 // its line: there, a repeated run of an older commit does not come before that of a newer one.
-func (p *Pointer) OfContent(folder string, have map[string]string) (Move, bool) {
+// ancestor is that of [Request].
+func (p *Pointer) OfContent(
+	folder string, have map[string]string, ancestor func(older, newer string) bool,
+) (Move, bool) {
 	best, found := newest(p.Moves, func(m Move) bool { return m.IsContent(folder, have) })
 	for _, move := range p.Moves {
 		if p.Kind == Line && move.IsContent(folder, have) &&
-			compare(move.Position, best.Position, nil) > 0 {
+			compare(move.Position, best.Position, ancestor) > 0 {
 			best = move
 		}
 	}
