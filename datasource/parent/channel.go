@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,18 +33,9 @@ func (s search) findChannel(ctx context.Context, reg *registry.Registry) ([]cand
 	return []candidate{s.atMove(reg, pointer, move)}, nil
 }
 
-// previous returns the move of a channel that is so many before the newest forward one. Moves to
-// the same AMIs count once.
+// previous returns the move of a channel that is so many before the newest forward one.
 func previous(p *registry.Pointer, n int) (registry.Move, error) {
-	var images []registry.Move
-	for _, move := range p.Moves {
-		if move.Kind != registry.Forward {
-			continue
-		}
-		if len(images) == 0 || !images[len(images)-1].Same(move.Target) {
-			images = append(images, move)
-		}
-	}
+	images := standing(p.Moves)
 	if n < len(images) {
 		return images[n], nil
 	}
@@ -54,4 +46,27 @@ func previous(p *registry.Pointer, n int) (registry.Move, error) {
 	}
 	return registry.Move{}, fmt.Errorf("channel %s has no previous image %d. It has these:\n\n%s",
 		p.Name, n, strings.Join(lines, "\n"))
+}
+
+// standing returns the moves that a channel has gone through to the newest forward one, newest
+// first: without what was rolled back before that, and without what was rolled back since, so that
+// a repeated rollback leads to the same image. moves are newest first.
+func standing(moves []registry.Move) []registry.Move {
+	newest := slices.IndexFunc(moves, func(m registry.Move) bool { return m.Kind == registry.Forward })
+	if newest < 0 {
+		return nil
+	}
+	var stack []registry.Move
+	for _, move := range slices.Backward(moves[newest:]) {
+		back := slices.IndexFunc(stack, func(m registry.Move) bool { return m.Same(move.Target) })
+		if move.Kind == registry.Rollback && back >= 0 {
+			stack = stack[:back+1]
+			continue
+		}
+		if len(stack) == 0 || !stack[len(stack)-1].Same(move.Target) {
+			stack = append(stack, move)
+		}
+	}
+	slices.Reverse(stack)
+	return stack
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/store/dirstore"
 )
 
 // history moves the channel "latest" to images in turn. Each letter is an image, the time of whose
@@ -132,5 +133,37 @@ func TestRecord(t *testing.T) {
 				t.Errorf("got %+v", rec)
 			}
 		})
+	}
+}
+
+// Main's run has passed on what a pull request built. By its fingerprint it could not be promoted,
+// because the manifest only names the run that baked it.
+func TestExecute_recordByFingerprint(t *testing.T) {
+	w := newWorld(t)
+	facts := w.facts()
+	facts.Git.Line = manifest.Line{Kind: manifest.LinePullRequest, Name: "7"}
+	w.publish(facts, onLine("pr-7"))
+	recordOf := func() *record.Pointer {
+		t.Helper()
+		value, err := w.resolve(`fingerprint = "` + facts.Fingerprint + `"`)
+		check(t, err)
+		rec, err := record.Decode(value.GetAttr("record").AsString())
+		check(t, err)
+		return rec.Pointer
+	}
+	if at := recordOf(); at.Line.Kind != manifest.LinePullRequest {
+		t.Errorf("got %+v", at)
+	}
+	reg := registry.New(dirstore.New(w.registry))
+	stored, err := reg.Manifest(t.Context(), facts.Image, facts.Fingerprint)
+	check(t, err)
+	to := registry.TargetOf(facts.Fingerprint, stored.Manifest.Current())
+	mainLine := manifest.Line{Kind: manifest.LineBranch, Name: "main"}
+	to.Line, to.Position = mainLine, registry.Position{Commit: facts.Git.Commit, DecidedAt: now}
+	_, err = reg.Move(t.Context(), registry.Request{
+		Image: facts.Image, Name: onLine("main"), To: to, Stored: stored}, nil)
+	check(t, err)
+	if at := recordOf(); at.Line != mainLine || !at.DecidedAt.Equal(now) {
+		t.Errorf("got %+v", at)
 	}
 }

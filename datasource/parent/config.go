@@ -51,7 +51,7 @@ type Config struct {
 	Channel string `mapstructure:"channel"`
 	// Which image of the `channel` to take: 0 is the one where it is, 1 the one where it was before,
 	// and so on. It counts from the newest image that moved the channel forward, whatever was rolled
-	// back since. Default: 0.
+	// back since, and leaves out what was rolled back before. Default: 0.
 	Previous int `mapstructure:"previous"`
 	// A local manifest of an earlier run, which is read first: one that this plugin wrote, or one
 	// by Packer's own `manifest` post-processor. It is ignored if it does not exist, or describes

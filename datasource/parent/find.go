@@ -118,32 +118,6 @@ func findInRegistry(ctx context.Context, s search) ([]candidate, error) {
 	return s.findChannel(ctx, reg)
 }
 
-func (s search) findFingerprint(
-	ctx context.Context, reg *registry.Registry,
-) ([]candidate, error) {
-	stored, err := reg.Manifest(ctx, s.config.Image, s.config.Fingerprint)
-	if errors.Is(err, registry.ErrNotFound) {
-		return nil, missingf("%s does not exist", reg.ManifestURI(s.config.Image, s.config.Fingerprint))
-	}
-	if err != nil {
-		return nil, err
-	}
-	if why := incomplete(stored.Manifest); why != "" {
-		return nil, missingf("%s %s", stored.URI, why)
-	}
-	found := fromStored(stored)
-	found.foundBy = fmt.Sprintf("registry: fingerprint %.12s", s.config.Fingerprint)
-	chain := stored.Manifest.Chain
-	at := registry.TargetOf(chain.Fingerprint, found.entries)
-	at.Content, at.GitSHA = chain.Git.Content, chain.Git.Name
-	at.Origin, at.Line = chain.Git.Origin, chain.Git.Line
-	at.Position = registry.Position{
-		Commit: chain.Git.Commit, CommitTime: chain.Git.CommitTime, DecidedAt: chain.UpdatedAt,
-	}
-	found.pointer = &record.Pointer{Target: at}
-	return []candidate{found}, nil
-}
-
 // findDirty reads the local manifest of the parent's own template: what is not committed, no run of
 // CI has built.
 func (s search) findDirty(ctx context.Context) ([]candidate, error) {
@@ -183,7 +157,7 @@ func (s search) findContent(ctx context.Context, reg *registry.Registry) ([]cand
 			why = append(why, uri+" does not exist")
 			continue
 		}
-		moves := s.moves(pointer, have)
+		moves := s.moves(ctx, pointer, have)
 		if len(moves) == 0 {
 			why = append(why, uri+" knows no image of what is checked out here")
 		}
@@ -202,7 +176,9 @@ func (s search) findContent(ctx context.Context, reg *registry.Registry) ([]cand
 
 // moves returns the moves of a pointer that may be the parent, best first. On the own line, what
 // this very commit left comes first.
-func (s search) moves(p *registry.Pointer, have map[string]string) []registry.Move {
+func (s search) moves(
+	ctx context.Context, p *registry.Pointer, have map[string]string,
+) []registry.Move {
 	if s.folder == nil {
 		if move, ok := p.OfGitSHA(s.gitName); ok {
 			return []registry.Move{move}
@@ -210,7 +186,9 @@ func (s search) moves(p *registry.Pointer, have map[string]string) []registry.Mo
 		return nil
 	}
 	var moves []registry.Move
-	byContent, ok := p.OfContent(s.folder.path, have)
+	byContent, ok := p.OfContent(s.folder.path, have, func(older, newer string) bool {
+		return gitrepo.Ancestor(ctx, s.folder.root, older, newer)
+	})
 	if p.Kind == registry.Line {
 		move, known := p.OfCommit(s.folder.commit)
 		if known && move.IsContent(s.folder.path, have) {

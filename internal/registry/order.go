@@ -259,9 +259,20 @@ func (p *Pointer) OfCommit(commit string) (Move, bool) {
 	return newest(p.Moves, func(m Move) bool { return commit != "" && m.Commit == commit })
 }
 
-// OfContent returns the newest move to an image of the content that a checkout has.
-func (p *Pointer) OfContent(folder string, have map[string]string) (Move, bool) {
-	return newest(p.Moves, func(m Move) bool { return m.IsContent(folder, have) })
+// OfContent returns the newest move to an image of the content that a checkout has. Every run moves
+// its line: there, a repeated run of an older commit does not come before that of a newer one.
+// ancestor is that of [Request].
+func (p *Pointer) OfContent(
+	folder string, have map[string]string, ancestor func(older, newer string) bool,
+) (Move, bool) {
+	best, found := newest(p.Moves, func(m Move) bool { return m.IsContent(folder, have) })
+	for _, move := range p.Moves {
+		if p.Kind == Line && move.IsContent(folder, have) &&
+			compare(move.Position, best.Position, ancestor) > 0 {
+			best = move
+		}
+	}
+	return best, found
 }
 
 // IsContent reports whether the target is an image of a folder, and a checkout has all of its
@@ -276,6 +287,14 @@ func (t Target) IsContent(folder string, have map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// Of returns the newest move to a target. A nil pointer has none.
+func (p *Pointer) Of(to Target) (Move, bool) {
+	if p == nil {
+		return Move{}, false
+	}
+	return newest(p.Moves, func(m Move) bool { return m.Same(to) })
 }
 
 // OfGitSHA returns the newest move whose folder has an object id.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -182,7 +183,7 @@ func TestPointer_OfContent(t *testing.T) {
 		"a folder that nothing was of yet": {"", map[string]string{"": "1"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ok := moved().OfContent(tt.folder, tt.have)
+			got, ok := moved().OfContent(tt.folder, tt.have, nil)
 			if got.WriteID != tt.want || ok != (tt.want != "") {
 				t.Errorf("got %q, want %q", got.WriteID, tt.want)
 			}
@@ -251,5 +252,33 @@ func TestMove_tooLarge(t *testing.T) {
 	p, err := reg.Pointer(t.Context(), image, latest)
 	if err != nil || p.Seq != 20 || p.Fingerprint != text.SHA256("19") {
 		t.Errorf("the pointer is not as it was: %v", err)
+	}
+}
+
+// With path-filtered jobs, a repeated run of an old green job became the newest move of main, and
+// the next child stood on the image that the fix had replaced.
+func TestPointer_OfContent_repeatedRun(t *testing.T) {
+	content := map[string]string{"base": "tree"}
+	at := func(commit string, day int) Move {
+		when := time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC)
+		return Move{Target: Target{Fingerprint: commit, Content: content, Position: Position{
+			Commit: commit, CommitTime: when, DecidedAt: when}}}
+	}
+	repeated, fixed, old := at("old", 1), at("fix", 2), at("old", 1)
+	repeated.DecidedAt = repeated.DecidedAt.AddDate(0, 0, 5)
+	moves := []Move{repeated, fixed, old}
+	for kind, want := range map[Kind]string{Line: "fix", Channel: "old"} {
+		p := &Pointer{Kind: kind, Moves: moves}
+		if move, ok := p.OfContent("base", content, nil); !ok || move.Fingerprint != want {
+			t.Errorf("%s: got %s, want %s", kind, move.Fingerprint, want)
+		}
+	}
+	// The clock of the fix was slow, but it is a descendant.
+	slow := at("fix", 1)
+	slow.CommitTime = slow.CommitTime.Add(-time.Hour)
+	p := &Pointer{Kind: Line, Moves: []Move{repeated, slow}}
+	known := func(older, newer string) bool { return older == "old" && newer == "fix" }
+	if move, _ := p.OfContent("base", content, known); move.Fingerprint != "fix" {
+		t.Errorf("got %s", move.Fingerprint)
 	}
 }

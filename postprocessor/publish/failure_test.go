@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,23 +179,23 @@ func TestFailed_failAfterManifest(t *testing.T) {
 type moody struct {
 	*memstore.Store
 	key  string
-	away bool
+	away atomic.Bool
 }
 
 func (m *moody) Get(ctx context.Context, key string) (store.Object, error) {
-	if m.away {
+	if m.away.Load() {
 		return store.Object{}, fmt.Errorf("read %s: %w", key, store.ErrTransient)
 	}
 	return m.Store.Get(ctx, key)
 }
 
 func (m *moody) Put(ctx context.Context, key string, body []byte, tag string) (string, error) {
-	if m.away {
+	if m.away.Load() {
 		return "", fmt.Errorf("write %s: %w", key, store.ErrTransient)
 	}
 	tag, err := m.Store.Put(ctx, key, body, tag)
 	if err == nil && key == m.key {
-		m.away = true
+		m.away.Store(true)
 		return "", fmt.Errorf("write %s: %w", key, store.ErrUnknown)
 	}
 	return tag, err

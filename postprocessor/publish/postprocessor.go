@@ -304,7 +304,7 @@ func (p publication) writeManifest(
 		stop()
 		var conflict *registry.ConflictError
 		if errors.As(err, &conflict) {
-			return mistakef("%s\n\nNothing was published.", conflict)
+			return mistakef("%s\n\nThis artifact was not published.", conflict)
 		}
 		return fmt.Errorf("write the manifest: %w", err)
 	})

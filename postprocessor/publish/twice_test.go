@@ -83,7 +83,7 @@ func TestPublish_conflict(t *testing.T) {
 		want    []string
 	}{
 		"second source": {entry("docker", "image", "run"), nil, []string{"publish app: source file.image publishes into the image of source docker.image",
-			`set sources = ["docker.image", "file.image"] in data "chain-image"`, "Nothing was published."}},
+			`set sources = ["docker.image", "file.image"] in data "chain-image"`, "This artifact was not published."}},
 		"of an earlier run": {entry("docker", "image", "other"), nil, []string{`set sources = ["docker.image", "file.image"]`}},
 		"two artifacts": {entry("file", "image", "run"), nil,
 			[]string{"publish app: source file.image has made two artifacts in one run, Other and File", `list all in sources of data "chain-image"`}},

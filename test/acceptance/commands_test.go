@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -284,27 +280,6 @@ func registry(ts *testscript.TestScript, l *lab, args []string) error {
 	}
 	ts.Setenv("PKR_VAR_endpoint", endpoint)
 	return nil
-}
-
-// readOnly passes requests through to a server, but for those that write.
-func readOnly(t testing.TB, target string) (endpoint string) {
-	to, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	denying, err := url.Parse(refusing(t, http.StatusForbidden, "AccessDenied"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		if r.In.Method == http.MethodGet {
-			r.SetURL(to)
-		} else {
-			r.SetURL(denying)
-		}
-	}})
-	t.Cleanup(server.Close)
-	return server.URL
 }
 
 func images(_ *testscript.TestScript, l *lab, args []string) error {

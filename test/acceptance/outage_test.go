@@ -64,6 +64,28 @@ func refusing(t testing.TB, status int, code string) (endpoint string) {
 	return server.URL
 }
 
+// readOnly passes requests through to a server, but for those that write.
+func readOnly(t testing.TB, target string) (endpoint string) {
+	t.Helper()
+	to, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	denying, err := url.Parse(refusing(t, http.StatusForbidden, "AccessDenied"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		if r.In.Method == http.MethodGet {
+			r.SetURL(to)
+		} else {
+			r.SetURL(denying)
+		}
+	}})
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 func anyRequest(*http.Request) bool { return true }
 
 // putTo matches what writes an object whose key holds part.

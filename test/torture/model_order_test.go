@@ -121,14 +121,24 @@ func (p *pointer) renew(v visit, age, builds int) {
 	p.writes, p.builds = p.writes+1, builds
 }
 
-// forwards returns the bakes that moved a channel forward, newest first. One that moved it twice in
-// a row counts once.
+// forwards returns where a channel can go back to, newest first: its newest forward move, and then
+// what was there before each move that is left. A rollback takes away all that it went back over,
+// and one after the newest forward move takes away nothing.
 func (p *pointer) forwards() []visit {
-	var all []visit
-	for _, v := range p.visits {
-		if !v.back && (len(all) == 0 || all[len(all)-1].bake != v.bake) {
-			all = append(all, v)
+	var path []visit
+	for i := len(p.visits) - 1; i >= 0; i-- {
+		v := p.visits[i]
+		switch {
+		case !v.back && (len(path) == 0 || path[0].bake != v.bake):
+			path = append([]visit{v}, path...)
+		case v.back && slices.ContainsFunc(p.visits[:i], func(v visit) bool { return !v.back }):
+			for len(path) > 1 && path[0].bake != v.bake {
+				path = path[1:]
+			}
+			if path[0].bake != v.bake {
+				path[0] = v
+			}
 		}
 	}
-	return all
+	return path
 }

@@ -94,7 +94,7 @@ func (h *history) promote(p promotion, id, record string, v visit, read int, bro
 	key := channelKey(p.image, p.to)
 	h.checkMoved(before, key, !unmerged(p.place.line), key)
 	if broken != "" {
-		h.wantError(err, "publish "+p.image)
+		h.wantError(err, "move channel "+p.to)
 		return
 	}
 	var says outcome

@@ -157,7 +157,17 @@ func (m *model) parent(line string, at *commit) *bake {
 			return v.bake
 		}
 	}
-	for _, v := range slices.Concat(own, latest) {
+	// A repeated run of an older commit moves its line too, but its image is not the newest there.
+	var best *visit
+	for _, v := range own {
+		if v.bake.tree.content(baseImage) == want && (best == nil || order(v.by, best.by) > 0) {
+			best = &v
+		}
+	}
+	if best != nil {
+		return best.bake
+	}
+	for _, v := range latest {
 		if v.bake.tree.content(baseImage) == want {
 			return v.bake
 		}

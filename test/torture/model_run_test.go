@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -22,11 +23,17 @@ import (
 // screen remembers what a component says.
 type screen struct {
 	packersdk.Ui
+	mu    sync.Mutex
 	lines []string
 }
 
-func (s *screen) Say(text string)   { s.lines = append(s.lines, text) }
-func (s *screen) Error(text string) { s.lines = append(s.lines, text) }
+func (s *screen) Say(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = append(s.lines, text)
+}
+
+func (s *screen) Error(text string) { s.Say(text) }
 
 // baked is the artifact of a builder whose images are no AMIs.
 type baked struct{ id string }
@@ -205,7 +212,7 @@ func (h *history) finish(r *run, broken string) {
 		if r.pass == nil || r.fresh {
 			h.model.keep(&r.task, r.own)
 		}
-		h.wantError(err, "publish "+r.image)
+		h.wantError(err, h.registry)
 		return
 	}
 	now := h.model.publish(&r.task, r.own)

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package parent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/ci"
+	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/line"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+)
+
+// findFingerprint returns the newest build with a fingerprint.
+func (s search) findFingerprint(
+	ctx context.Context, reg *registry.Registry,
+) ([]candidate, error) {
+	var stored registry.Stored
+	var pointers map[registry.Name]*registry.Pointer
+	names := s.whereMainMoved()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(crash.Guard("read the build", func() (err error) {
+		stored, err = reg.Manifest(ctx, s.config.Image, s.config.Fingerprint)
+		return err
+	}))
+	group.Go(crash.Guard("read the pointers", func() (err error) {
+		// They only say who has left the image, for a promotion.
+		if pointers, err = reg.Pointers(ctx, s.config.Image, names...); err != nil {
+			log.Printf("[WARN] parent %s: %s", s.config.Image, err)
+		}
+		return nil
+	}))
+	err := group.Wait()
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, missingf("%s does not exist", reg.ManifestURI(s.config.Image, s.config.Fingerprint))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if why := incomplete(stored.Manifest); why != "" {
+		return nil, missingf("%s %s", stored.URI, why)
+	}
+	found := fromStored(stored)
+	found.foundBy = fmt.Sprintf("registry: fingerprint %.12s", s.config.Fingerprint)
+	at := leftBy(stored.Manifest.Chain, found.entries)
+	for _, name := range names {
+		if move, pinned := pointers[name].Of(at); pinned {
+			at = move.Target
+			break
+		}
+	}
+	found.pointer = &record.Pointer{Target: at}
+	return []candidate{found}, nil
+}
+
+// whereMainMoved returns the pointers that the runs of the default branch move, best first.
+func (s search) whereMainMoved() []registry.Name {
+	names := []registry.Name{{Kind: registry.Channel, Name: s.config.channel()}}
+	for _, branch := range append([]string{ci.Detect(os.Getenv).DefaultBranch}, line.Defaults...) {
+		of := manifest.Line{Kind: manifest.LineBranch, Name: branch}
+		if name := lineOf(line.Place{Line: of}); branch != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// leftBy returns the target that the run has left which wrote a manifest last.
+func leftBy(chain *manifest.Chain, entries []manifest.Entry) registry.Target {
+	at := registry.TargetOf(chain.Fingerprint, entries)
+	at.Content, at.GitSHA = chain.Git.Content, chain.Git.Name
+	at.Origin, at.Line = chain.Git.Origin, chain.Git.Line
+	at.Position = registry.Position{
+		Commit: chain.Git.Commit, CommitTime: chain.Git.CommitTime, DecidedAt: chain.UpdatedAt,
+	}
+	return at
+}
