@@ -52,8 +52,8 @@ type DatasourceOutput struct {
 	// The AMI that exists, in the first of `regions`. Empty if the image has to be built. For an image
 	// that is not an AMI, the id of its artifact.
 	ID string `mapstructure:"id"`
-	// The region to build in, for the builder: that of the session, unless `regions` lacks it; then the
-	// first of `regions`. Empty if nothing names one but the instance, and `registry` is a folder.
+	// The region to build in, for the builder: that of the session, unless `regions` lacks it; then
+	// the first of `regions`. Empty if nothing names one but the instance, and `registry` is a folder.
 	Region string `mapstructure:"region"`
 	// Region to AMI of the image that exists. If an image has several AMIs in a region, the keys
 	// are `region/source`, such as `eu-west-1/amazon-ebs.arm64`. AMIs outside of `regions` are as
@@ -175,7 +175,7 @@ func firstID(entries []manifest.Entry, regions []string) string {
 	}
 	for _, entry := range entries {
 		if len(entry.AMIs()) == 0 {
-			return entry.ArtifactID
+			return manifest.If(manifest.IsID, entry.ArtifactID)
 		}
 	}
 	return ""

@@ -106,11 +106,8 @@ func (e existing) unproven(c Config, entry manifest.Entry) string {
 	}
 	// Without sources, whoever writes the manifest could say that the image is no AMI.
 	wantsAMI := len(c.Sources) == 0 && len(c.Regions) > 0
-	switch {
-	case wantsAMI || entry.HidesAMI() || e.amiSources[entry.Source()]:
+	if wantsAMI || entry.HidesAMI() || e.amiSources[entry.Source()] {
 		return "its manifest names no AMI"
-	case entry.ArtifactID != "" && !manifest.IsID(entry.ArtifactID):
-		return fmt.Sprintf("its artifact id is unsafe: %.80s", text.OneLine(entry.ArtifactID))
 	}
 	for _, file := range entry.Files {
 		if why := e.otherFiles[fileName{file.Name, file.SHA256}]; why != "" {

@@ -44,11 +44,11 @@ func TestDecide_unproven(t *testing.T) {
 		"of another provider": {entries: []manifest.Entry{with(func(e *manifest.Entry) {
 			e.Images = []manifest.Image{{Provider: "x", ID: manifesttest.ForeignAMI}}
 		})}, want: none},
-		"regions are wanted":     {config: Config{Regions: eu}, entries: []manifest.Entry{plain}, want: none},
-		"sources tell it anyway": {config: Config{Regions: eu, Sources: []string{"file.app"}}, entries: []manifest.Entry{plain}, want: "unchanged"},
-		"a pointer has an AMI":   {entries: []manifest.Entry{plain}, pins: []registry.Target{registry.TargetOf("", []manifest.Entry{pinned})}, want: none},
-		"an older run made one":  {entries: []manifest.Entry{pinned, plain}, want: none},
-		"shell":                  {entries: []manifest.Entry{with(func(e *manifest.Entry) { e.ArtifactID = "$(reboot)" })}, want: "its artifact id is unsafe: $(reboot)"},
+		"regions are wanted":        {config: Config{Regions: eu}, entries: []manifest.Entry{plain}, want: none},
+		"sources tell it anyway":    {config: Config{Regions: eu, Sources: []string{"file.app"}}, entries: []manifest.Entry{plain}, want: "unchanged"},
+		"a pointer has an AMI":      {entries: []manifest.Entry{plain}, pins: []registry.Target{registry.TargetOf("", []manifest.Entry{pinned})}, want: none},
+		"an older run made one":     {entries: []manifest.Entry{pinned, plain}, want: none},
+		"an id that leaves nothing": {entries: []manifest.Entry{with(func(e *manifest.Entry) { e.ArtifactID = "$(reboot)" })}, want: "unchanged"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

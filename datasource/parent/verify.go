@@ -35,8 +35,8 @@ func (s search) verify(ctx context.Context, found candidate) (*parent, error) {
 	}
 	ids, isAMI := found.amiIDs(s.config.Source)
 	if !isAMI && found.tagged == nil {
-		return nil, fmt.Errorf("%s names no AMI, and kind is \"ami\"\n\nIf the parent is not an AMI, set "+
-			"kind = \"artifact\": then its id is as trustworthy as everybody who can write that file. "+
+		return nil, fmt.Errorf("%s names no AMI, and kind is \"ami\"\n\nIf the parent is not an AMI, "+
+			"set kind = \"artifact\": then its id is as trustworthy as everybody who can write that file. "+
 			"If it is one, somebody has changed the file: build the parent again.", found.uri)
 	}
 	ec2, err := s.conn.EC2()

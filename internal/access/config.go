@@ -16,8 +16,8 @@ import "github.com/packer-chain/packer-plugin-chain/internal/store/s3store"
 // instance or container.
 //
 // Set them once, in the data source: they travel in its `record`, and the post-processor uses them
-// unless it has its own. Of `access_key`, `profile`, `shared_credentials_file` and `assume_role`, it
-// takes either all from the record or, if it sets one of them, none. Keys, tokens and an
+// unless it has its own. Of `access_key`, `profile`, `shared_credentials_file` and `assume_role`,
+// it takes either all from the record or, if it sets one of them, none. Keys, tokens and an
 // `external_id` never travel. If the data source is given one of them, the post-processor needs it
 // too, and says so before anything is built; in the environment they need not be repeated.
 type Config struct {

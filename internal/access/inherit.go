@@ -53,7 +53,7 @@ func (c *Config) Inherit(from record.Access) error {
 	}
 	takes := func(name string) bool {
 		block, _, _ := strings.Cut(name, ".")
-		return own[block] == nil && !(ownIdentity && isIdentity(block))
+		return own[block] == nil && (!ownIdentity || !isIdentity(block))
 	}
 	missing := slices.DeleteFunc(slices.Clone(from.Withheld), func(name string) bool {
 		return !takes(name)

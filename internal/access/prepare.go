@@ -47,7 +47,7 @@ func (c *Config) Prepare() []error {
 	if c.MaxRetries < 0 {
 		check.Addf("max_retries must not be negative, got %d", c.MaxRetries)
 	}
-	c.Unsupported.check(&check)
+	c.checkUnsupported(&check)
 	c.AssumeRole.check(&check, "assume_role.")
 	c.RegistryAccess.check(&check, "registry_access.")
 	return check.Errors

@@ -6,16 +6,16 @@ package access
 
 import "github.com/packer-chain/packer-plugin-chain/internal/option"
 
-// These options of the Amazon plugin are known and refused, with an error that says what to do
-// instead. Values that leave them off, such as `false` or an empty block, are accepted.
+// The Unsupported options of the Amazon plugin are known and refused, with an error that says what
+// to do instead. Values that leave them off, such as `false` or an empty block, are accepted.
 type Unsupported struct {
 	// Each component would need another code. Get the credentials of a session with the code, and set
 	// them in the environment.
 	MFACode string `mapstructure:"mfa_code"`
 	// Give such a message to `aws sts decode-authorization-message`.
 	DecodeAuthorizationMessages bool `mapstructure:"decode_authorization_messages"`
-	// Whoever can pretend to be the endpoint could say which image is yours. Set `AWS_CA_BUNDLE` to the
-	// certificate of the endpoint, for both plugins.
+	// Whoever can pretend to be the endpoint could say which image is yours. Set `AWS_CA_BUNDLE` to
+	// the certificate of the endpoint, for both plugins.
 	InsecureSkipTLSVerify bool `mapstructure:"insecure_skip_tls_verify"`
 	// Get the keys from Vault before Packer runs, and set them in the environment.
 	VaultAWSEngine *VaultAWSEngine `mapstructure:"vault_aws_engine"`
@@ -44,7 +44,7 @@ type AWSPolling struct {
 }
 
 // check refuses the options that are set.
-func (u *Unsupported) check(check *option.Checker) {
+func (u *Unsupported) checkUnsupported(check *option.Checker) {
 	refuse := func(set bool, name, remedy string) {
 		if set {
 			check.Addf("%s is not supported: %s", name, remedy)

@@ -21,8 +21,8 @@ var errPending = errors.New("the image is pending")
 
 // Await returns the images, in any order, once all of them are available: EC2 may not know a new or
 // copied AMI for a while, and then it is pending. It waits until ctx ends. If an image can never
-// become available, such as one that has failed, it returns an error at once; and after a minute, if
-// EC2 says nothing but that it knows no such image, because then it is that of another account.
+// become available, such as one that has failed, it returns an error at once; and after a minute,
+// if EC2 says nothing but that it knows no such image, because then it is that of another account.
 func (c *Client) Await(ctx context.Context, region string, ids []string) ([]Image, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	what := fmt.Sprintf("find %s in %s", strings.Join(ids, ", "), region)

@@ -25,15 +25,17 @@ var ErrOtherFile = errors.New("is not the file that was built")
 // recorded SHA-256. One that does not exist is fine: whoever opens it fails, and names it.
 func CheckFile(file manifest.File, folders ...string) error {
 	path, err := filepath.EvalSymlinks(file.Name)
-	if errors.Is(err, fs.ErrNotExist) {
+	gone := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case gone:
 		path = file.Name
-	} else if err != nil {
+	case err != nil:
 		return fmt.Errorf("file %s cannot be read: %w", text.File(file.Name), cause(err))
 	}
 	if !isIn(path, append(folders, ".")) || !isIn(file.Name, append(folders, ".")) {
 		return fmt.Errorf("file %s is not in the folder of the template", text.File(file.Name))
 	}
-	if err != nil {
+	if gone {
 		return nil
 	}
 	info, err := os.Stat(path)

@@ -11,19 +11,13 @@ import (
 )
 
 // LeftBehind returns a rule for [Inspect]: untracked files that a build leaves behind are not
-// inputs of the next one. All are known by name: the files that Packer writes, the local manifests
-// and their locks, and the documents of a registry in a folder, of which registry is the absolute
-// path.
+// inputs of the next one. All are known by name: the files that Packer writes, the local manifests,
+// and the documents of a registry in a folder, of which registry is the absolute path.
 func LeftBehind(registry string, manifests ...string) func(root, name string) bool {
 	paths := map[string]bool{}
 	for _, path := range append([]string{os.Getenv("PACKER_LOG_PATH")}, manifests...) {
 		if path = withoutLinks(path); path != "" {
 			paths[path] = true
-		}
-	}
-	for _, path := range manifests {
-		if path = withoutLinks(path); path != "" {
-			paths[path+".lock"] = true
 		}
 	}
 	// A folder that does not exist yet holds nothing.

@@ -16,7 +16,7 @@ func TestLeftBehind(t *testing.T) {
 	for name, want := range map[string]bool{
 		"packer-manifest.json": true, "a/packer-manifest.json": true, "packer-manifest.json.lock": true,
 		"crash.log": true, "packer.log": true, "a/packer.log": false, "copy": true, "a/copy": false,
-		"copy.lock": true, "a/copy.lock": false, "packer.log.lock": false,
+		"copy.lock": false, "a/copy.lock": false, "packer.log.lock": false,
 		"packer_cache/x": true, "a/packer_cache/b/x": true, "my_packer_cache/x": false,
 		"packer_cache": false, "other": false, "manifest-base.json": false, "copy1234": false,
 	} {

@@ -34,8 +34,8 @@ const (
 )
 
 // Default returns the file of an image's local manifest, if the template names no other: in the
-// folder .chain in the image's folder, with a folder for each registry. If path is a file, .chain is
-// beside it.
+// folder .chain in the image's folder, with a folder for each registry. If path is a file, .chain
+// is beside it.
 func Default(path, location, image string) string {
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
 		path = filepath.Dir(path)
@@ -86,11 +86,14 @@ func Read(path string) (*manifest.Manifest, []byte, error) {
 func Replace(
 	ctx context.Context, path string, edit func(*manifest.Manifest) ([]byte, error),
 ) error {
-	if err := makeFolder(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	locked := lockOf(path)
+	for _, dir := range []string{filepath.Dir(path), filepath.Dir(locked)} {
+		if err := makeFolder(dir); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
 	}
 	// It stays: whoever removes a lock takes it away from the one who waits for it.
-	lock := flock.New(path+".lock", flock.SetPermissions(0o644))
+	lock := flock.New(locked, flock.SetPermissions(0o644))
 	if _, err := lock.TryLockContext(ctx, lockWait); err != nil {
 		return fmt.Errorf("write %s: wait for another build that writes it: %w", path, err)
 	}
@@ -111,6 +114,16 @@ func Replace(
 		return err
 	}
 	return write(path, body)
+}
+
+// lockOf returns the file that a local manifest is locked by. It is in a folder .chain in any case,
+// where it is no uncommitted file of the image.
+func lockOf(path string) string {
+	dir, name := filepath.Split(path)
+	if chainFolder(filepath.Clean(dir)) == "" {
+		dir = filepath.Join(dir, folder)
+	}
+	return filepath.Join(dir, name+".lock")
 }
 
 // makeFolder makes the folder of a local manifest. If that is in one called .chain, it gets a

@@ -72,7 +72,10 @@ func TestReplace_lock(t *testing.T) {
 	dir, tmp := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	path := filepath.Join(dir, "manifest.json")
-	hold := flock.New(path + ".lock")
+	if err := makeFolder(filepath.Dir(lockOf(path))); err != nil {
+		t.Fatal(err)
+	}
+	hold := flock.New(lockOf(path))
 	if locked, err := hold.TryLock(); err != nil || !locked {
 		t.Fatal(locked, err)
 	}

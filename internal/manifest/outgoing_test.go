@@ -93,7 +93,7 @@ func FuzzOutgoing(f *testing.F) {
 		`{"git":{"sha":"$(reboot)","commit":"x","branch":"main"},"ci":{"provider":"a;b","build_id":"'","build_url":"https://x/&y"}}`,
 		`{"ancestors":[{"image":"base"},{"image":"<b>"}],"fingerprint":"../x","git":{"branch":"../../x"}}`,
 		`{"ci":{"provider":"github-actions","build_id":"7","build_url":"https://example.com/runs/7?a=1#b"}}`,
-		`{"ci":{"build_id":"‮x\u0085"},"git":{"branch":"-x"}}`,
+		"{\"ci\":{\"build_id\":\"\u202ex\\u0085\"},\"git\":{\"branch\":\"-x\"}}",
 	} {
 		f.Add([]byte(seed))
 	}

@@ -95,6 +95,14 @@ type Pointer struct {
 	Back bool `json:"back,omitzero"`
 }
 
+// Folders returns the folder of the template, if it is known.
+func (r Record) Folders() []string {
+	if r.Checkout == nil || len(r.Checkout.Paths) == 0 {
+		return nil
+	}
+	return r.Checkout.Paths[:1]
+}
+
 // Source is the word for the one source of an image that lists none.
 func (r Record) Source(name string) string {
 	if len(r.Sources) == 0 {

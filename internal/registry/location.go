@@ -52,9 +52,9 @@ func (l Location) String() string {
 }
 
 // ParseLocation reads the registry option: "s3://bucket/prefix", "file:///folder", or the path of a
-// folder, which shows that it is one: it is absolute, begins with "./", "../" or "~/", or goes up by
-// "..", as "${path.root}/../registry" does. A bucket whose scheme was forgotten is not taken for a
-// folder.
+// folder, which shows that it is one: it is absolute, begins with "./", "../" or "~/", or goes up
+// by "..", as "${path.root}/../registry" does. A bucket whose scheme was forgotten is not taken for
+// a folder.
 func ParseLocation(s string) (Location, error) {
 	scheme, rest, isURL := strings.Cut(s, "://")
 	switch {

@@ -21,8 +21,8 @@ const (
 )
 
 // Similar says which images or channels exist, for an error about one that was not found: those
-// that are spelled almost like it come first. It returns "" if it cannot tell, such as without the right
-// to list. Nothing else lists, because the number of documents grows.
+// that are spelled almost like it come first. It returns "" if it cannot tell, such as without the
+// right to list. Nothing else lists, because the number of documents grows.
 func (r *Registry) Similar(ctx context.Context, image, channel string) string {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()

@@ -22,8 +22,8 @@ type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
 	access.Config       `mapstructure:",squash"`
 	// The `record` output of the `chain-image` data source. It says which image this is, where its
-	// registry is, and how to reach AWS. With that of a `chain` data source, the image that was found is promoted: its
-	// channels are moved, and nothing else is done.
+	// registry is, and how to reach AWS. With that of a `chain` data source, the image that was found
+	// is promoted: its channels are moved, and nothing else is done.
 	Record string `mapstructure:"record" required:"true"`
 	// More tags for the AMIs and snapshots, at most 42. Keys that begin with `chain:` are reserved
 	// for the plugin.

@@ -58,8 +58,8 @@ func TestLocal_output(t *testing.T) {
 		t.Errorf("got %v, %v: others must be able to read it", info, err)
 	}
 	left, err := os.ReadDir("out/of")
-	if err != nil || len(left) != 2 || left[1].Name() != "app.json.lock" {
-		t.Errorf("other files than the lock are left there: %v", left)
+	if err != nil || len(left) != 2 || left[0].Name() != ".chain" {
+		t.Errorf("more is left there than the file and the folder of its lock: %v", left)
 	}
 }
 

@@ -220,7 +220,7 @@ func (p publication) passedOn(source packersdk.Artifact, done progress) packersd
 		return source
 	}
 	first := done.entries[i : i+1]
-	existing := artifact.NewExisting(p.rec.Image, p.rec.Fingerprint, first)
+	existing := artifact.NewExisting(p.rec.Image, p.rec.Fingerprint, first, p.rec.Folders()...)
 	p.warn(fmt.Sprintf("another run published this image first. Its AMIs are passed on: %s",
 		strings.Join(existing.Lines(), ", ")))
 	return existing

@@ -50,9 +50,9 @@ func refuseForeign(stack *middleware.Stack) error {
 		middleware.DeserializeMiddlewareFunc("ChainRefuseForeign", check), middleware.After)
 }
 
-// checkGenuine returns a [*foreignError] unless a response has the marks of S3: an ETag or the id of
-// a request, or for an error its XML ("REST error responses", Amazon S3 API Reference). A fault that
-// passes is one, whoever reports it, and so is a condition that does not hold.
+// checkGenuine returns a [*foreignError] unless a response has the marks of S3: an ETag or the id
+// of a request, or for an error its XML ("REST error responses", Amazon S3 API Reference). A fault
+// that passes is one, whoever reports it, and so is a condition that does not hold.
 func checkGenuine(response *http.Response) error {
 	status := response.StatusCode
 	marked := response.Header.Get("X-Amz-Request-Id") != "" || response.Header.Get("X-Amz-Id-2") != ""
@@ -63,13 +63,14 @@ func checkGenuine(response *http.Response) error {
 		return nil
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
+	whole := err == nil
 	rest := response.Body
 	response.Body = struct {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(body), rest), rest}
 	// A response that broke off is judged by how it broke off.
-	if err != nil || isErrorOfS3(body) || marked && len(body) == 0 {
+	if !whole || isErrorOfS3(body) || marked && len(body) == 0 {
 		return nil
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")

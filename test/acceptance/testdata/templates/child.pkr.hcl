@@ -15,6 +15,7 @@ data "chain" "parent" {
   registry = var.registry
   image    = "base"
   path     = "${path.root}/../base"
+  kind     = var.builder == "amazon-ebs" ? "ami" : "artifact"
   # parent options
 }
 

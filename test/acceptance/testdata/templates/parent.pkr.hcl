@@ -11,7 +11,14 @@ locals {
   packer_manifest = "${path.root}/../base/packer-manifest.json"
 }
 
+# The builder that made the image.
+variable "builder" {
+  type    = string
+  default = "amazon-ebs"
+}
+
 data "chain" "parent" {
+  kind = var.builder == "amazon-ebs" ? "ami" : "artifact"
   # parent options
 }
 

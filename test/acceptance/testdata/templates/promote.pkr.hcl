@@ -26,8 +26,15 @@ variable "allow_rollback" {
   default = false
 }
 
+# The builder that made the image.
+variable "builder" {
+  type    = string
+  default = "amazon-ebs"
+}
+
 data "chain" "candidate" {
   registry = var.registry
+  kind     = var.builder == "amazon-ebs" ? "ami" : "artifact"
   image    = "base"
   channel  = var.from
   previous = var.previous
