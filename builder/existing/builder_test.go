@@ -163,7 +163,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRun_warnings: the data source has no terminal of its own.
+// TestRun_warnings: the data source has no terminal.
 func TestRun_warnings(t *testing.T) {
 	for _, pending := range [][]string{nil, {"app"}} {
 		rec := decided(amis())

@@ -53,7 +53,7 @@ type Config struct {
 	Sources []string `mapstructure:"sources"`
 	// The architecture of the image's AMIs, such as `x86_64` (or `amd64`) or `arm64`. It is part of
 	// the fingerprint, and every AMI must have it. Set it if jobs build the template for one
-	// architecture each, and give each architecture an image name of its own. Default: any.
+	// architecture each, and give each architecture an its own image name. Default: any.
 	Architecture string `mapstructure:"architecture"`
 	// The branch that is built, for systems that do not tell: CodePipeline, or a build that was
 	// started by hand. It never takes the place of a pull request, a merge queue or a tag. Default:

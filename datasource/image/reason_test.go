@@ -28,7 +28,7 @@ func TestExecute_reason(t *testing.T) {
 	optiontest.Offline(t)
 	const changed = "input build LAST removed"
 	tests := map[string]struct {
-		pointers []registry.Name // each points at a build of its own, the later the newer
+		pointers []registry.Name // each points at its own build, the later the newer
 		pull     bool
 		gone     bool   // the manifest of the last one
 		want     string // changed: compared with the last build

@@ -62,7 +62,7 @@ type Config struct {
 // The `assume_role` block names a role to work as, such as
 // `assume_role { role_arn = "arn:aws:iam::123456789012:role/images" }`.
 type AssumeRole struct {
-	// The ARN of the role. Empty: no role, as if the block were not there.
+	// The ARN of the role. Empty: no role, as without the block.
 	RoleARN string `mapstructure:"role_arn"`
 	// How long the credentials of the role are valid, in seconds, from 900 to 43200. They are renewed
 	// when they run out, so a long build needs no longer duration. Default: 900.

@@ -76,7 +76,7 @@ func TestCompute_small(t *testing.T) {
 	}
 }
 
-// The architecture is a component of its own, before those that nobody shows. Images that name none keep
+// The architecture is its own component, before those that nobody shows. Images that name none keep
 // their fingerprint.
 func TestCompute_architecture(t *testing.T) {
 	p := example()

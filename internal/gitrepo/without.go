@@ -96,7 +96,7 @@ func inTemporary(ctx context.Context, folder string, do func(command) error) (er
 }
 
 // Ignored returns those of the files in a folder that git ignores, as far as that is known:
-// repository says whether the folder is in one, or is to be seen as [WithoutRepository] sees it.
+// repository is whether the folder is in one, or is to be seen as [WithoutRepository] sees it.
 func Ignored(ctx context.Context, folder string, repository bool, names ...string) []string {
 	if len(names) == 0 {
 		return nil

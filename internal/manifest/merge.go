@@ -78,7 +78,7 @@ func (m *Manifest) Conflict(entries []Entry, sources []string) error {
 			switch {
 			case other.Source() == entry.Source() && other.PackerRunUUID == entry.PackerRunUUID:
 				return fmt.Errorf("source %s has made two artifacts in one run, %s and %s\n\nGive each its "+
-					"own source block, with a name of its own, and list all in sources of data \"chain-image\"",
+					"own source block, with its own name, and list all in sources of data \"chain-image\"",
 					text.OneLine(entry.Source()), text.OneLine(other.ArtifactID),
 					text.OneLine(entry.ArtifactID))
 			case other.Source() != entry.Source() && len(sources) == 0:

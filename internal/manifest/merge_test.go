@@ -153,7 +153,7 @@ func TestManifest_Conflict(t *testing.T) {
 	revoked := app
 	revoked.Revoked = "bad kernel"
 	const two = "source amazon-ebs.app has made two artifacts in one run, eu-west-1:ami-1 and eu-west-1:ami-4\n\n" +
-		`Give each its own source block, with a name of its own, and list all in sources of data "chain-image"`
+		`Give each its own source block, with its own name, and list all in sources of data "chain-image"`
 	file := func(name string) []Entry {
 		return []Entry{{Name: "app", BuilderType: "file", PackerRunUUID: "run-1", ArtifactID: "File", Files: []File{{Name: name}}}}
 	}

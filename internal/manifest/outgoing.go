@@ -11,7 +11,7 @@ import (
 )
 
 // What leaves a data source ends up in scripts, pages and terminals, and others can write the
-// documents that it comes from. So each kind of text has an alphabet of its own, without quotes,
+// documents that it comes from. So each kind of text has its own alphabet, without quotes,
 // "$", "`" and control characters.
 const (
 	// maxText is the longest text that leaves a data source, in bytes.

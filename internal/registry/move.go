@@ -71,7 +71,7 @@ func (r *Registry) move(
 		if next == nil {
 			return nil, store.ErrUnchanged
 		}
-		// A renewal adds no move, but it is a write of its own.
+		// A renewal adds no move, but it is its own write.
 		next.Schema, next.WriteID = schema, move.WriteID
 		return r.encodePointer(next)
 	}

@@ -104,7 +104,7 @@ type Position struct {
 	DecidedAt time.Time `json:"decided_at"`
 }
 
-// MoveKind says whether a move follows the order of commits.
+// MoveKind distinguishes moves that follow the order of commits from those that go back.
 type MoveKind string
 
 // The kinds of moves.

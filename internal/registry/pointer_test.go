@@ -256,7 +256,7 @@ func TestMove_tooLarge(t *testing.T) {
 }
 
 // With path-filtered jobs, a repeated run of an old green job became the newest move of main, and
-// the next child stood on the image that the fix had replaced.
+// the next child was built on the image that the fix had replaced.
 func TestPointer_OfContent_repeatedRun(t *testing.T) {
 	content := map[string]string{"base": "tree"}
 	at := func(commit string, day int) Move {

@@ -288,7 +288,7 @@ func TestUpdater_Update_cancelledInWrite(t *testing.T) {
 }
 
 // A server whose disk was full answered each write with an error that tells nothing of its outcome.
-// The user read that the write was not there, and nothing of the disk.
+// The user read that the write was missing, and nothing of the disk.
 func TestUpdater_Update_namesTheCause(t *testing.T) {
 	full := errors.New("storage full")
 	for name, tt := range map[string]struct {

@@ -34,7 +34,7 @@ type Config struct {
 	// and only by an image that is complete and has no uncommitted files. Default: `["latest"]`, if
 	// there is no `channel` block; `[]` moves none.
 	Channels []string `mapstructure:"channels"`
-	// A channel with branches of its own. See [Channel](#channel). Repeatable.
+	// A channel with its own branches. See [Channel](#channel). Repeatable.
 	ChannelBlocks []Channel `mapstructure:"channel"`
 	// The branches whose runs may move `channels`. `*` stands for any characters, also `/`;
 	// `refs/tags/v*` allows tags, `refs/pull/*` pull requests. Runs of other branches publish all the

@@ -135,11 +135,11 @@ func (h *history) resolve(p place) (on *bake, ref string) {
 	got := h.bakes[value.GetAttr("id").AsString()]
 	switch content := got.tree.content(baseImage); {
 	case content != p.commit.tree.content(baseImage):
-		h.fail("child stands on %s, which was built from %s", got.id, content)
+		h.fail("child is built on %s, which was built from %s", got.id, content)
 	case want == nil:
-		h.fail("child stands on %s, and the model has no parent", got.id)
+		h.fail("child is built on %s, and the model has no parent", got.id)
 	case got != want:
-		h.fail("child stands on %s, and the model has %s", got.id, want.id)
+		h.fail("child is built on %s, and the model has %s", got.id, want.id)
 	}
 	return got, value.GetAttr("ref").AsString()
 }
