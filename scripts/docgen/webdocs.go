@@ -102,15 +102,22 @@ func page(text string) (string, error) {
 var links = regexp.MustCompile(
 	`/packer/plugins/(builders|datasources|post-processors|provisioners)/([\w-]+)(?:/([\w-]+))?`)
 
-// link returns the address of /packer/plugins/<kind>/<plugin>[/<slug>] on the integrations site.
+// repository is where the pages of this plugin can be read, on the integrations site and on the code
+// host alike.
+const repository = "https://github.com/" + organisation + "/packer-plugin-chain/blob/main/.web-docs"
+
+// link returns the address of /packer/plugins/<kind>/<plugin>[/<slug>]: of a page of this plugin in
+// its repository, and of another's on the integrations site.
 func link(old string) string {
 	parts := links.FindStringSubmatch(old)
 	kind, plugin, slug := kinds[parts[1]], parts[2], parts[3]
-	owner := organisation
-	if plugin != "chain" {
-		owner = "hashicorp"
+	switch {
+	case plugin == "chain" && slug != "":
+		return repository + "/" + path.Join("components", kind, slug, "README.md")
+	case plugin == "chain":
+		return repository + "/README.md"
 	}
-	address := "/packer/integrations/" + owner + "/" + plugin
+	address := "/packer/integrations/hashicorp/" + plugin
 	if slug != "" {
 		address += "/latest/components/" + kind + "/" + slug
 	}

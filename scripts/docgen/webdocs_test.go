@@ -34,8 +34,8 @@ func TestPage(t *testing.T) {
 		{
 			name: "links",
 			in:   "[a](/packer/plugins/datasources/chain/image#needed) [b](/packer/plugins/builders/chain#c) /packer/docs",
-			want: "[a](/packer/integrations/packer-chain/chain/latest/components/data-source/image#needed) " +
-				"[b](/packer/integrations/packer-chain/chain#c) /packer/docs\n",
+			want: "[a](https://github.com/packer-chain/packer-plugin-chain/blob/main/.web-docs/components/data-source/image/README.md#needed) " +
+				"[b](https://github.com/packer-chain/packer-plugin-chain/blob/main/.web-docs/README.md#c) /packer/docs\n",
 		},
 		{
 			name: "links to another plugin",
