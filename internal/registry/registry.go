@@ -251,6 +251,32 @@ func (r *Registry) Publish(
 	return r.stored(body, image, fingerprint)
 }
 
+// doubtful is a store whose success does not always prove that a write stands.
+type doubtful interface{ Doubtful() bool }
+
+// Confirm makes sure that the entries of a publication are in the manifest. If the store's answer
+// does not prove it, it reads the manifest again, and publishes again what another write has
+// replaced.
+func (r *Registry) Confirm(
+	ctx context.Context, facts manifest.Facts, entries []manifest.Entry, stored Stored,
+) (Stored, error) {
+	if s, ok := r.store.(doubtful); !ok || !s.Doubtful() {
+		return stored, nil
+	}
+	for {
+		now, err := r.Manifest(ctx, facts.Image, facts.Fingerprint)
+		switch {
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return stored, fmt.Errorf("read back what was written: %w", err)
+		case err == nil && len(now.Manifest.Missing(entries)) == 0:
+			return now, nil
+		}
+		if stored, err = r.Publish(ctx, facts, entries, nil); err != nil {
+			return stored, err
+		}
+	}
+}
+
 // ConflictError means that entries do not belong into the image that they were published into.
 type ConflictError struct{ err error }
 

@@ -279,7 +279,14 @@ func (p publication) publishManifest(
 		return stored, early, err
 	}
 	p.warn(turns(tagged.entries, stored.Manifest.Builds)...)
-	return stored, early, p.mark(ctx, conn, stored.URI, tagged.entries)
+	uri := stored.URI
+	err = concurrently(func() error {
+		return p.mark(ctx, conn, uri, tagged.entries)
+	}, func() (err error) {
+		stored, err = reg.Confirm(ctx, p.facts(), tagged.entries, stored)
+		return err
+	})
+	return stored, early, err
 }
 
 // writeManifest writes the manifest while it waits for the tags. If the write fails, it stops

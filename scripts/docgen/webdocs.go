@@ -102,8 +102,8 @@ func page(text string) (string, error) {
 var links = regexp.MustCompile(
 	`/packer/plugins/(builders|datasources|post-processors|provisioners)/([\w-]+)(?:/([\w-]+))?`)
 
-// repository is where the pages of this plugin can be read, on the integrations site and on the code
-// host alike.
+// repository is where the pages of this plugin can be read. Such an address works on the
+// integrations site and on the code host alike.
 const repository = "https://github.com/" + organisation + "/packer-plugin-chain/blob/main/.web-docs"
 
 // link returns the address of /packer/plugins/<kind>/<plugin>[/<slug>]: of a page of this plugin in

@@ -87,9 +87,16 @@ type Store struct {
 	options Options
 	backoff store.Backoff
 	test    *selfTest
+	// foreign is true for a store that is not Amazon's.
+	foreign bool
 	// ahead is how far the store's clock is ahead of that of this machine.
 	ahead atomic.Int64
 }
+
+// Doubtful reports whether a success of the store does not prove that the write stands. Amazon's
+// does. Others have taken two writes under one condition, after they had passed the self-test.
+// Without conditions, every write is read back anyway.
+func (s *Store) Doubtful() bool { return s.foreign && s.options.ConditionalWrites != Off }
 
 // Now returns the time by the store's clock, as its last response tells it.
 func (s *Store) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
@@ -134,7 +141,7 @@ func New(cfg aws.Config, options Options) *Store {
 		client = s3.New(client.Options(), forForeignStore)
 	}
 	test := newSelfTest(options.ConditionalWrites, foreign)
-	s := &Store{options: options, test: test}
+	s := &Store{options: options, test: test, foreign: foreign}
 	s.client.Store(client)
 	return s
 }
