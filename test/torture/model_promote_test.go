@@ -35,7 +35,7 @@ func (h *history) startPromotion(p promotion) (finish func(broken string)) {
 	h.runs++
 	id := fmt.Sprintf("run-%d", h.runs)
 	h.enter(p.place, id)
-	o := options{"image": p.image, "registry": h.registry, "channel": p.from, "previous": p.back}
+	o := options{"kind": "artifact", "image": p.image, "registry": h.registry, "channel": p.from, "previous": p.back}
 	value, err := execute(&parent.Datasource{}, o)
 	want := h.source(p)
 	if want == nil {

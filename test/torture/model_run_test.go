@@ -123,7 +123,9 @@ func (h *history) start(of string, p place, force, allow bool) *run {
 func (h *history) resolve(p place) (on *bake, ref string) {
 	want := h.model.parent(p.line, p.commit)
 	value, err := execute(&parent.Datasource{}, options{
-		"image": baseImage, "registry": h.registry, "path": filepath.Join(h.git.dir, baseImage)})
+		"kind": "artifact", "image": baseImage, "registry": h.registry,
+		"path": filepath.Join(h.git.dir, baseImage),
+	})
 	if err != nil {
 		if want != nil {
 			h.fail("data \"chain\": %v\nThe model has %s", err, want.id)
