@@ -124,12 +124,8 @@ func (s search) findDirty(ctx context.Context) ([]candidate, error) {
 	found, err := s.readLocal(ctx, s.localPath())
 	var none *missing
 	if errors.As(err, &none) {
-		files := s.folder.dirty[:min(len(s.folder.dirty), maxNamed)]
-		var names []string
-		for _, file := range files {
-			names = append(names, text.File(file))
-		}
-		return nil, missingf("%s, and not committed are: %s", none.why, strings.Join(names, ", "))
+		return nil, missingf("%s, and not committed are: %s",
+			none.why, text.Files(s.folder.dirty, maxNamed))
 	}
 	return found, err
 }

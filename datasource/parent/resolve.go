@@ -17,6 +17,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
 	"github.com/packer-chain/packer-plugin-chain/internal/line"
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
@@ -182,13 +183,7 @@ func (s search) ways() []string {
 
 // regions returns the regions in which the AMI must exist, the session's first.
 func (s search) regions(session string) []string {
-	regions := []string{session}
-	for _, region := range s.config.Regions {
-		if !slices.Contains(regions, region) {
-			regions = append(regions, region)
-		}
-	}
-	return regions
+	return option.Fold(append([]string{session}, s.config.Regions...))
 }
 
 // fallback returns the AMI that the user named. It must be usable; no other check applies to it.

@@ -41,7 +41,7 @@ func WithoutRepository(
 	return c, nil
 }
 
-// object returns the content of a target as a work tree of its own has it.
+// object returns the content of a target, which is its own work tree here.
 func (t target) object(
 	ctx context.Context, isLeft func(root, name string) bool,
 ) (object Object, err error) {

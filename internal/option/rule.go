@@ -43,7 +43,7 @@ func OneOf(words ...string) Rule {
 	}
 }
 
-// Fold returns a list without repeats. Packer folds those of its own lists of regions too.
+// Fold returns a list without repeats. Packer folds its own lists of regions too.
 func Fold(values []string) []string {
 	var folded []string
 	for _, value := range values {

@@ -100,7 +100,7 @@ func (r Record) Folders() []string {
 	if r.Checkout == nil || len(r.Checkout.Paths) == 0 {
 		return nil
 	}
-	return r.Checkout.Paths[:1]
+	return r.Checkout.Paths[:1:1]
 }
 
 // Source is the word for the one source of an image that lists none.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
@@ -54,9 +53,9 @@ func (r *Registry) move(
 			if old, err = r.pointer(current, req.Image, req.Name); err != nil {
 				return nil, err
 			}
-			if done, landed := old.landed(move.WriteID, result); landed {
-				result = done
-				return nil, store.ErrUnchanged // Our write landed, but its response was lost.
+			if old.landed(move.WriteID) {
+				// Our write landed, but its response was lost: result is that of the attempt.
+				return nil, store.ErrUnchanged
 			}
 			seq := int64(0)
 			if m := req.Stored.Manifest; m != nil {
@@ -79,29 +78,9 @@ func (r *Registry) move(
 	return result, err
 }
 
-// landed returns the result of a write of ours, if the pointer has it.
-func (p *Pointer) landed(writeID string, planned Result) (Result, bool) {
-	ours := p.WriteID == writeID
-	return planned, ours || slices.ContainsFunc(p.Moves, func(move Move) bool {
+// landed reports whether the pointer has a write.
+func (p *Pointer) landed(writeID string) bool {
+	return p.WriteID == writeID || slices.ContainsFunc(p.Moves, func(move Move) bool {
 		return move.WriteID == writeID
 	})
-}
-
-// sameOrigin reports whether two origins may be the same: "repository//folder", of which the
-// repository may not be known.
-func sameOrigin(a, b string) bool {
-	if a == "" || b == "" {
-		return true
-	}
-	repoA, pathA := cutOrigin(a)
-	repoB, pathB := cutOrigin(b)
-	return pathA == pathB && (repoA == "" || repoB == "" || repoA == repoB)
-}
-
-func cutOrigin(origin string) (repository, folder string) {
-	i := strings.LastIndex(origin, "//")
-	if i < 0 {
-		return "", origin
-	}
-	return origin[:i], origin[i+2:]
 }

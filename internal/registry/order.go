@@ -203,22 +203,6 @@ func compare(a, b Position, ancestor func(older, newer string) bool) int {
 	return a.DecidedAt.Compare(b.DecidedAt)
 }
 
-// fuller returns the origin of a run, or that of the channel if both name the same folder and the
-// run does not know its repository. Otherwise any other repository could come next.
-func fuller(current, now string) string {
-	repository, _ := cutOrigin(now)
-	if repository == "" && current != "" && sameOrigin(current, now) {
-		return current
-	}
-	return now
-}
-
-// foreign reports whether a channel was moved from another origin than the one that wants to move
-// it now, and may not be taken over from it.
-func foreign(current, now, takeOver string) bool {
-	return !sameOrigin(current, now) && (takeOver == "" || takeOver != current)
-}
-
 // holds reports whether a rollback left the target.
 func (p *Pointer) holds(to Target) bool {
 	return slices.ContainsFunc(p.Held, func(h Held) bool { return h.covers(to) })

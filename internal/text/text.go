@@ -7,6 +7,7 @@ package text
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -56,6 +57,20 @@ func File(name string) string {
 		return quoted
 	}
 	return name
+}
+
+// Files returns the names of files on one line, each as in [File]: the first ones, and how many more
+// there are.
+func Files(names []string, limit int) string {
+	var shown []string
+	for _, name := range names[:min(len(names), limit)] {
+		shown = append(shown, File(name))
+	}
+	list := strings.Join(shown, ", ")
+	if more := len(names) - limit; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
 }
 
 // SHA256 returns the hash of s in lower-case hex.

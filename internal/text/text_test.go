@@ -65,6 +65,19 @@ func TestFile_quotesWhatWouldNotShow(t *testing.T) {
 	}
 }
 
+func TestFiles_namesTheFirst(t *testing.T) {
+	for want, in := range map[string][]string{
+		"":                  nil,
+		"a, b":              {"a", "b"},
+		"a, b and 2 more":   {"a", "b", "c", "d"},
+		`"::error::x", b c`: {"::error::x", "b c"},
+	} {
+		if got := Files(in, 2); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestSHA256_sameForStringsAndBytes(t *testing.T) {
 	const want = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 	if text, bytes := SHA256("hello"), SHA256([]byte("hello")); text != want || bytes != want {

@@ -3,11 +3,11 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
@@ -72,16 +72,5 @@ func (p publication) checkFiles(ctx context.Context) error {
 
 // names returns the names of some files on one line.
 func names(files []string) string {
-	var shown []string
-	for _, file := range files[:min(len(files), maxNamed)] {
-		shown = append(shown, text.File(file))
-	}
-	list := strings.Join(shown, ", ")
-	if more := len(files) - maxNamed; more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-	if list == "" {
-		return "committed files"
-	}
-	return list
+	return cmp.Or(text.Files(files, maxNamed), "committed files")
 }

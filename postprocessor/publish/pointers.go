@@ -53,10 +53,7 @@ func (p publication) movePointers(
 
 // dir returns a folder of the checkout.
 func (p publication) dir() string {
-	if p.rec.Checkout != nil && len(p.rec.Checkout.Paths) > 0 {
-		return p.rec.Checkout.Paths[0]
-	}
-	return "."
+	return append(p.rec.Folders(), ".")[0]
 }
 
 // target returns what the pointers shall point at.

@@ -45,8 +45,9 @@ func (p *PostProcessor) ConfigSpec() hcldec.ObjectSpec {
 	return p.config.FlatMapstructure().HCL2Spec()
 }
 
-// Configure checks the options, all at once. It does no I/O; Packer calls it before the build, when
-// some values are not known yet, and again after it.
+// Configure checks the options, all at once. Packer calls it before the build, when some values are
+// not known yet, and again after it. It sends no request; it notes its source in the folder .chain,
+// see [localmanifest.Claim].
 func (p *PostProcessor) Configure(raws ...any) (err error) {
 	defer crash.Recover(component, &err)
 	if err := option.Decode(&p.config, raws...); err != nil {
