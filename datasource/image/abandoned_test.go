@@ -12,6 +12,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami/amitest"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
@@ -75,7 +76,7 @@ func TestEC2_abandoned(t *testing.T) {
 		"all builds are revoked": {
 			prepare: func(t *testing.T, rec record.Record) {
 				old := gone()
-				old.Revoked = "leaked"
+				old.Revoked = manifesttest.Revoked("leaked", now)
 				onlyPublish(t, rec, old)
 			},
 			steps: func(f string) []amitest.Step { return []amitest.Step{amitest.Describe(tagged(left, f, ""))} },

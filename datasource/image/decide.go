@@ -40,9 +40,6 @@ func decide(c Config, facts manifest.Facts, e existing, now time.Time) decision 
 	case e.none():
 		all.reason = changes(facts, e.newest)
 		return all
-	case e.published != nil && e.published.Chain.Revoked != "":
-		all.reason = "revoked: " + text.OneLine(e.published.Chain.Revoked)
-		return all
 	case e.revokedBelow() != "":
 		all.reason = e.revokedBelow()
 		return all
@@ -77,7 +74,7 @@ func (e existing) pinned(c Config, sources []string) (decision, bool) {
 		for _, source := range sources {
 			// Of each source, a pointer pins one build.
 			of := ofSource(all, c, source)
-			good = good && len(of) == 1 && of[0].Revoked == "" && len(e.problems(c, of[0])) == 0
+			good = good && len(of) == 1 && of[0].Revoked == nil && len(e.problems(c, of[0])) == 0
 			entries = append(entries, of...)
 		}
 		if good {
@@ -138,8 +135,8 @@ func (e existing) choose(
 			why = strings.Join(problems, "; ")
 		}
 	}
-	if why == "" && len(ofSource(e.all(), c, source)) > 0 {
-		why = "all of its builds are revoked"
+	if all := ofSource(e.all(), c, source); why == "" && len(all) > 0 {
+		why = strings.TrimSuffix("revoked: "+text.OneLine(all[len(all)-1].Revoked.Reason), ": ")
 	}
 	return manifest.Entry{}, false, cmp.Or(why, "not built yet")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
 )
 
@@ -67,12 +68,12 @@ func TestDecide(t *testing.T) {
 	arm := there("available", nil)
 	arm.Architecture = "arm64"
 	revoked := existingManifest(built("app", "eu-west-1", ami1))
-	revoked.Chain.Revoked = "bad\nkernel"
+	revoked.Builds[0].Revoked = manifesttest.Revoked("bad\nkernel", now)
 	twice := built("app", "eu-west-1", ami1)
 	twice.Images = append(twice.Images, manifest.Image{Provider: "aws", Region: "us-east-1", ID: ami1})
 	file := existingManifest(manifest.Entry{Name: "f", BuilderType: "file", BuildTime: now.Unix()})
-	allRevoked := existingManifest(built("app", "eu-west-1", ami1))
-	allRevoked.Builds[0].Revoked = "bad kernel"
+	noReason := existingManifest(built("app", "eu-west-1", ami1))
+	noReason.Builds[0].Revoked = manifesttest.Revoked("", now)
 	old := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "4f1c9e2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, {Name: "parent base", Value: ami1}}
 	now2 := []manifest.Component{{Name: "schema", Value: "1"}, {Name: "template", Value: "98aa01bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}, {Name: "parent base", Value: ami2}}
 
@@ -143,10 +144,9 @@ func TestDecide(t *testing.T) {
 				there("available", map[string]string{tags.Revoked: "CVE"}))},
 			want: decision{pending: app1, reason: ami1 + " in eu-west-1 is revoked: CVE", missingRegions: eu},
 		},
-		// What is left is revoked, and the manifest is not.
-		"nothing left that counts": {
-			seen: existing{published: allRevoked, regions: eu, images: good},
-			want: decision{pending: app1, reason: "all of its builds are revoked"},
+		"revoked without a reason": {
+			seen: existing{published: noReason, regions: eu, images: good},
+			want: decision{pending: app1, reason: "revoked"},
 		},
 		"one of two sources": {
 			config: Config{Sources: []string{"amazon-ebs.app", "amazon-ebs.arm64"}},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
@@ -188,15 +189,16 @@ func ids(entries []manifest.Entry) []string {
 	return all
 }
 
-// revoke does to a manifest what docs/registry.md says.
-func revoke(t *testing.T, rec record.Record, reason string) {
+// revoke revokes all builds of a manifest.
+func revoke(t *testing.T, rec record.Record, reason string, at time.Time) {
 	t.Helper()
 	path := filepath.Join(rec.Registry, rec.Image, "builds", rec.Fingerprint+".json")
 	m, err := manifest.Parse(read(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Chain.Revoked, m.Chain.Seq, m.Chain.WriteID = reason, m.Chain.Seq+1, "jq"
+	every := func(manifest.Entry) bool { return true }
+	m, _ = m.Mark(every, manifesttest.Revoked(reason, at), at, "w2")
 	body, err := manifest.Encode(m)
 	if err != nil {
 		t.Fatal(err)

@@ -104,12 +104,13 @@ func TestExecute_localIsNotIt(t *testing.T) {
 	optiontest.Offline(t)
 	no := false
 	tests := map[string]struct {
-		revoked string
+		revoked time.Duration // after the published build
 		options string
 		want    string
 	}{
-		"revoked since":      {revoked: "holds a leaked key", want: "revoked: holds a leaked key"},
+		"revoked since":      {revoked: 2 * time.Hour, want: "revoked: holds a leaked key"},
 		"of another source":  {options: `sources = ["file.other"]`, want: "file.other: not built yet"},
+		"revoked before":     {revoked: time.Minute, want: reasonUnpublished},
 		"of the same source": {want: reasonUnpublished},
 	}
 	for name, tt := range tests {
@@ -118,8 +119,8 @@ func TestExecute_localIsNotIt(t *testing.T) {
 			rec := looked(t, "", "first build of app")
 			publish(t, rec, entry("1", now))
 			local(t, rec, &no, entry("2", now.Add(time.Hour)))
-			if tt.revoked != "" {
-				revoke(t, rec, tt.revoked)
+			if tt.revoked != 0 {
+				revoke(t, rec, "holds a leaked key", now.Add(tt.revoked))
 			}
 			if rec = looked(t, tt.options, tt.want); rec.Unpublished != (len(rec.Pending) == 0) {
 				t.Errorf("got %+v", rec)

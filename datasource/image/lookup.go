@@ -291,11 +291,9 @@ func readLocal(path string) *manifest.Manifest {
 	return local
 }
 
-// unpublished returns what an earlier run built from the same parts and could not publish. There is
-// none if the image was revoked: publishing it would lift the revocation, and it may be older.
+// unpublished returns what an earlier run built from the same parts and could not publish.
 func unpublished(published, local *manifest.Manifest, facts manifest.Facts) []manifest.Entry {
-	if local == nil || local.Belongs(facts.Image, facts.Fingerprint) != nil ||
-		(published != nil && published.Chain.Revoked != "") {
+	if local == nil || local.Belongs(facts.Image, facts.Fingerprint) != nil {
 		return nil
 	}
 	return localmanifest.Unpublished(published, local)

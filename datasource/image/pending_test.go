@@ -11,6 +11,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
@@ -54,7 +55,7 @@ func (e existing) revoked(runs ...string) existing {
 	for i, entry := range e.published.Builds {
 		for _, run := range runs {
 			if entry.PackerRunUUID == run {
-				e.published.Builds[i].Revoked = "bad kernel"
+				e.published.Builds[i].Revoked = manifesttest.Revoked("bad kernel", now)
 			}
 		}
 	}
@@ -73,8 +74,7 @@ func amis(entries []manifest.Entry) []string {
 // TestDecide_perSource has an image of two sources. Only what is missing is built, and the rest is
 // passed on: one missing source baked all of them again, or none was built for ever.
 func TestDecide_perSource(t *testing.T) {
-	whole := seen()
-	whole.published.Chain.Revoked = "leaked\nkey"
+	whole := seen().revoked("run1", "run2")
 	onlyA := seen()
 	onlyA.published.Builds = onlyA.published.Builds[:1]
 	tests := map[string]struct {
@@ -98,10 +98,11 @@ func TestDecide_perSource(t *testing.T) {
 		"the young one is gone": {config: Config{MaxAge: 36 * time.Hour}, seen: seen(newA), pending: []string{sourceA, sourceB},
 			reason: "amazon-ebs.a: " + newA + " in eu-west-1 is gone; amazon-ebs.b: older than 36h"},
 		"one is revoked": {seen: seen().revoked("run1"), pending: []string{sourceB},
-			reason: "amazon-ebs.b: all of its builds are revoked", entries: []string{newA}},
-		"the whole image is revoked": {seen: whole, pending: []string{sourceA, sourceB}, reason: "revoked: leaked key"},
-		"forced":                     {config: Config{Force: true}, seen: seen(), pending: []string{sourceA, sourceB}, reason: "forced"},
-		"one source was removed":     {config: Config{Sources: []string{sourceA}}, seen: seen(onlyB), reason: "unchanged", entries: []string{newA}},
+			reason: "amazon-ebs.b: revoked: bad kernel", entries: []string{newA}},
+		"the whole image is revoked": {seen: whole, pending: []string{sourceA, sourceB},
+			reason: "amazon-ebs.a: revoked: bad kernel; amazon-ebs.b: revoked: bad kernel"},
+		"forced":                 {config: Config{Force: true}, seen: seen(), pending: []string{sourceA, sourceB}, reason: "forced"},
+		"one source was removed": {config: Config{Sources: []string{sourceA}}, seen: seen(onlyB), reason: "unchanged", entries: []string{newA}},
 		"one source was added": {config: Config{Sources: []string{"amazon-ebs.c", sourceB, sourceA}}, seen: seen(), pending: []string{"amazon-ebs.c"},
 			reason: "amazon-ebs.c: not built yet", entries: []string{newA, onlyB}},
 		"a source twice in the list": {config: Config{Sources: []string{sourceA, sourceB, sourceA}}, seen: seen(), reason: "unchanged", entries: []string{newA, onlyB}},

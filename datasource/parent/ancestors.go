@@ -151,29 +151,26 @@ func revokedBelow(
 			}
 		}
 		build := builds[ancestorBuild{a.Image, a.Fingerprint}]
-		if reason := revokedBuild(build, a); reason != "" {
-			return fmt.Sprintf("its ancestor %s is revoked%s", a.Image, because(reason))
+		if mark := revokedBuild(build, a); mark != nil {
+			return fmt.Sprintf("its ancestor %s is revoked%s", a.Image, because(mark.Reason))
 		}
 	}
 	return ""
 }
 
-// revokedBuild returns why a manifest says that an ancestor is revoked, or "".
-func revokedBuild(m *manifest.Manifest, a manifest.Ancestor) string {
-	switch {
-	case m == nil:
-		return ""
-	case m.Chain.Revoked != "":
-		return m.Chain.Revoked
+// revokedBuild returns the mark by which a manifest revokes an ancestor, or nil.
+func revokedBuild(m *manifest.Manifest, a manifest.Ancestor) *manifest.Revocation {
+	if m == nil {
+		return nil
 	}
 	live := len(m.Live()) > 0
 	for _, entry := range m.Builds {
 		isIt := slices.ContainsFunc(entry.AMIs(), func(image manifest.Image) bool {
 			return slices.Contains(addresses(a), ami.Address{Region: image.Region, ID: image.ID})
 		})
-		if entry.Revoked != "" && (isIt || len(a.AMIs) == 0 && !live) {
+		if entry.Revoked != nil && (isIt || len(a.AMIs) == 0 && !live) {
 			return entry.Revoked
 		}
 	}
-	return ""
+	return nil
 }

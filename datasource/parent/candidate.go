@@ -3,6 +3,7 @@
 package parent
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ type candidate struct {
 	way, foundBy string
 	// facts are those that are known: a manifest has all of them, tags have few.
 	facts   manifest.Facts
-	revoked string
+	revoked *manifest.Revocation
 	// uri and sha256 are those of its manifest. Both are empty if it has none.
 	uri, sha256 string
 	// root is the checkout in which it was found by its path, if it was, and content what it is
@@ -49,9 +50,18 @@ type candidate struct {
 func fromManifest(way string, m *manifest.Manifest, uri, sha256 string) candidate {
 	found := candidate{way: way, foundBy: way, uri: uri, sha256: sha256, entries: m.LastRun()}
 	if m.Chain != nil {
-		found.facts, found.revoked, found.entries = m.Chain.Facts, m.Chain.Revoked, m.Current()
+		found.facts = m.Chain.Facts
+		found.setEntries(m.Current())
 	}
 	return found
+}
+
+// setEntries sets the builds that the candidate consists of. It is revoked if one of them is.
+func (c *candidate) setEntries(entries []manifest.Entry) {
+	c.entries, c.revoked = entries, nil
+	for _, entry := range entries {
+		c.revoked = cmp.Or(c.revoked, entry.Revoked)
+	}
 }
 
 func fromStored(stored registry.Stored) candidate {

@@ -12,6 +12,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
@@ -55,8 +56,8 @@ func TestCheckPolicy(t *testing.T) {
 		want  string
 	}{
 		"good":              {parent{candidate{uri: uri}, "", one(young)}, Config{MaxAge: 2 * time.Hour}, ""},
-		"revoked manifest":  {parent{candidate: candidate{uri: uri, revoked: "bad\nkernel"}}, Config{}, "it is revoked: bad kernel (" + uri + ")" + revoke},
-		"revoked, allowed":  {parent{candidate{uri: uri, revoked: "bad"}, "", one(revoked)}, Config{AllowRevoked: true}, ""},
+		"revoked manifest":  {parent{candidate: candidate{uri: uri, revoked: manifesttest.Revoked("bad\nkernel", now)}}, Config{}, "it is revoked: bad kernel (" + uri + ")" + revoke},
+		"revoked, allowed":  {parent{candidate{uri: uri, revoked: manifesttest.Revoked("bad", now)}, "", one(revoked)}, Config{AllowRevoked: true}, ""},
 		"revoked by tag":    {parent{candidate{way: wayTag}, "", one(revoked)}, Config{}, ami1 + " in eu-west-1 is revoked: CVE in the kernel (found by tag)" + revoke},
 		"revoked, no words": {parent{candidate{uri: uri}, "", one(noReason)}, Config{}, ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},
 		"deprecated": {parent{candidate{uri: uri}, "", one(deprecated)}, Config{},

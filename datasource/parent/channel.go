@@ -42,7 +42,7 @@ func previous(p *registry.Pointer, n int) (registry.Move, error) {
 	lines := make([]string, len(images))
 	for i, move := range images {
 		lines[i] = fmt.Sprintf("  %d  %s  %.12s  commit %.12s  %s", i,
-			move.MovedAt.Format(time.RFC3339), move.Fingerprint, move.Commit, text.OneLine(move.MovedBy))
+			move.At.Format(time.RFC3339), move.Fingerprint, move.Commit, text.OneLine(move.By))
 	}
 	return registry.Move{}, fmt.Errorf("channel %s has no previous image %d. It has these:\n\n%s",
 		p.Name, n, strings.Join(lines, "\n"))

@@ -95,8 +95,6 @@ func incomplete(m *manifest.Manifest) string {
 		return fmt.Sprintf("is incomplete: %s not built", strings.Join(missing, ", "))
 	case m.Chain == nil && len(m.LastRun()) == 0:
 		return "names no build of its last run"
-	case m.Chain != nil && len(m.Current()) == 0:
-		return "names only builds that are revoked"
 	}
 	return ""
 }
@@ -263,11 +261,8 @@ func (s search) follow(
 		return candidate{}, err
 	}
 	found := fromStored(stored)
-	found.entries, _ = move.Entries(stored.Manifest)
-	for _, entry := range found.entries {
-		// The manifest itself is not revoked any more if the image was built again.
-		found.revoked = cmp.Or(found.revoked, entry.Revoked)
-	}
+	pinned, _ := move.Entries(stored.Manifest)
+	found.setEntries(pinned)
 	found.asked, found.revokedBelow = ancestors, revokedBelow(ancestors, seen, builds)
 	found.foundBy, found.seen = "registry: "+pointer.ID().String(), seen
 	found.facts.Git.Commit = cmp.Or(move.Commit, found.facts.Git.Commit)

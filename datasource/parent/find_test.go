@@ -12,6 +12,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
@@ -65,7 +66,7 @@ func point(
 	to.Position = registry.Position{Commit: facts.Git.Commit, CommitTime: facts.Git.CommitTime, DecidedAt: at}
 	to.Content, to.GitSHA, to.Line = facts.Git.Content, facts.Git.Name, facts.Git.Line
 	result, err := reg.Move(t.Context(), registry.Request{
-		Image: facts.Image, Name: name, To: to, Stored: stored, By: "test", AllowRollback: true}, nil)
+		Image: facts.Image, Name: name, To: to, Stored: stored, Change: manifest.Change{By: "test"}, AllowRollback: true}, nil)
 	check(t, err)
 	if result.Outcome > registry.There {
 		t.Fatalf("%s does not move: %+v", name, result)
@@ -79,7 +80,8 @@ func revoke(t *testing.T, path, reason string) {
 	check(t, err)
 	m, err := manifest.Parse(body)
 	check(t, err)
-	m.Chain.Revoked, m.Chain.Seq = reason, m.Chain.Seq+1
+	every := func(manifest.Entry) bool { return true }
+	m, _ = m.Mark(every, manifesttest.Revoked(reason, now), now, "w2")
 	check(t, os.WriteFile(path, []byte(encode(t, *m)), 0o644))
 }
 
@@ -117,8 +119,8 @@ func TestExecute_manifest(t *testing.T) {
 			"names no build of its last run"},
 		"ours, of other sources": {ours(t, func(m *manifest.Manifest) { m.Chain.Sources = []string{"amazon-ebs.app"} }),
 			"is incomplete: amazon-ebs.app not built"},
-		"ours, all revoked": {ours(t, func(m *manifest.Manifest) { m.Builds[0].Revoked = "bad kernel" }),
-			"names only builds that are revoked"},
+		"ours, all revoked": {ours(t, func(m *manifest.Manifest) { m.Builds[0].Revoked = manifesttest.Revoked("bad kernel", now) }),
+			"it is revoked: bad kernel"},
 		"cut short":    {ours(t, nil)[:40], "corrupt: unexpected EOF"},
 		"not JSON":     {"image\n", "corrupt: not a JSON object"},
 		"empty":        {"", "corrupt: not a JSON object"},

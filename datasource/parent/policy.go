@@ -17,8 +17,8 @@ func (p *parent) checkPolicy(c Config, now time.Time) error {
 	if p.way == wayFallback {
 		return nil
 	}
-	if p.revoked != "" && !c.AllowRevoked {
-		return p.refused("it is revoked"+because(p.revoked),
+	if p.revoked != nil && !c.AllowRevoked {
+		return p.refused("it is revoked"+because(p.revoked.Reason),
 			"Build the parent again, or set allow_revoked = true.")
 	}
 	if p.revokedBelow != "" && !c.AllowRevoked {

@@ -2,8 +2,7 @@
 
 // Package ci detects the CI build that this process is part of, and the line that it belongs to. It
 // reads only what CI systems document: environment variables, and the file of an event on GitHub.
-// Its results are meant to be published: they hold no credentials or control characters, and no
-// names of users, except that of a fork of which GitHub tells no number.
+// Its results are meant to be published: they hold no credentials or control characters.
 package ci
 
 import (
@@ -28,6 +27,8 @@ type Build struct {
 	BuildID string
 	// BuildURL is a page about the build, http or https and free of credentials.
 	BuildURL string
+	// By is the name that the provider has for whoever started the build.
+	By string
 
 	// At most one of these four is set. PullRequest is the number of a pull request or merge request,
 	// or another name that tells it from others. Queue is the branch that a merge queue merges into.
@@ -60,7 +61,7 @@ func (p provider) build(env environment) Build {
 	if p.what != nil {
 		b = p.what(env).only()
 	}
-	b.Provider, b.BuildID = p.name, clean(env.first(p.id...))
+	b.Provider, b.BuildID, b.By = p.name, clean(env.first(p.id...)), clean(env.first(p.by...))
 	if p.url != nil {
 		b.BuildURL = p.url(env)
 	}

@@ -5,6 +5,10 @@ package ci
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // Each provider has one build of a branch. The cases change its variables.
@@ -175,4 +179,19 @@ func FuzzScrub(f *testing.F) {
 			t.Errorf("user in %q", got)
 		}
 	})
+}
+
+// TestChange names the user that the CI system tells, and outside of CI that of the machine.
+func TestChange(t *testing.T) {
+	here := detect(func(name string) string {
+		return map[string]string{"GITLAB_CI": "true", "GITLAB_USER_LOGIN": "jane\n", "CI_JOB_ID": "7"}[name]
+	}, nil)
+	want := manifest.Change{By: "jane", CI: &manifest.CI{Provider: "gitlab", BuildID: "7"}, Reason: "tested"}
+	if diff := cmp.Diff(want, here.Change("tes\x1bted")); diff != "" {
+		t.Error(diff)
+	}
+	local := Build{}.Change("")
+	if local.By == "" || local.CI != nil || !local.At.IsZero() {
+		t.Errorf("got %+v", local)
+	}
 }

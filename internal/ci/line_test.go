@@ -398,7 +398,7 @@ func TestDetect_whatIsBuilt(t *testing.T) {
 				}
 				return head
 			}, func(string) ([]byte, error) { return []byte(tt.event), nil })
-			got.Provider, got.BuildID, got.BuildURL = "", "", ""
+			got.Provider, got.BuildID, got.BuildURL, got.By = "", "", "", ""
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}

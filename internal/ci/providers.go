@@ -13,6 +13,7 @@ type provider struct {
 	name string
 	here func(environment) bool
 	id   []string                 // variables, of which the first that is set counts
+	by   []string                 // likewise
 	url  func(environment) string // returns a URL that is safe to publish
 	// what returns what is built. Whatever the system says of a pull request goes into PullRequest,
 	// even if it says of a branch or a tag too.
@@ -24,23 +25,28 @@ type provider struct {
 var providers = []provider{
 	{ // https://docs.github.com/en/actions/reference/workflows-and-actions/variables
 		name: "github-actions", here: isTrue("GITHUB_ACTIONS"), id: []string{"GITHUB_RUN_ID"},
+		by:   []string{"GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"},
 		url:  urlOf("$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID"),
 		what: github,
 	},
 	{ // https://docs.gitlab.com/ci/variables/predefined_variables/
 		name: "gitlab", here: isTrue("GITLAB_CI"), id: []string{"CI_JOB_ID"},
+		by:  []string{"GITLAB_USER_LOGIN"},
 		url: urlOf("$CI_JOB_URL"), what: gitlab,
 	},
 	{ // https://buildkite.com/docs/pipelines/configure/environment-variables
 		name: "buildkite", here: isTrue("BUILDKITE"), id: []string{"BUILDKITE_BUILD_ID"},
+		by:  []string{"BUILDKITE_BUILD_CREATOR"},
 		url: urlOf("$BUILDKITE_BUILD_URL"), what: buildkite,
 	},
 	{ // https://circleci.com/docs/reference/variables/
 		name: "circleci", here: isTrue("CIRCLECI"), id: []string{"CIRCLE_BUILD_NUM"},
+		by:  []string{"CIRCLE_USERNAME"},
 		url: urlOf("$CIRCLE_BUILD_URL"), what: circleci,
 	},
 	{ // https://learn.microsoft.com/en-us/azure/devops/pipelines/build/variables
 		name: "azure-pipelines", here: isTrue("TF_BUILD"), id: []string{"BUILD_BUILDID"},
+		by:  []string{"BUILD_REQUESTEDFOR"},
 		url: azureURL, what: azure,
 	},
 	{ // https://support.atlassian.com/bitbucket-cloud/docs/variables-and-secrets/
@@ -59,6 +65,7 @@ var providers = []provider{
 	},
 	{ // https://docs.drone.io/pipeline/environment/reference/
 		name: "drone", here: isTrue("DRONE"), id: []string{"DRONE_BUILD_NUMBER"},
+		by:  []string{"DRONE_BUILD_TRIGGER"},
 		url: urlOf("$DRONE_BUILD_LINK"), what: drone,
 	},
 	{ // https://docs.travis-ci.com/user/environment-variables/
@@ -67,10 +74,12 @@ var providers = []provider{
 	},
 	{ // https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
 		name: "codebuild", here: isSet("CODEBUILD_BUILD_ID"), id: []string{"CODEBUILD_BUILD_ID"},
+		by:  []string{"CODEBUILD_INITIATOR"},
 		url: codeBuildURL, what: codeBuild,
 	},
 	{ // https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#using-environment-variables
 		name: "jenkins", here: isJenkins, id: []string{"BUILD_TAG", "BUILD_NUMBER"},
+		by:  []string{"BUILD_USER_ID"}, // of the plugin build-user-vars
 		url: urlOf("$BUILD_URL"), what: jenkins,
 	},
 	{name: "ci", here: isTrue("CI")},

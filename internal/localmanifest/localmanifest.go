@@ -152,8 +152,9 @@ func write(path string, body []byte) error {
 }
 
 // Unpublished returns the entries of a local manifest that are still to be published. It leaves out
-// those whose source the image no longer has, and those of which the registry has the same or a
-// newer entry. stored is the manifest in the registry, nil if there is none.
+// those whose source the image no longer has, those of which the registry has the same or a newer
+// entry, and those that were built before another one was revoked: they may have the same flaw.
+// stored is the manifest in the registry, nil if there is none.
 func Unpublished(stored, local *manifest.Manifest) []manifest.Entry {
 	if !local.Unpublished() {
 		return nil
@@ -162,6 +163,9 @@ func Unpublished(stored, local *manifest.Manifest) []manifest.Entry {
 	if stored != nil {
 		for _, entry := range stored.Builds {
 			newest[entry.Source()] = max(newest[entry.Source()], entry.BuildTime)
+			if entry.Revoked != nil {
+				newest[entry.Source()] = max(newest[entry.Source()], entry.Revoked.At.Unix())
+			}
 		}
 	}
 	sources := local.Chain.Sources

@@ -43,8 +43,8 @@ type Entry struct {
 	BuilderID string `json:"builder_id,omitzero"`
 	// Images are the machine images of the entry, sorted by region.
 	Images []Image `json:"images,omitempty"`
-	// Revoked, if set, is why the entry no longer counts: the image was revoked, and then built again.
-	Revoked string `json:"revoked,omitzero"`
+	// Revoked, if set, is why the entry no longer counts: nothing may be built on it any more.
+	Revoked *Revocation `json:"revoked,omitempty"`
 
 	Unknown jsontext.Value `json:",embed"`
 }
@@ -88,8 +88,6 @@ type Chain struct {
 	UpdatedAt time.Time `json:"updated_at"`
 	// Published is false only in a local manifest whose image is not in the registry yet.
 	Published *bool `json:"published,omitzero"`
-	// Revoked, if set, is why nothing may be built on the image any more.
-	Revoked string `json:"revoked,omitzero"`
 	// AMIs maps region to AMI. See [AMIMap] for an image with several AMIs in a region.
 	AMIs map[string]string `json:"amis"`
 
@@ -145,6 +143,34 @@ type CI struct {
 	BuildID  string `json:"build_id,omitzero"`
 	BuildURL string `json:"build_url,omitzero"`
 }
+
+// Change is who changed something about an image after it was built, when and why.
+type Change struct {
+	At time.Time `json:"at"`
+	// By is the name that the CI system or the machine has for whoever did it. It proves nothing.
+	By string `json:"by,omitzero"`
+	// CI is the CI build that did it, nil outside of CI.
+	CI     *CI    `json:"ci,omitempty"`
+	Reason string `json:"reason,omitzero"`
+}
+
+// Revocation is the change by which a build does not count any more.
+type Revocation struct {
+	Change
+	// EC2 is what was done to its AMIs besides: [EC2Deprecate], [EC2Disable], or nothing.
+	EC2 string `json:"ec2,omitzero"`
+	// DeprecatedAt maps region to the time at which its AMI would have been deprecated anyway. It
+	// gets that time back when the build is restored.
+	DeprecatedAt map[string]time.Time `json:"deprecated_at,omitempty"`
+
+	Unknown jsontext.Value `json:",embed"`
+}
+
+// What a revocation can do to AMIs.
+const (
+	EC2Deprecate = "deprecate"
+	EC2Disable   = "disable"
+)
 
 // Component is one part of a fingerprint, such as {"input docker", "<sha256>"}.
 type Component struct {

@@ -101,9 +101,8 @@ func (m *Manifest) Unpublished() bool {
 // if old holds the entries already. Then nothing needs to be written: a writer whose response was
 // lost learns that its write landed.
 //
-// A new run of a revoked image lifts the revocation from the manifest and puts it on the entries
-// that were there before. With one job for each source, the others stay revoked until they are
-// built again too.
+// A revocation is that of single entries: a new run adds one that counts, and those that are revoked
+// stay it.
 //
 // Of the entries that are no longer current it keeps the newest [maxPast].
 func Merge(
@@ -121,24 +120,14 @@ func Merge(
 			chain = *old.Chain
 		}
 	}
-	m.Builds = append(revoke(m.Builds, chain.Revoked), added...)
+	m.Builds = append(slices.Clone(m.Builds), added...)
 	m.LastRunUUID = added[len(added)-1].PackerRunUUID
-	chain.Schema, chain.Facts, chain.Revoked, chain.Published = Schema, facts, "", nil
+	chain.Schema, chain.Facts, chain.Published = Schema, facts, nil
 	chain.Seq, chain.WriteID, chain.UpdatedAt = chain.Seq+1, writeID, now
 	m.Chain = &chain
-	current := m.Current()
-	m.Chain.AMIs = AMIMap(current)
-	m.forget(identities(current))
+	m.Chain.AMIs = m.liveAMIs()
+	m.forget(identities(m.Current()))
 	return m, true
-}
-
-// revoke returns a copy of the entries in which each one is revoked, if there is a reason.
-func revoke(entries []Entry, reason string) []Entry {
-	entries = slices.Clone(entries)
-	for i := range entries {
-		entries[i].Revoked = cmp.Or(entries[i].Revoked, reason)
-	}
-	return entries
 }
 
 // forget drops the oldest entries that are not current.
@@ -153,15 +142,16 @@ func (m *Manifest) forget(current map[identity]bool) {
 	})
 }
 
-// Current returns the entries that make up the image now: for each source, those of its newest run.
-// If the manifest names the sources of a complete image, entries of others do not count.
+// Current returns the entries that make up the image now: for each source, those of its newest run
+// that is not revoked, or of its newest run if all are. If the manifest names the sources of a
+// complete image, entries of others do not count.
 func (m *Manifest) Current() []Entry {
 	newestRun := map[string]string{}
-	for _, entry := range m.Live() {
+	for _, entry := range append(m.revoked(), m.Live()...) {
 		newestRun[entry.Source()] = entry.PackerRunUUID
 	}
 	var current []Entry
-	for _, entry := range m.Live() {
+	for _, entry := range m.Builds {
 		if newestRun[entry.Source()] == entry.PackerRunUUID && m.wants(entry.Source()) {
 			current = append(current, entry)
 		}
@@ -172,7 +162,16 @@ func (m *Manifest) Current() []Entry {
 
 // Live returns the entries that are not revoked, oldest first.
 func (m *Manifest) Live() []Entry {
-	return slices.DeleteFunc(slices.Clone(m.Builds), func(e Entry) bool { return e.Revoked != "" })
+	return slices.DeleteFunc(slices.Clone(m.Builds), func(e Entry) bool { return e.Revoked != nil })
+}
+
+func (m *Manifest) revoked() []Entry {
+	return slices.DeleteFunc(slices.Clone(m.Builds), func(e Entry) bool { return e.Revoked == nil })
+}
+
+// liveAMIs returns the AMIs of the current entries that are not revoked.
+func (m *Manifest) liveAMIs() map[string]string {
+	return AMIMap((&Manifest{Builds: m.Current()}).Live())
 }
 
 func (m *Manifest) wants(source string) bool {
@@ -191,13 +190,14 @@ func (m *Manifest) LastRun() []Entry {
 	return last
 }
 
-// MissingSources returns the sources of a complete image that have no entry yet, sorted.
+// MissingSources returns the sources of a complete image that have no entry yet, sorted. One whose
+// entries are all revoked is not missing.
 func (m *Manifest) MissingSources() []string {
 	if m.Chain == nil {
 		return nil
 	}
 	have := map[string]bool{}
-	for _, entry := range m.Live() {
+	for _, entry := range m.Builds {
 		have[entry.Source()] = true
 	}
 	var missing []string

@@ -18,7 +18,7 @@ func TestMerge(t *testing.T) {
 	if again, changed := Merge(first, facts(), []Entry{entry("run-1", "app", "ami-1")}, at(2), "w2"); changed || again != first {
 		t.Error("an entry that is there already must be recognised as our own")
 	}
-	first.Chain.Revoked = "bad kernel"
+	first.Builds[0].Revoked = revoked("bad kernel")
 	second, changed := Merge(first, facts(), []Entry{entry("run-2", "app", "ami-2")}, at(2), "w2")
 	if !changed || second.Chain.Seq != 2 || second.Chain.WriteID != "w2" || second.LastRunUUID != "run-2" {
 		t.Errorf("second: %+v", second.Chain)
@@ -26,8 +26,8 @@ func TestMerge(t *testing.T) {
 	if !second.Chain.CreatedAt.Equal(at(1)) || !second.Chain.UpdatedAt.Equal(at(2)) {
 		t.Errorf("times: created %s, updated %s", second.Chain.CreatedAt, second.Chain.UpdatedAt)
 	}
-	if second.Chain.Revoked != "" {
-		t.Error("a new build takes the revocation off")
+	if len(second.Live()) != 1 || second.Live()[0].PackerRunUUID != "run-2" {
+		t.Error("a new build counts, and the one that was revoked stays it")
 	}
 	if len(second.Builds) != 2 || len(first.Builds) != 1 {
 		t.Errorf("got %d builds, and %d in the old manifest", len(second.Builds), len(first.Builds))
@@ -151,7 +151,7 @@ func TestManifest_Conflict(t *testing.T) {
 	app, arm := entry("run-1", "app", "ami-1"), entry("run-1", "arm", "ami-2")
 	again, twice := entry("run-2", "app", "ami-3"), entry("run-1", "app", "ami-4")
 	revoked := app
-	revoked.Revoked = "bad kernel"
+	revoked.Revoked = &Revocation{}
 	const two = "source amazon-ebs.app has made two artifacts in one run, eu-west-1:ami-1 and eu-west-1:ami-4\n\n" +
 		`Give each its own source block, with its own name, and list all in sources of data "chain-image"`
 	file := func(name string) []Entry {
@@ -207,10 +207,14 @@ func TestManifest_Conflict_hostile(t *testing.T) {
 	}
 }
 
-// What is revoked does not make up the image any more, and its source is missing.
+func revoked(reason string) *Revocation {
+	return &Revocation{Change: Change{Reason: reason, At: at(1)}}
+}
+
+// What is revoked does not make up the image any more, unless nothing else is left.
 func TestManifest_Live(t *testing.T) {
 	old, now := entry("run-1", "app", "ami-1"), entry("run-2", "app", "ami-2")
-	now.Revoked = "bad kernel"
+	now.Revoked = revoked("bad kernel")
 	m := &Manifest{Builds: []Entry{old, now}, Chain: &Chain{Facts: Facts{Sources: []string{"amazon-ebs.app"}}}}
 	if diff := cmp.Diff([]Entry{old}, m.Live()); diff != "" || len(m.Builds) != 2 {
 		t.Error(diff, m.Builds)
@@ -218,8 +222,8 @@ func TestManifest_Live(t *testing.T) {
 	if diff := cmp.Diff([]Entry{old}, m.Current()); diff != "" || len(m.MissingSources()) > 0 {
 		t.Error(diff, m.MissingSources())
 	}
-	m.Builds[0].Revoked = "bad, too"
-	if len(m.Live()) > 0 || len(m.Current()) > 0 || len(m.MissingSources()) != 1 {
+	m.Builds[0].Revoked = revoked("bad, too")
+	if len(m.Live()) > 0 || len(m.Current()) != 1 || m.Current()[0].ArtifactID != now.ArtifactID || len(m.MissingSources()) != 0 {
 		t.Errorf("live %v, current %v, missing %v", m.Live(), m.Current(), m.MissingSources())
 	}
 }

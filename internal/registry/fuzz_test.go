@@ -30,7 +30,7 @@ func FuzzPointer(f *testing.F) {
 		}
 		req := run{commit: "b", decided: 100, image: "B"}.request(latest, nil)
 		req.AllowRollback = allow
-		next, result := decide(p, req, Move{WriteID: "w-of-the-fuzzer", MovedAt: minute(101)})
+		next, result := decide(p, req, Move{WriteID: "w-of-the-fuzzer", Change: manifest.Change{At: minute(101)}})
 		if next == nil {
 			return
 		}

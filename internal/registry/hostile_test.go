@@ -50,14 +50,14 @@ func TestHostile_pointers(t *testing.T) {
 func TestHostile_goodPointer(t *testing.T) {
 	const commit = `      "commit": "` + manifesttest.Commit + `",` + "\n"
 	for name, replace := range map[string][]string{
-		"whole":       nil,
-		"no commit":   {commit, ""},
-		"no held":     {`"held": [`, `"x-held": [`},
-		"no content":  {`"content": {"x"`, `"x-content": {"x"`},
-		"no line":     {`"line":`, `"x-line":`},
-		"no origin":   {`"origin":`, `"x-origin":`},
-		"no mark":     {`"mark":`, `"x-mark":`},
-		"no moved_at": {`"moved_at":`, `"x-moved-at":`},
+		"whole":      nil,
+		"no commit":  {commit, ""},
+		"no held":    {`"held": [`, `"x-held": [`},
+		"no content": {`"content": {"x"`, `"x-content": {"x"`},
+		"no line":    {`"line":`, `"x-line":`},
+		"no origin":  {`"origin":`, `"x-origin":`},
+		"no mark":    {`"mark":`, `"x-mark":`},
+		"no at":      {`"at":`, `"x-at":`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, reg := planted(t, latest.Key(image), manifesttest.Pointer(image, "latest", fp1, replace...))

@@ -17,7 +17,8 @@ func (r *Registry) Move(ctx context.Context, req Request, early Early) (Result, 
 	if err := req.To.check(); err != nil {
 		return Result{}, fmt.Errorf("write %s: %w", r.PointerURI(req.Image, req.Name), err)
 	}
-	move := Move{MovedAt: r.now(), MovedBy: req.By, WriteID: r.newID()}
+	move := Move{Change: req.Change, WriteID: r.newID()}
+	move.At = r.now()
 	// outdated is the seq of a manifest that the pointer knows and that is known to be gone.
 	outdated := int64(0)
 	for {
@@ -33,6 +34,24 @@ func (r *Registry) Move(ctx context.Context, req Request, early Early) (Result, 
 		}
 		outdated, early = newer.seq, nil
 	}
+}
+
+// Foresee returns what would become of a request, if the pointer is as it was read early. It reports
+// false if it was not read.
+func (r *Registry) Foresee(req Request, early Early) (outcome Outcome, known bool) {
+	object := early.first(req.Name.Key(req.Image))
+	if object == nil {
+		return 0, false
+	}
+	var now *Pointer
+	if object.ETag != "" {
+		var err error
+		if now, err = r.pointer(object.Body, req.Image, req.Name); err != nil {
+			return 0, false
+		}
+	}
+	_, result := decide(now, req, Move{})
+	return result.Outcome, true
 }
 
 // newerError means that a pointer knows a newer manifest of the same build, with that seq.

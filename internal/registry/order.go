@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 )
 
 // Request is a move that a run asks for.
@@ -21,8 +23,8 @@ type Request struct {
 	TakeOver string
 	// ReadSeq, if set, is the seq of the channel that the request relies on.
 	ReadSeq int64
-	// By says who moves, for the history.
-	By string
+	// Change says who moves and why, for the history. The time is filled in.
+	Change manifest.Change
 	// Ancestor reports whether a commit is known to be an ancestor of another. Nil: never.
 	Ancestor func(older, newer string) bool
 }

@@ -84,7 +84,7 @@ func (r run) target() Target {
 func (r run) request(name Name, known []string) Request {
 	req := Request{
 		Image: image, Name: name, To: r.target(), AllowRollback: r.allow, TakeOver: r.takeOver,
-		ReadSeq: r.readSeq, By: "ci",
+		ReadSeq: r.readSeq, Change: manifest.Change{By: "ci"},
 	}
 	req.Stored.SHA256 = req.To.Fingerprint
 	if known != nil {
@@ -416,7 +416,7 @@ func TestDecide(t *testing.T) {
 func step(t *testing.T, p *Pointer, req Request, id string) (*Pointer, Result) {
 	t.Helper()
 	before := encoded(t, p)
-	next, got := decide(p, req, Move{WriteID: id, MovedBy: req.By, MovedAt: req.To.DecidedAt})
+	next, got := decide(p, req, Move{WriteID: id, Change: manifest.Change{By: "ci", At: req.To.DecidedAt}})
 	if diff := cmp.Diff(before, encoded(t, p)); diff != "" {
 		t.Errorf("it changed the pointer that it was given:\n%s", diff)
 	}

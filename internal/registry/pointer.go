@@ -3,6 +3,7 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -81,8 +82,6 @@ type Target struct {
 	// Origin is [manifest.Git.Origin], and Line that of the run.
 	Origin string        `json:"origin,omitzero"`
 	Line   manifest.Line `json:"line,omitzero"`
-	// Architectures are those of the AMIs, sorted.
-	Architectures []string `json:"architectures,omitempty"`
 }
 
 // Build is what one run of one source made.
@@ -92,6 +91,8 @@ type Build struct {
 	// AMIs maps region to AMI. ArtifactID names what is not an AMI.
 	AMIs       map[string]string `json:"amis,omitempty"`
 	ArtifactID string            `json:"artifact_id,omitzero"`
+	// Architecture is that of the AMIs, in EC2's words.
+	Architecture string `json:"architecture,omitzero"`
 }
 
 // Position is where a run stands in the history of its image.
@@ -117,9 +118,8 @@ const (
 type Move struct {
 	Kind MoveKind `json:"kind"`
 	Target
-	MovedAt time.Time `json:"moved_at"`
-	MovedBy string    `json:"moved_by,omitzero"`
-	WriteID string    `json:"write_id"`
+	manifest.Change
+	WriteID string `json:"write_id"`
 
 	Unknown jsontext.Value `json:",embed"`
 }
@@ -148,16 +148,13 @@ func TargetOf(fingerprint string, entries []manifest.Entry) Target {
 				build.AMIs = map[string]string{}
 			}
 			build.AMIs[image.Region] = image.ID
-			if a := image.Architecture; a != "" && !slices.Contains(to.Architectures, a) {
-				to.Architectures = append(to.Architectures, a)
-			}
+			build.Architecture = cmp.Or(build.Architecture, image.Architecture)
 		}
 		if build.AMIs == nil {
 			build.ArtifactID = entry.ArtifactID
 		}
 		to.Builds = append(to.Builds, build)
 	}
-	slices.Sort(to.Architectures)
 	slices.SortFunc(to.Builds, func(a, b Build) int { return strings.Compare(a.Source, b.Source) })
 	return to
 }
@@ -206,6 +203,24 @@ func (b Build) same(other Build) bool {
 // Same reports whether two targets are the same AMIs.
 func (t Target) Same(other Target) bool {
 	return t.Fingerprint == other.Fingerprint && slices.EqualFunc(t.Builds, other.Builds, Build.same)
+}
+
+// Architectures returns those of the AMIs, sorted.
+func (t Target) Architectures() []string {
+	var all []string
+	for _, build := range t.Builds {
+		if build.Architecture != "" {
+			all = append(all, build.Architecture)
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(all)))
+}
+
+// Overlaps reports whether two targets have a build in common.
+func (t Target) Overlaps(other Target) bool {
+	return slices.ContainsFunc(t.Builds, func(a Build) bool {
+		return slices.ContainsFunc(other.Builds, a.same)
+	})
 }
 
 // check returns what is wrong with a target. It comes from a document that others can write.

@@ -58,12 +58,12 @@ func TestTargetOf(t *testing.T) {
 	}{
 		"one AMI": {
 			entries:       []manifest.Entry{made("run1", "amazon-ebs.app", "eu-west-1 "+ami1)},
-			builds:        []Build{{Source: "amazon-ebs.app", Run: "run1", AMIs: map[string]string{"eu-west-1": ami1}}},
+			builds:        []Build{{Source: "amazon-ebs.app", Run: "run1", AMIs: map[string]string{"eu-west-1": ami1}, Architecture: "x86_64"}},
 			architectures: []string{"x86_64"}, amis: map[string]string{"eu-west-1": ami1},
 		},
 		"two regions": {
 			entries:       []manifest.Entry{made("run1", "amazon-ebs.app", "eu-west-1 "+ami1, "us-east-1 "+ami2)},
-			builds:        []Build{{Source: "amazon-ebs.app", Run: "run1", AMIs: map[string]string{"eu-west-1": ami1, "us-east-1": ami2}}},
+			builds:        []Build{{Source: "amazon-ebs.app", Run: "run1", AMIs: map[string]string{"eu-west-1": ami1, "us-east-1": ami2}, Architecture: "x86_64"}},
 			architectures: []string{"x86_64"}, amis: map[string]string{"eu-west-1": ami1, "us-east-1": ami2},
 		},
 		"two sources": {
@@ -71,8 +71,8 @@ func TestTargetOf(t *testing.T) {
 				made("run2", "amazon-ebs.b", "eu-west-1 "+ami1+" x86_64"), made("run1", "amazon-ebs.a", "eu-west-1 "+ami2+" arm64"),
 			},
 			builds: []Build{
-				{Source: "amazon-ebs.a", Run: "run1", AMIs: map[string]string{"eu-west-1": ami2}},
-				{Source: "amazon-ebs.b", Run: "run2", AMIs: map[string]string{"eu-west-1": ami1}},
+				{Source: "amazon-ebs.a", Run: "run1", AMIs: map[string]string{"eu-west-1": ami2}, Architecture: "arm64"},
+				{Source: "amazon-ebs.b", Run: "run2", AMIs: map[string]string{"eu-west-1": ami1}, Architecture: "x86_64"},
 			},
 			architectures: []string{"arm64", "x86_64"},
 			amis:          map[string]string{"eu-west-1/amazon-ebs.a": ami2, "eu-west-1/amazon-ebs.b": ami1},
@@ -85,8 +85,8 @@ func TestTargetOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := TargetOf(fp1, tt.entries)
-			if diff := cmp.Diff(Target{Fingerprint: fp1, Builds: tt.builds, Architectures: tt.architectures}, got); diff != "" {
-				t.Error(diff)
+			if diff := cmp.Diff(Target{Fingerprint: fp1, Builds: tt.builds}, got); diff != "" || !slices.Equal(tt.architectures, got.Architectures()) {
+				t.Error(diff, got.Architectures())
 			}
 			if diff := cmp.Diff(tt.amis, got.AMIs()); diff != "" {
 				t.Error(diff)
@@ -105,7 +105,7 @@ func TestTarget_Entries(t *testing.T) {
 	file, renamed := made("run1", "file.app"), made("run1", "file.app")
 	renamed.ArtifactID = "another"
 	revoked := old
-	revoked.Revoked = "bad kernel"
+	revoked.Revoked = manifesttest.Revoked("bad kernel", minute(1))
 	entries := func(e ...manifest.Entry) []manifest.Entry { return e }
 	for name, tt := range map[string]struct {
 		pinned, have, want []manifest.Entry

@@ -155,7 +155,7 @@ func publish(t *testing.T, reg *Registry, fingerprint, run string) Stored {
 func request(name Name, stored Stored, commit string, at int) Request {
 	to := TargetOf(stored.Manifest.Chain.Fingerprint, stored.Manifest.Current())
 	to.Position = Position{Commit: sha(commit), CommitTime: minute(at), DecidedAt: minute(at)}
-	return Request{Image: image, Name: name, To: to, Stored: stored, By: "ci"}
+	return Request{Image: image, Name: name, To: to, Stored: stored, Change: manifest.Change{By: "ci"}}
 }
 
 // move moves a pointer, and returns it as it is then.
@@ -216,7 +216,7 @@ func TestMove(t *testing.T) {
 			if after.Fingerprint != want || !maps.Equal(after.AMIs, publish(t, reg, want, "run1").Manifest.Chain.AMIs) {
 				t.Errorf("on %+v", after)
 			}
-			if by := after.Moves[0]; by.MovedBy != "ci" || by.MovedAt.IsZero() {
+			if by := after.Moves[0]; by.By != "ci" || by.At.IsZero() {
 				t.Errorf("who and when is not known: %+v", by)
 			}
 		})
@@ -352,7 +352,7 @@ func TestMove_history(t *testing.T) {
 
 // A field of a move that a newer plugin put there got lost with the next move.
 func TestMove_keepsUnknownFields(t *testing.T) {
-	body := manifesttest.Pointer(image, "latest", fp1, `"moved_by": "local"`, `"approved_by": "kept 1"`,
+	body := manifesttest.Pointer(image, "latest", fp1, `"by": "anna"`, `"approved_by": "kept 1"`,
 		`"manifest_seq": 1`, `"manifest_seq": 1, "lock": "kept 2"`)
 	_, reg := planted(t, latest.Key(image), body)
 	req := run{commit: "b", decided: 100, image: "B"}.request(latest, nil)
@@ -477,8 +477,8 @@ func TestNow_isTheStores(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	_, p := move(t, reg, request(latest, publish(t, reg, fp1, "run1"), "c1", 1))
-	if p.Moves[0].MovedAt != minute(7) {
-		t.Errorf("moved at %s", p.Moves[0].MovedAt)
+	if p.Moves[0].At != minute(7) {
+		t.Errorf("moved at %s", p.Moves[0].At)
 	}
 	if got := time.Since(New(memstore.New()).Now()); got < 0 || got > time.Minute {
 		t.Errorf("a store without a clock is %s behind", got)

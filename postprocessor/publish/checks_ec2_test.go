@@ -299,7 +299,7 @@ func TestEC2_repairMark(t *testing.T) {
 // TestEC2_architectures warns if the channel was on AMIs for other machines.
 func TestEC2_architectures(t *testing.T) {
 	c := cloud{t, folder(t)}
-	moved(t, c.dir, "latest", func(r *registry.Request) { older(r); r.To.Architectures = []string{"arm64"} })
+	moved(t, c.dir, "latest", func(r *registry.Request) { older(r); r.To.Builds[0].Architecture = "arm64" })
 	ui, err := c.publish("amazon-ebs", newRecord(c.dir), "", nil)
 	want := []string{"warning: channel latest was for arm64 and is for x86_64 now. If jobs build the template for one architecture each, " +
 		"set architecture in data \"chain-image\", and give each its own image name"}

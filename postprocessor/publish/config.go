@@ -48,6 +48,8 @@ type Config struct {
 	// `github.com/acme/images//base`. Two templates that publish one image name have different
 	// origins: repository or folder. Default: a channel stays with its origin.
 	Origin string `mapstructure:"origin"`
+	// Why the channels are moved, for their history, such as `"tested in staging"`. Default: none.
+	Reason string `mapstructure:"reason"`
 	// Free keys and values for the manifest, at most 100. They are stored as they are: no secrets.
 	Labels map[string]string `mapstructure:"labels"`
 	// The local manifest to write. Default: the `local_manifest` of the `chain-image` data source,

@@ -70,6 +70,7 @@ type FlatConfig struct {
 	Branches                    []string                   `mapstructure:"branches" cty:"branches" hcl:"branches"`
 	AllowRollback               *bool                      `mapstructure:"allow_rollback" cty:"allow_rollback" hcl:"allow_rollback"`
 	Origin                      *string                    `mapstructure:"origin" cty:"origin" hcl:"origin"`
+	Reason                      *string                    `mapstructure:"reason" cty:"reason" hcl:"reason"`
 	Labels                      map[string]string          `mapstructure:"labels" cty:"labels" hcl:"labels"`
 	LocalManifest               *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
 	OnFailure                   *string                    `mapstructure:"on_failure" cty:"on_failure" hcl:"on_failure"`
@@ -122,6 +123,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"branches":                      &hcldec.AttrSpec{Name: "branches", Type: cty.List(cty.String), Required: false},
 		"allow_rollback":                &hcldec.AttrSpec{Name: "allow_rollback", Type: cty.Bool, Required: false},
 		"origin":                        &hcldec.AttrSpec{Name: "origin", Type: cty.String, Required: false},
+		"reason":                        &hcldec.AttrSpec{Name: "reason", Type: cty.String, Required: false},
 		"labels":                        &hcldec.AttrSpec{Name: "labels", Type: cty.Map(cty.String), Required: false},
 		"local_manifest":                &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
 		"on_failure":                    &hcldec.AttrSpec{Name: "on_failure", Type: cty.String, Required: false},

@@ -170,7 +170,7 @@ func TestFailed_failAfterManifest(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	if m := stored(t, dir); m == nil || m.Chain.Revoked != "" || !leaves(t, dir, "main") {
+	if m := stored(t, dir); m == nil || len(m.Live()) != 1 || !leaves(t, dir, "main") {
 		t.Errorf("something was taken back: %+v", m)
 	}
 }

@@ -167,7 +167,7 @@ var print2 = strings.Repeat("2", 64)
 func moved(t *testing.T, dir, channel string, change func(*registry.Request)) {
 	t.Helper()
 	request := registry.Request{
-		Image: "app", Name: channelName(channel), By: "test",
+		Image: "app", Name: channelName(channel), Change: manifest.Change{By: "test"},
 		To: registry.Target{
 			Fingerprint: print2, Builds: []registry.Build{{Source: "file.image", Run: "other", ArtifactID: "Other"}},
 			Position: registry.Position{Commit: sha2, CommitTime: now.Add(time.Minute), DecidedAt: now.Add(time.Minute)},

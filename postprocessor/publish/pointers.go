@@ -3,12 +3,10 @@
 package publish
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
 	"github.com/packer-chain/packer-plugin-chain/internal/line"
@@ -33,7 +31,7 @@ func (p publication) movePointers(
 	}
 	request := registry.Request{
 		Image: p.rec.Image, To: p.target(done.entries), Stored: done.stored,
-		AllowRollback: p.config.AllowRollback, TakeOver: p.config.Origin, By: p.mover(),
+		AllowRollback: p.config.AllowRollback, TakeOver: p.config.Origin, Change: p.ci.Change(p.config.Reason),
 		Ancestor: func(older, newer string) bool {
 			return gitrepo.Ancestor(ctx, p.dir(), older, newer)
 		},
@@ -221,7 +219,7 @@ func (p publication) report(request registry.Request, result registry.Result) er
 			how = " (rolled back)"
 		}
 		p.ui.Say(fmt.Sprintf("%s -> %.12s%s", name, to.Fingerprint, how))
-		p.warnOfArchitectures(name, result.Before.Current().Architectures, to.Architectures)
+		p.warnOfArchitectures(name, result.Before.Current().Architectures(), to.Architectures())
 		return nil
 	case registry.There:
 		return nil
@@ -267,14 +265,6 @@ func (p publication) warnOfArchitectures(name registry.Name, before, now []strin
 			"architecture each, set architecture in data \"chain-image\", and give each its own image name",
 			name, text.List(before), text.List(now)))
 	}
-}
-
-// mover returns who moves the pointers, for their history.
-func (p publication) mover() string {
-	if p.ci.Provider == "" {
-		return "local"
-	}
-	return strings.TrimSpace(p.ci.Provider + " " + cmp.Or(p.ci.BuildURL, p.ci.BuildID))
 }
 
 // promotes reports whether the image was found by data "chain", so that only channels move.

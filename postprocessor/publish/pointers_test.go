@@ -143,7 +143,7 @@ func TestChannels_report(t *testing.T) {
 	move := func(change func(*registry.Request)) func(*testing.T, string) {
 		return func(t *testing.T, dir string) { moved(t, dir, "latest", change) }
 	}
-	arm := func(r *registry.Request) { older(r); r.To.Architectures = []string{"arm64"} }
+	arm := func(r *registry.Request) { older(r); r.To.Builds[0].Architecture = "arm64" }
 	for name, tt := range map[string]struct {
 		before  func(t *testing.T, dir string)
 		options string

@@ -290,7 +290,7 @@ func TestPostProcess_ci(t *testing.T) {
 		t.Error(diff)
 	}
 	move := pointer(t, dir, registry.Channel, "latest").Moves[0]
-	if move.MovedBy != "github-actions "+want.BuildURL || move.Commit != sha1 || move.GitSHA != sha1 || move.Content["app"] != sha1 || move.Line != main {
+	if move.CI == nil || *move.CI != *want || move.Commit != sha1 || move.GitSHA != sha1 || move.Content["app"] != sha1 || move.Line != main {
 		t.Errorf("got %+v", move)
 	}
 }

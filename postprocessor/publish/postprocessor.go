@@ -334,9 +334,7 @@ func (p publication) facts() manifest.Facts {
 	facts := p.rec.Facts
 	facts.Labels = p.config.Labels
 	facts.Versions = manifest.Versions{Packer: p.config.PackerCoreVersion, Plugin: version.String()}
-	if p.ci.Provider != "" {
-		facts.CI = &manifest.CI{Provider: p.ci.Provider, BuildID: p.ci.BuildID, BuildURL: p.ci.BuildURL}
-	}
+	facts.CI = p.ci.Facts()
 	return facts
 }
 

@@ -186,7 +186,7 @@ func TestEC2_oneRegionRefuses(t *testing.T) {
 			if err != nil || len(ui.red) > 0 || !points(t, c.dir, "latest") || copied(t, localPath(c.dir)).Chain.Published != nil {
 				t.Errorf("running it again does not finish: %v, %q", err, ui.red)
 			}
-			if at := pointer(t, c.dir, registry.Channel, "latest"); len(at.Current().AMIs()) != 3 || !slices.Equal(at.Current().Architectures, []string{"x86_64"}) {
+			if at := pointer(t, c.dir, registry.Channel, "latest"); len(at.Current().AMIs()) != 3 || !slices.Equal(at.Current().Architectures(), []string{"x86_64"}) {
 				t.Errorf("the channel says %+v", at.Current())
 			}
 		})

@@ -36,7 +36,7 @@ func turns(entries, stored []manifest.Entry) []string {
 // empty if there is none.
 func previous(stored []manifest.Entry, entry manifest.Entry) manifest.Entry {
 	for _, other := range slices.Backward(stored) {
-		if other.Source() == entry.Source() && other.Revoked == "" &&
+		if other.Source() == entry.Source() && other.Revoked == nil &&
 			other.PackerRunUUID != entry.PackerRunUUID {
 			return other
 		}

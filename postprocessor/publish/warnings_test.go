@@ -5,8 +5,10 @@ package publish
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 )
 
 // TestTurns has two jobs build one template, each for its own region: neither finds its AMI in what
@@ -40,7 +42,9 @@ func TestTurns(t *testing.T) {
 				return manifest.Entry{Name: "image", BuilderType: "file", PackerRunUUID: run, Images: images}
 			}
 			before, now := entry("before", tt.before), entry("run", tt.now)
-			before.Revoked = tt.revoked
+			if tt.revoked != "" {
+				before.Revoked = manifesttest.Revoked(tt.revoked, time.Now())
+			}
 			if got := turns([]manifest.Entry{now}, []manifest.Entry{before, now}); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}

@@ -5,10 +5,12 @@ package publish
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest/manifesttest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
@@ -24,7 +26,7 @@ func made(name, run string, regions ...string) manifest.Entry {
 func TestWhole(t *testing.T) {
 	two := []string{"file.a", "file.b"}
 	revoked := made("a", "2")
-	revoked.Revoked = "bad kernel"
+	revoked.Revoked = manifesttest.Revoked("bad kernel", time.Now())
 	bare, detailed := made("a", "1", "eu-west-1"), made("a", "1", "eu-west-1")
 	detailed.Images[0].Architecture = "arm64"
 	of := func(entries ...manifest.Entry) []manifest.Entry { return entries }

@@ -164,7 +164,7 @@ func publish(
 	for _, name := range names {
 		all.Go(func() error {
 			_, err := reg.Move(ctx, chain.Request{
-				Image: image, Name: name, To: to, Stored: stored, By: "local"}, early)
+				Image: image, Name: name, To: to, Stored: stored, Change: manifest.Change{By: "local"}}, early)
 			return err
 		})
 	}

@@ -148,7 +148,7 @@ func hostileMove(name registry.Name, n int) registry.Request {
 		Commit: fmt.Sprintf("%040x", n), CommitTime: firstCommit, DecidedAt: decidedAt,
 	}
 	return registry.Request{
-		Image: hostileImage, Name: name, To: to, AllowRollback: true, By: "torture",
+		Image: hostileImage, Name: name, To: to, AllowRollback: true, Change: manifest.Change{By: "torture"},
 		Stored: registry.Stored{SHA256: text.SHA256(to.Commit)},
 	}
 }

@@ -111,7 +111,7 @@ func publishAndResolve(ctx context.Context, options *access.Config, image, id st
 	to := registry.TargetOf(fingerprint, stored.Manifest.Current())
 	to.DecidedAt = reg.Now()
 	for _, name := range []registry.Name{mainLine, forward} {
-		request := registry.Request{Image: image, Name: name, To: to, Stored: stored, By: "torture"}
+		request := registry.Request{Image: image, Name: name, To: to, Stored: stored, Change: manifest.Change{By: "torture"}}
 		if _, err := reg.Move(ctx, request, nil); err != nil {
 			return err
 		}

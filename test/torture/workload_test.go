@@ -190,7 +190,7 @@ func (c *clientLog) move(
 		o.Commit = to.CommitTime
 	}
 	result, err := c.reg.Move(ctx, registry.Request{
-		Image: snowflake, Name: name, To: to, Stored: stored, By: "torture"}, nil)
+		Image: snowflake, Name: name, To: to, Stored: stored, Change: manifest.Change{By: "torture"}}, nil)
 	o.End = now()
 	switch result.Outcome {
 	case registry.Created, registry.Moved:

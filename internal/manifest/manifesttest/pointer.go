@@ -48,7 +48,8 @@ const goodPointer = `{
         {
           "source": "amazon-ebs.x",
           "packer_run_uuid": "run1",
-          "amis": {"eu-west-1": "%[4]s"}
+          "amis": {"eu-west-1": "%[4]s"},
+          "architecture": "x86_64"
         }
       ],
       "commit": "%[5]s",
@@ -58,9 +59,10 @@ const goodPointer = `{
       "git_sha": "%[5]s",
       "origin": "github.com/acme/images//x",
       "line": {"kind": "branch", "name": "main"},
-      "architectures": ["x86_64"],
-      "moved_at": "2026-01-02T03:04:05Z",
-      "moved_by": "local",
+      "at": "2026-01-02T03:04:05Z",
+      "by": "anna",
+      "ci": {"provider": "github-actions", "build_id": "7", "build_url": "https://ci.example.com/7"},
+      "reason": "tested",
       "write_id": "w1"
     }
   ]
@@ -120,13 +122,14 @@ var (
 		"moves/0/kind", "moves/0/fingerprint", "moves/0/builds/0/source",
 		"moves/0/builds/0/packer_run_uuid", "moves/0/builds/0/amis/eu-west-1", "moves/0/commit",
 		"moves/0/commit_time", "moves/0/decided_at", "moves/0/content/x", "moves/0/git_sha",
-		"moves/0/origin", "moves/0/line/kind", "moves/0/line/name", "moves/0/architectures/0",
-		"moves/0/moved_at", "moves/0/moved_by", "moves/0/write_id",
+		"moves/0/origin", "moves/0/line/kind", "moves/0/line/name",
+		"moves/0/builds/0/architecture", "moves/0/at", "moves/0/by", "moves/0/ci/provider",
+		"moves/0/ci/build_id", "moves/0/ci/build_url", "moves/0/reason", "moves/0/write_id",
 	}
 	others = []string{
 		"schema", "seq", "amis", "manifest_seq", "ancestors", "ancestors/0", "ancestors/0/amis", "mark",
 		"held", "held/0", "held/0/content", "moves", "moves/0", "moves/0/builds", "moves/0/builds/0",
-		"moves/0/builds/0/amis", "moves/0/content", "moves/0/line", "moves/0/architectures",
+		"moves/0/builds/0/amis", "moves/0/content", "moves/0/line", "moves/0/ci",
 	}
 	// checked are those that go into addresses, requests and commands.
 	checked = []string{

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/store"
+)
+
+// maxReaders is how many pointers are read at once.
+const maxReaders = 16
+
+// Revoke marks the builds of a target as revoked. Those that are already keep their mark. It
+// retries until ctx ends.
+func (r *Registry) Revoke(
+	ctx context.Context, image string, of Target, mark manifest.Revocation,
+) (Stored, error) {
+	mark.At = r.now()
+	return r.mark(ctx, image, of, &mark)
+}
+
+// Restore takes the mark from the builds of a target. It retries until ctx ends.
+func (r *Registry) Restore(ctx context.Context, image string, of Target) (Stored, error) {
+	return r.mark(ctx, image, of, nil)
+}
+
+func (r *Registry) mark(
+	ctx context.Context, image string, of Target, mark *manifest.Revocation,
+) (Stored, error) {
+	writeID := r.newID()
+	body, err := r.update(ctx, BuildKey(image, of.Fingerprint), nil, func(current []byte) ([]byte, error) {
+		if current == nil {
+			return nil, fmt.Errorf("%w: it does not exist", manifest.ErrCorrupt)
+		}
+		stored, err := r.stored(current, image, of.Fingerprint)
+		if err != nil {
+			return nil, err
+		}
+		if _, complete := of.Entries(stored.Manifest); !complete {
+			return nil, fmt.Errorf("%s no longer has the builds that were found", stored.URI)
+		}
+		marked, changed := stored.Manifest.Mark(of.Has, mark, r.now(), writeID)
+		if !changed {
+			return nil, store.ErrUnchanged
+		}
+		return r.encode(marked, image, of.Fingerprint)
+	})
+	if err != nil {
+		return Stored{}, err
+	}
+	return r.stored(body, image, of.Fingerprint)
+}
+
+// ChannelsAt returns the channels of an image that are on one of a target's builds, sorted. It
+// lists the channels, and reads them concurrently.
+func (r *Registry) ChannelsAt(ctx context.Context, image string, of Target) ([]string, error) {
+	names, err := r.list(ctx, image+"/"+string(Channel)+"s/", ".json", manifest.CheckChannel)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) >= store.MaxListed {
+		return nil, fmt.Errorf("%s has more than %d channels", image, store.MaxListed)
+	}
+	var mu sync.Mutex
+	var at []string
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxReaders)
+	for _, name := range names {
+		group.Go(crash.Guard("read channel "+name, func() error {
+			p, err := r.Pointer(ctx, image, Name{Kind: Channel, Name: name})
+			if errors.Is(err, ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if p.Current().Overlaps(of) {
+				at = append(at, name)
+			}
+			return nil
+		}))
+	}
+	err = group.Wait()
+	slices.Sort(at)
+	return at, err
+}
