@@ -39,6 +39,14 @@ func TestAdvice(t *testing.T) {
 		"InvalidGrantException":       {login, ""},
 		"TagPolicyViolation":          {"", "A tag policy of the organization refuses the tags."},
 		"Throttling":                  {"", ""},
+
+		"ParameterLimitExceeded":               {"", "The account has as many parameters in eu-west-1 as"},
+		"HierarchyLevelLimitExceededException": {"", "A parameter has at most 15 levels."},
+		"HierarchyTypeMismatchException":       {"", "SSM cannot change the type of a parameter."},
+		"ParameterPatternMismatchException":    {"", "The parameter has an allowed pattern"},
+		"UnsupportedParameterType":             {"", "SSM does not take a parameter of the type String"},
+		"ParameterAlreadyExists":               {"", "Somebody else has just created the parameter."},
+		"ParameterMaxVersionLimitExceeded":     {"", "The oldest of the parameter's 100 versions has"},
 	}
 	for code := range byCode {
 		if _, ok := rows[code]; !ok {

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package parameter
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+)
+
+// Actions as a policy names them. A write with the data type aws:ec2:image needs describeAction too
+// (AWS Systems Manager User Guide, "Native parameter support for Amazon Machine Image IDs").
+const (
+	readAction     = "ssm:GetParameter"
+	writeAction    = "ssm:PutParameter"
+	describeAction = "ec2:DescribeImages"
+)
+
+var (
+	// errNotShown means that SSM accepted the AMI, and shows what was there before.
+	errNotShown = errors.New("not shown yet")
+	// errNoResponse means that a request took too long.
+	errNoResponse = errors.New("no response")
+)
+
+// notShownError is [errNotShown] for an AMI.
+type notShownError struct{ ami string }
+
+func (e *notShownError) Error() string {
+	return fmt.Sprintf("SSM accepted %s but does not show it", e.ami)
+}
+
+func (e *notShownError) Is(target error) bool { return target == errNotShown }
+
+// passes reports whether the same request may succeed later.
+func passes(err error) bool {
+	if errors.Is(err, errNotShown) || errors.Is(err, errNoResponse) {
+		return true
+	}
+	switch code := awserror.Code(err); code {
+	case "TooManyUpdates", "InternalServerError":
+		return true
+	case "ParameterAlreadyExists":
+		// Somebody else has just created it. Next time it is read, and then overwritten or refused.
+		return true
+	default:
+		if strings.HasPrefix(code, "Throttl") {
+			return true
+		}
+	}
+	var status interface{ HTTPStatusCode() int }
+	if errors.As(err, &status) && (status.HTTPStatusCode() >= 500 || status.HTTPStatusCode() == 429) {
+		return true
+	}
+	known := retry.IsErrorRetryables(retry.DefaultRetryables)
+	return known.IsErrorRetryable(err) == aws.TrueTernary
+}
+
+// briefly returns an error for a line of progress.
+func (w *writing) briefly(err error) string {
+	if errors.Is(err, errNotShown) {
+		return fmt.Sprintf("SSM checks that %s exists before it shows it", w.ami)
+	}
+	if code := awserror.Code(err); code != "" {
+		return code
+	}
+	return err.Error()
+}
+
+// explain adds what the user can do to an error of SSM. The error stays the cause.
+func explain(err error, region, action string) error {
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return fmt.Errorf("%w\n\nThe address does not exist. Check the region %q.", err, region)
+	}
+	advice := awserror.OfRequest(err, action, region)
+	if advice == "" {
+		return err
+	}
+	if awserror.Denied(err) {
+		err = fmt.Errorf("%s is not allowed: %w", action, err)
+		if action == writeAction {
+			advice += " They also need " + describeAction + ", with which SSM checks the AMI."
+		}
+	}
+	return fmt.Errorf("%w\n\n%s", err, advice)
+}
+
+// foreign returns why a parameter is not overwritten. Its value may be a secret.
+func foreign(p types.Parameter) error {
+	why := "its value is not the id of an AMI"
+	switch {
+	case p.Type != types.ParameterTypeString:
+		why = fmt.Sprintf("its type is %s, and that of a parameter for an AMI is String", p.Type)
+	case manifest.IsAMI(aws.ToString(p.Value)):
+		return fmt.Errorf("its data type is %s, and EC2 takes an AMI from parameters of the data type %s "+
+			"only\n\nSSM cannot change the data type. Delete the parameter, and it is created with the "+
+			"right one, or choose another name.", aws.ToString(p.DataType), dataType)
+	}
+	return fmt.Errorf("%s, so it is left alone\n\nChoose another name, or delete the parameter.", why)
+}
