@@ -15,6 +15,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/datasource/parent"
 	"github.com/packer-chain/packer-plugin-chain/internal/version"
 	"github.com/packer-chain/packer-plugin-chain/postprocessor/publish"
+	"github.com/packer-chain/packer-plugin-chain/postprocessor/revoke"
 )
 
 func main() {
@@ -24,6 +25,7 @@ func main() {
 	set.RegisterDatasource("image", new(image.Datasource))
 	set.RegisterBuilder(plugin.DEFAULT_NAME, new(existing.Builder))
 	set.RegisterPostProcessor(plugin.DEFAULT_NAME, new(publish.PostProcessor))
+	set.RegisterPostProcessor("revoke", new(revoke.PostProcessor))
 	if err := set.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

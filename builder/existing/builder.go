@@ -64,7 +64,7 @@ func (b *Builder) Run(
 	if len(rec.Entries) == 0 {
 		return nil, fmt.Errorf("pass image %s through: the record names nothing that exists", rec.Image)
 	}
-	existing := artifact.NewExisting(rec.Image, rec.Fingerprint, rec.Entries, rec.Folders()...)
+	existing := rec.Artifact()
 	ui.Say(fmt.Sprintf("%s: %s: nothing is built (fingerprint %.12s)",
 		rec.Image, rec.Reason, rec.Fingerprint))
 	for _, line := range existing.Lines() {

@@ -21,14 +21,23 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
-// ancestorBuild names the manifest of an ancestor.
-type ancestorBuild struct{ image, fingerprint string }
+// ancestorBuild names the manifest of an ancestor, and ancestorChannel the channel that it came from.
+type (
+	ancestorBuild   struct{ image, fingerprint string }
+	ancestorChannel struct{ image, channel string }
+)
+
+// ancestry is what the registry says of ancestors. What it does not have is missing.
+type ancestry struct {
+	builds   map[ancestorBuild]*manifest.Manifest
+	channels map[ancestorChannel]*registry.Pointer
+}
 
 // ancestorsAt returns the ancestors of what a move leads to, if the pointer knows them: they are
 // asked about while the manifest is read. Otherwise the manifest names them.
 func (s search) ancestorsAt(pointer *registry.Pointer, move registry.Move) []manifest.Ancestor {
 	bad := func(a manifest.Ancestor) bool { return a.Check() != nil }
-	if s.config.AllowRevoked || !move.Same(pointer.Current()) ||
+	if !move.Same(pointer.Current()) ||
 		slices.ContainsFunc(pointer.Ancestors, bad) {
 		return nil
 	}
@@ -37,14 +46,20 @@ func (s search) ancestorsAt(pointer *registry.Pointer, move registry.Move) []man
 
 // unasked returns the ancestors of a candidate that nobody has been asked about yet.
 func (s search) unasked(found candidate) []manifest.Ancestor {
+	return slices.DeleteFunc(slices.Clone(found.facts.Ancestors), func(a manifest.Ancestor) bool {
+		return slices.ContainsFunc(found.asked, func(b manifest.Ancestor) bool {
+			return a.Image == b.Image && a.Fingerprint == b.Fingerprint && a.Channel == b.Channel &&
+				maps.Equal(a.AMIs, b.AMIs)
+		})
+	})
+}
+
+// suspects returns the ancestors that EC2 is asked about: all, unless revoked ones are accepted.
+func (s search) suspects(ancestors []manifest.Ancestor) []manifest.Ancestor {
 	if s.config.AllowRevoked {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(found.facts.Ancestors), func(a manifest.Ancestor) bool {
-		return slices.ContainsFunc(found.asked, func(b manifest.Ancestor) bool {
-			return a.Image == b.Image && a.Fingerprint == b.Fingerprint && maps.Equal(a.AMIs, b.AMIs)
-		})
-	})
+	return ancestors
 }
 
 func hasAMIs(ancestors []manifest.Ancestor) bool {
@@ -97,24 +112,24 @@ func merge(a, b map[string][]string) map[string][]string {
 	return both
 }
 
-// readAncestors reads the manifests of ancestors concurrently. One that this registry does not
-// have, or that may not be read, says nothing: the ancestor may be kept elsewhere.
+// readAncestors reads the manifests of ancestors, and the channels that they came from, concurrently.
+// A document that this registry does not have, or that may not be read, says nothing: the ancestor
+// may be kept elsewhere.
 func (s search) readAncestors(
 	ctx context.Context, ancestors []manifest.Ancestor,
-) (map[ancestorBuild]*manifest.Manifest, error) {
+) (ancestry, error) {
+	read := ancestry{map[ancestorBuild]*manifest.Manifest{}, map[ancestorChannel]*registry.Pointer{}}
 	if s.config.Registry == "" || len(ancestors) == 0 {
-		return nil, nil
+		return read, nil
 	}
 	reg, err := s.conn.Registry()
 	if err != nil {
-		return nil, err
+		return read, err
 	}
 	var mu sync.Mutex
-	read := map[ancestorBuild]*manifest.Manifest{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(ami.MaxRegions)
-	for _, a := range ancestors {
-		name := ancestorBuild{a.Image, a.Fingerprint}
+	for _, a := range s.suspects(ancestors) {
 		if a.Fingerprint == "" {
 			continue
 		}
@@ -131,7 +146,25 @@ func (s search) readAncestors(
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			read[name] = stored.Manifest
+			read.builds[ancestorBuild{a.Image, a.Fingerprint}] = stored.Manifest
+			return nil
+		}))
+	}
+	for _, a := range ancestors {
+		if a.Channel == "" {
+			continue
+		}
+		group.Go(crash.Guard("read a channel of "+a.Image, func() error {
+			name := registry.Name{Kind: registry.Channel, Name: a.Channel}
+			pointer, err := reg.Pointer(ctx, a.Image, name)
+			if err != nil {
+				// It only says whether the image is up to date.
+				log.Printf("[WARN] where is %s of %s? %s", name, a.Image, err)
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			read.channels[ancestorChannel{a.Image, a.Channel}] = pointer
 			return nil
 		}))
 	}

@@ -37,10 +37,13 @@ type candidate struct {
 	entries []manifest.Entry
 	// seen are AMIs of the manifest that EC2 has described already.
 	seen map[ami.Address]ami.Image
-	// asked are the ancestors that EC2 and the registry have been asked about, and
-	// revokedBelow which of them is revoked, in words.
+	// asked are the ancestors that EC2 and the registry have been asked about, revokedBelow which of
+	// them is revoked, in words, and channels where the channels are that they came from.
 	asked        []manifest.Ancestor
 	revokedBelow string
+	channels     map[ancestorChannel]*registry.Pointer
+	// history is what the error about an earlier image of a channel ends with.
+	history string
 	// tagged are the AMIs that were found by tag, by region: available, and of the wanted owners.
 	tagged map[string]ami.Image
 }

@@ -24,29 +24,36 @@ func (s search) findChannel(ctx context.Context, reg *registry.Registry) ([]cand
 	if err != nil {
 		return nil, err
 	}
-	move := pointer.Moves[0]
-	if s.config.Previous > 0 {
-		if move, err = previous(pointer, s.config.Previous); err != nil {
-			return nil, err
-		}
+	if s.config.Previous == 0 {
+		return []candidate{s.atMove(reg, pointer, pointer.Moves[0])}, nil
 	}
-	return []candidate{s.atMove(reg, pointer, move)}, nil
+	images := standing(pointer.Moves)
+	if s.config.Previous >= len(images) {
+		return nil, fmt.Errorf("%s of %s has no previous image %d. %s",
+			name, s.config.Image, s.config.Previous, choices(name, images))
+	}
+	found := s.atMove(reg, pointer, images[s.config.Previous])
+	found.history = choices(name, images)
+	return []candidate{found}, nil
 }
 
-// previous returns the move of a channel that is so many before the newest forward one.
-func previous(p *registry.Pointer, n int) (registry.Move, error) {
-	images := standing(p.Moves)
-	if n < len(images) {
-		return images[n], nil
+// choices lists the images that a channel can go back to, newest first, by their number.
+func choices(name registry.Name, images []registry.Move) string {
+	lines := make([]string, min(len(images), maxHistory))
+	for i := range lines {
+		move := images[i]
+		line := fmt.Sprintf("  %d  %s  %.12s", i, move.At.Format(time.RFC3339), move.Fingerprint)
+		if move.Commit != "" {
+			line += fmt.Sprintf("  commit %.12s", move.Commit)
+		}
+		lines[i] = strings.TrimRight(line+"  "+text.OneLine(move.By)+because(move.Reason), " ")
 	}
-	lines := make([]string, len(images))
-	for i, move := range images {
-		lines[i] = fmt.Sprintf("  %d  %s  %.12s  commit %.12s  %s", i,
-			move.At.Format(time.RFC3339), move.Fingerprint, move.Commit, text.OneLine(move.By))
-	}
-	return registry.Move{}, fmt.Errorf("channel %s has no previous image %d. It has these:\n\n%s",
-		p.Name, n, strings.Join(lines, "\n"))
+	return fmt.Sprintf("The images of %s, with their number for previous:\n\n%s",
+		name, strings.Join(lines, "\n"))
 }
+
+// maxHistory is how many images of a channel an error lists.
+const maxHistory = 20
 
 // standing returns the moves that a channel has gone through to the newest forward one, newest
 // first: without what was rolled back before that, and without what was rolled back since, so that

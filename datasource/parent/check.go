@@ -64,6 +64,7 @@ func (c *Config) prepare() []error {
 	check.That("on_missing", c.OnMissing, option.OneOf("error", "empty"))
 	check.List("regions", c.Regions, option.Region)
 	check.List("owners", c.Owners, option.Owner)
+	check.List("require_ancestors", c.RequireAncestors, manifest.CheckImage)
 	check.List("resolve_by", c.ResolveBy, option.OneOf(wayLocal, wayRegistry, wayTag))
 	check.Duration("max_age", c.MaxAge)
 	check.AtMostOne(map[string]string{

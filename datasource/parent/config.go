@@ -89,8 +89,12 @@ type Config struct {
 	// Accept an AMI whose deprecation time has passed. Default: false: such an AMI is an error.
 	AllowDeprecated bool `mapstructure:"allow_deprecated"`
 	// Accept an image that was revoked, by the AMI tag `chain:revoked` or in its manifest, or that is
-	// built on one that was revoked. Default: false: such an image is an error.
+	// built on one that was revoked. It may even be disabled then: nothing starts from it, but it can
+	// be restored. Default: false: such an image is an error.
 	AllowRevoked bool `mapstructure:"allow_revoked"`
+	// Images that the parent must be built on, directly or not, such as `["hardened"]`. Its manifest
+	// says what it is built on. Default: none.
+	RequireAncestors []string `mapstructure:"require_ancestors"`
 	// Set it to false to skip the lookup: no request is made, `found` is false and all other
 	// outputs are empty. Packer runs data sources under `-only` too, needed or not. Default: true.
 	Enabled config.Trilean `mapstructure:"enabled"`

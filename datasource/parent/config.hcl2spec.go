@@ -50,6 +50,7 @@ type FlatConfig struct {
 	MaxAge                      *string                    `mapstructure:"max_age" cty:"max_age" hcl:"max_age"`
 	AllowDeprecated             *bool                      `mapstructure:"allow_deprecated" cty:"allow_deprecated" hcl:"allow_deprecated"`
 	AllowRevoked                *bool                      `mapstructure:"allow_revoked" cty:"allow_revoked" hcl:"allow_revoked"`
+	RequireAncestors            []string                   `mapstructure:"require_ancestors" cty:"require_ancestors" hcl:"require_ancestors"`
 	Enabled                     *bool                      `mapstructure:"enabled" cty:"enabled" hcl:"enabled"`
 }
 
@@ -104,6 +105,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"max_age":                       &hcldec.AttrSpec{Name: "max_age", Type: cty.String, Required: false},
 		"allow_deprecated":              &hcldec.AttrSpec{Name: "allow_deprecated", Type: cty.Bool, Required: false},
 		"allow_revoked":                 &hcldec.AttrSpec{Name: "allow_revoked", Type: cty.Bool, Required: false},
+		"require_ancestors":             &hcldec.AttrSpec{Name: "require_ancestors", Type: cty.List(cty.String), Required: false},
 		"enabled":                       &hcldec.AttrSpec{Name: "enabled", Type: cty.Bool, Required: false},
 	}
 	return s
@@ -116,6 +118,7 @@ type FlatDatasourceOutput struct {
 	Name         *string           `mapstructure:"name" cty:"name" hcl:"name"`
 	Region       *string           `mapstructure:"region" cty:"region" hcl:"region"`
 	AMIs         map[string]string `mapstructure:"amis" cty:"amis" hcl:"amis"`
+	SnapshotID   *string           `mapstructure:"snapshot_id" cty:"snapshot_id" hcl:"snapshot_id"`
 	Architecture *string           `mapstructure:"architecture" cty:"architecture" hcl:"architecture"`
 	CreationDate *string           `mapstructure:"creation_date" cty:"creation_date" hcl:"creation_date"`
 	Owner        *string           `mapstructure:"owner" cty:"owner" hcl:"owner"`
@@ -131,6 +134,8 @@ type FlatDatasourceOutput struct {
 	CIBuildID    *string           `mapstructure:"ci_build_id" cty:"ci_build_id" hcl:"ci_build_id"`
 	CIBuildURL   *string           `mapstructure:"ci_build_url" cty:"ci_build_url" hcl:"ci_build_url"`
 	Ancestors    []string          `mapstructure:"ancestors" cty:"ancestors" hcl:"ancestors"`
+	Outdated     []string          `mapstructure:"outdated" cty:"outdated" hcl:"outdated"`
+	Status       *string           `mapstructure:"status" cty:"status" hcl:"status"`
 	Ref          *string           `mapstructure:"ref" cty:"ref" hcl:"ref"`
 	Record       *string           `mapstructure:"record" cty:"record" hcl:"record"`
 }
@@ -151,6 +156,7 @@ func (*FlatDatasourceOutput) HCL2Spec() map[string]hcldec.Spec {
 		"name":          &hcldec.AttrSpec{Name: "name", Type: cty.String, Required: false},
 		"region":        &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
 		"amis":          &hcldec.AttrSpec{Name: "amis", Type: cty.Map(cty.String), Required: false},
+		"snapshot_id":   &hcldec.AttrSpec{Name: "snapshot_id", Type: cty.String, Required: false},
 		"architecture":  &hcldec.AttrSpec{Name: "architecture", Type: cty.String, Required: false},
 		"creation_date": &hcldec.AttrSpec{Name: "creation_date", Type: cty.String, Required: false},
 		"owner":         &hcldec.AttrSpec{Name: "owner", Type: cty.String, Required: false},
@@ -166,6 +172,8 @@ func (*FlatDatasourceOutput) HCL2Spec() map[string]hcldec.Spec {
 		"ci_build_id":   &hcldec.AttrSpec{Name: "ci_build_id", Type: cty.String, Required: false},
 		"ci_build_url":  &hcldec.AttrSpec{Name: "ci_build_url", Type: cty.String, Required: false},
 		"ancestors":     &hcldec.AttrSpec{Name: "ancestors", Type: cty.List(cty.String), Required: false},
+		"outdated":      &hcldec.AttrSpec{Name: "outdated", Type: cty.List(cty.String), Required: false},
+		"status":        &hcldec.AttrSpec{Name: "status", Type: cty.String, Required: false},
 		"ref":           &hcldec.AttrSpec{Name: "ref", Type: cty.String, Required: false},
 		"record":        &hcldec.AttrSpec{Name: "record", Type: cty.String, Required: false},
 	}

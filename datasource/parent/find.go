@@ -242,7 +242,7 @@ func (s search) follow(
 ) (candidate, error) {
 	var stored registry.Stored
 	var seen map[ami.Address]ami.Image
-	var builds map[ancestorBuild]*manifest.Manifest
+	var more ancestry
 	ancestors := s.ancestorsAt(pointer, move)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("read the parent", func() (err error) {
@@ -250,11 +250,11 @@ func (s search) follow(
 		return err
 	}))
 	group.Go(crash.Guard("read the ancestors", func() (err error) {
-		builds, err = s.readAncestors(ctx, ancestors)
+		more, err = s.readAncestors(ctx, ancestors)
 		return err
 	}))
 	group.Go(crash.Guard("look up the parent", func() (err error) {
-		seen, err = s.lookAhead(ctx, move, ancestors)
+		seen, err = s.lookAhead(ctx, move, s.suspects(ancestors))
 		return err
 	}))
 	if err := group.Wait(); err != nil {
@@ -263,7 +263,8 @@ func (s search) follow(
 	found := fromStored(stored)
 	pinned, _ := move.Entries(stored.Manifest)
 	found.setEntries(pinned)
-	found.asked, found.revokedBelow = ancestors, revokedBelow(ancestors, seen, builds)
+	found.asked = ancestors
+	found.learn(s.suspects(ancestors), seen, more)
 	found.foundBy, found.seen = "registry: "+pointer.ID().String(), seen
 	found.facts.Git.Commit = cmp.Or(move.Commit, found.facts.Git.Commit)
 	if s.folder != nil {

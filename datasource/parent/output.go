@@ -26,6 +26,8 @@ type DatasourceOutput struct {
 	Region string `mapstructure:"region"`
 	// Region to AMI, for `region` and each of `regions`. Each one has been checked.
 	AMIs map[string]string `mapstructure:"amis"`
+	// The snapshot of the AMI's root volume.
+	SnapshotID string `mapstructure:"snapshot_id"`
 	// The architecture of the AMI, in Amazon's words, such as `x86_64`.
 	Architecture string `mapstructure:"architecture"`
 	// When the AMI was created, RFC 3339.
@@ -58,6 +60,12 @@ type DatasourceOutput struct {
 	CIBuildURL string `mapstructure:"ci_build_url"`
 	// The names of the images that the parent itself is built on, nearest first.
 	Ancestors []string `mapstructure:"ancestors"`
+	// Those of `ancestors` of which the channel that they came from points at another build now.
+	Outdated []string `mapstructure:"outdated"`
+	// `current` if no ancestor is outdated, `outdated` if one is, and `unknown` if that cannot be told:
+	// the image was not found in the registry, or the registry does not have the channel of an
+	// ancestor.
+	Status string `mapstructure:"status"`
 	// Opaque JSON: one element of `parents` in `data "chain-image"`.
 	Ref string `mapstructure:"ref"`
 	// Opaque JSON: the value for `record` of the `chain` builder and the `chain` post-processor, to
@@ -70,6 +78,7 @@ func emptyOutput() DatasourceOutput {
 	// A nil map or list would be null in HCL, and length() of it an error.
 	return DatasourceOutput{
 		AMIs: map[string]string{}, Tags: map[string]string{}, Ancestors: []string{},
+		Outdated: []string{},
 	}
 }
 
@@ -87,14 +96,16 @@ func (p *parent) output(c Config) (DatasourceOutput, error) {
 			out.Ancestors = append(out.Ancestors, ancestor.Image)
 		}
 	}
+	out.Status, out.Outdated = p.status()
 	ref := record.Parent{Root: p.root, Parent: manifest.Parent{
-		Image: c.Image, FoundBy: p.foundBy, Fingerprint: p.facts.Fingerprint,
+		Image: c.Image, FoundBy: p.foundBy, Channel: p.cameFrom(c), Fingerprint: p.facts.Fingerprint,
 		ManifestURI: p.uri, ManifestSHA256: p.sha256,
 		Ancestors: p.facts.Ancestors, Content: p.content, AllowRevoked: c.AllowRevoked,
 	}}
 	if main, isAMI := p.amis[p.region]; isAMI {
 		out.ID, out.Region = main.ID, main.Region
 		out.Name = manifest.If(manifest.IsAMIName, main.Name)
+		out.SnapshotID = manifest.If(manifest.IsSnapshot, main.RootSnapshot)
 		out.Architecture = manifest.If(manifest.IsID, main.Architecture)
 		out.Owner = manifest.If(manifest.IsAccount, main.Owner)
 		out.CreationDate = rfc3339(main.CreatedAt)
@@ -129,10 +140,12 @@ func (p *parent) record(c Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	at := *p.pointer
+	at.Owners, at.AllowDeprecated, at.AllowRevoked = c.Owners, c.AllowDeprecated, c.AllowRevoked
 	encoded, err := record.Record{
 		Facts: p.facts, Registry: c.Registry, Access: given, Entries: p.entries,
 		Reason:    "the image of " + strings.TrimPrefix(p.foundBy, "registry: "),
-		DecidedAt: p.pointer.DecidedAt, Pointer: p.pointer,
+		DecidedAt: at.DecidedAt, Pointer: &at,
 	}.Encode()
 	if errors.Is(err, manifest.ErrTooLarge) {
 		log.Printf("[WARN] %s", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
@@ -25,6 +26,10 @@ func (p *parent) checkPolicy(c Config, now time.Time) error {
 		return p.refused(p.revokedBelow, "Build that image again, then what is built on it, in order; "+
 			"or set allow_revoked = true.")
 	}
+	if missing := p.lacks(c.RequireAncestors); len(missing) > 0 {
+		return p.refused("it is not built on "+text.List(missing),
+			"Build it on that, or remove it from require_ancestors.")
+	}
 	for _, region := range slices.Sorted(maps.Keys(p.amis)) {
 		image := p.amis[region]
 		flaw := ami.Judge(image, now, c.AllowDeprecated, c.AllowRevoked)
@@ -34,6 +39,15 @@ func (p *parent) checkPolicy(c Config, now time.Time) error {
 		}
 	}
 	return p.checkAge(c.MaxAge, now)
+}
+
+// lacks returns those of the images that the parent is not built on.
+func (p *parent) lacks(wanted []string) []string {
+	return slices.DeleteFunc(slices.Clone(wanted), func(image string) bool {
+		return slices.ContainsFunc(p.facts.Ancestors, func(a manifest.Ancestor) bool {
+			return a.Image == image
+		})
+	})
 }
 
 func (p *parent) checkAge(maxAge time.Duration, now time.Time) error {

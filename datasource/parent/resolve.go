@@ -119,6 +119,15 @@ func (s search) lookIn(ctx context.Context, way string) (*parent, error) {
 
 // check reads what a candidate still lacks, and checks it.
 func (s search) check(ctx context.Context, c candidate) (*parent, error) {
+	found, err := s.checked(ctx, c)
+	if err != nil && c.history != "" {
+		// Who asks for an earlier image is never given none.
+		return nil, &refusal{err.Error() + "\n\n" + c.history}
+	}
+	return found, err
+}
+
+func (s search) checked(ctx context.Context, c candidate) (*parent, error) {
 	if c.read != nil {
 		read := c.read
 		var err error

@@ -49,21 +49,21 @@ func (s search) verify(ctx context.Context, found candidate) (*parent, error) {
 	regions := s.regions(ec2.Region)
 	unasked := s.unasked(found)
 	var seen map[ami.Address]ami.Image
-	var builds map[ancestorBuild]*manifest.Manifest
+	var more ancestry
 	group, both := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("read the ancestors", func() (err error) {
-		builds, err = s.readAncestors(both, unasked)
+		more, err = s.readAncestors(both, unasked)
 		return err
 	}))
 	group.Go(crash.Guard("look up the parent", func() (err error) {
-		ask := merge(inRegions(ids, regions), below(unasked, regions))
+		ask := merge(inRegions(ids, regions), below(s.suspects(unasked), regions))
 		seen, err = s.lookUp(both, ec2, ask, found)
 		return err
 	}))
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	found.revokedBelow = cmp.Or(found.revokedBelow, revokedBelow(unasked, seen, builds))
+	found.learn(s.suspects(unasked), seen, more)
 	amis := map[string]ami.Image{}
 	for _, region := range regions {
 		image, err := s.onlyUsable(ctx, ec2, found.uri, region, ids[region], seen)
@@ -96,18 +96,28 @@ func (s search) artifact(ctx context.Context, found candidate) (*parent, error) 
 		return &parent{candidate: found}, nil
 	}
 	var seen map[ami.Address]ami.Image
-	if hasAMIs(unasked) {
+	if suspects := s.suspects(unasked); hasAMIs(suspects) {
 		ec2, err := s.conn.EC2()
 		if err == nil {
-			seen, err = s.lookUp(ctx, ec2, below(unasked, s.regions(ec2.Region)), found)
+			seen, err = s.lookUp(ctx, ec2, below(suspects, s.regions(ec2.Region)), found)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	builds, err := s.readAncestors(ctx, unasked)
-	found.revokedBelow = cmp.Or(found.revokedBelow, revokedBelow(unasked, seen, builds))
+	more, err := s.readAncestors(ctx, unasked)
+	found.learn(s.suspects(unasked), seen, more)
 	return &parent{candidate: found}, err
+}
+
+// learn adds what EC2 and the registry say of more ancestors.
+func (c *candidate) learn(
+	of []manifest.Ancestor, seen map[ami.Address]ami.Image, more ancestry,
+) {
+	c.revokedBelow = cmp.Or(c.revokedBelow, revokedBelow(of, seen, more.builds))
+	all := maps.Clone(more.channels)
+	maps.Copy(all, c.channels)
+	c.channels = all
 }
 
 // lookUp returns what EC2 says of AMIs, by region. It asks only for those that it has not shown
@@ -138,7 +148,7 @@ func (s search) onlyUsable(
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		image, ok := seen[ami.Address{Region: region, ID: id}]
 		fits := s.config.Architecture == "" || image.Architecture == s.config.Architecture
-		if ok && fits && ami.Problem(image) == "" {
+		if ok && fits && s.usable(image) {
 			usable = append(usable, image)
 		}
 	}
@@ -154,6 +164,13 @@ func (s search) onlyUsable(
 		return ami.Image{}, s.noneUsable(ctx, ec2, uri, region, ids)
 	}
 	return image, nil
+}
+
+// usable reports whether an AMI can be used. With allow_revoked, one that was disabled by a
+// revocation can: it can be restored.
+func (s search) usable(image ami.Image) bool {
+	_, revoked := ami.RevokedReason(image)
+	return ami.Problem(image) == "" || s.config.AllowRevoked && revoked && image.Disabled()
 }
 
 // noneUsable returns why none of the AMIs that a manifest names in a region can be used.

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/parameter"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 	"github.com/packer-chain/packer-plugin-chain/internal/store/dirstore"
@@ -27,6 +28,9 @@ type Connection struct {
 	Region func() string
 	// Registry returns the registry, in a bucket or in a folder.
 	Registry func() (*registry.Registry, error)
+	// Parameters returns a client of SSM. A role is assumed in place of that of the options, for
+	// parameters of another account; nil is none. It is not kept.
+	Parameters func(role *AssumeRole) (*parameter.Client, error)
 }
 
 // EC2 is a client of EC2, with the region of the session.
@@ -63,6 +67,19 @@ func Open(ctx context.Context, c *Config, location string, notify func(string)) 
 			r.Notify = notify
 			return r, nil
 		}),
+		Parameters: func(role *AssumeRole) (*parameter.Client, error) {
+			open := session
+			if role != nil {
+				from := c.mainSource()
+				from.role = role
+				open = func() (aws.Config, error) { return c.load(ctx, from) }
+			}
+			cfg, err := open()
+			if err != nil {
+				return nil, err
+			}
+			return parameter.New(cfg, parameter.Options{Notify: notify}), nil
+		},
 	}
 }
 

@@ -48,7 +48,7 @@ func (c *Config) Prepare() []error {
 		check.Addf("max_retries must not be negative, got %d", c.MaxRetries)
 	}
 	c.checkUnsupported(&check)
-	c.AssumeRole.check(&check, "assume_role.")
+	c.AssumeRole.Check(&check, "assume_role.")
 	c.RegistryAccess.check(&check, "registry_access.")
 	return check.Errors
 }
@@ -56,19 +56,14 @@ func (c *Config) Prepare() []error {
 // hideSecrets hides the secrets among the options from Packer's log.
 func (c *Config) hideSecrets() {
 	secrets := []string{c.AccessKey, c.SecretKey, c.Token, c.MFACode}
-	roles := []*AssumeRole{c.AssumeRole}
-	if c.RegistryAccess != nil {
-		roles = append(roles, c.RegistryAccess.AssumeRole)
-	}
-	for _, role := range roles {
-		if role != nil {
-			secrets = append(secrets, role.ExternalID)
-		}
-	}
 	for _, secret := range secrets {
-		if secret != "" && secret != option.Unknown {
-			packersdk.LogSecretFilter.Set(secret)
-		}
+		hide(secret)
+	}
+}
+
+func hide(secret string) {
+	if secret != "" && secret != option.Unknown {
+		packersdk.LogSecretFilter.Set(secret)
 	}
 }
 
@@ -77,7 +72,7 @@ func (r *RegistryAccess) check(check *option.Checker, block string) {
 		return
 	}
 	check.That(block+"region", r.Region, option.Optional(option.Region))
-	r.AssumeRole.check(check, block+"assume_role.")
+	r.AssumeRole.Check(check, block+"assume_role.")
 	check.That(block+"endpoint", r.Endpoint, option.Optional(checkEndpoint))
 	check.That(block+"conditional_writes", r.ConditionalWrites,
 		option.Optional(option.OneOf(s3store.Auto, s3store.Require, s3store.Off)))
@@ -90,10 +85,12 @@ func (r *RegistryAccess) check(check *option.Checker, block string) {
 		block+"expected_bucket_owner", r.ExpectedBucketOwner, option.Optional(option.Account))
 }
 
-func (r *AssumeRole) check(check *option.Checker, block string) {
+// Check checks a role, and hides what is secret of it. block is its name, such as "assume_role.".
+func (r *AssumeRole) Check(check *option.Checker, block string) {
 	if r == nil {
 		return
 	}
+	hide(r.ExternalID)
 	check.That(block+"role_arn", r.RoleARN, checkRoleARN)
 	if s := r.DurationSeconds; s != 0 && (s < 900 || s > 43200) {
 		check.Addf("%sduration_seconds must be between 900 and 43200, got %d", block, s)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
@@ -30,3 +32,6 @@ func Judge(img Image, now time.Time, allowDeprecated, allowRevoked bool) Flaw {
 	}
 	return Flaw{}
 }
+
+// Disabled reports whether its owner has disabled the image: nobody can start it.
+func (i Image) Disabled() bool { return i.State == string(types.ImageStateDisabled) }

@@ -34,8 +34,11 @@ func NewExisting(
 	return &Existing{image, fingerprint, entries, folders}
 }
 
-// StateFingerprint is the state in which an existing image names its fingerprint.
-const StateFingerprint = "chain.fingerprint"
+// The states in which an existing image names itself.
+const (
+	StateImage       = "chain.image"
+	StateFingerprint = "chain.fingerprint"
+)
 
 // BuilderId returns the id of the builder that made the image.
 func (a *Existing) BuilderId() string { return a.entries[0].BuilderID }
@@ -105,6 +108,8 @@ func (a *Existing) State(name string) any {
 		return a.registryImages()
 	case "generated_data":
 		return a.generatedData()
+	case StateImage:
+		return a.image
 	case StateFingerprint:
 		return a.fingerprint
 	}
@@ -158,6 +163,21 @@ var commonData = []string{
 var AmazonData = []string{
 	"SourceAMIName", "BuildRegion", "SourceAMI", "SourceAMICreationDate",
 	"SourceAMIOwner", "SourceAMIOwnerName",
+}
+
+// Differs returns why an artifact that the gate passed through is not this image, or "": it is another
+// one, has another fingerprint, or is of another run. Of an artifact that another post-processor has
+// made since, nobody can tell.
+func (a *Existing) Differs(passed packersdk.Artifact) string {
+	image, _ := passed.State(StateImage).(string)
+	fingerprint, _ := passed.State(StateFingerprint).(string)
+	is := fmt.Sprintf("image %s, fingerprint %.12s, %s", image, fingerprint, passed.Id())
+	own := fmt.Sprintf("image %s, fingerprint %.12s, %s", a.image, a.fingerprint, a.Id())
+	if is == own || image == "" && fingerprint == "" {
+		return ""
+	}
+	return fmt.Sprintf("the artifact is that of another record: %s, and not %s",
+		text.OneLine(is), text.OneLine(own))
 }
 
 // Destroy does nothing: the image does not belong to this build.

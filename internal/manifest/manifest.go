@@ -159,7 +159,7 @@ type Revocation struct {
 	Change
 	// EC2 is what was done to its AMIs besides: [EC2Deprecate], [EC2Disable], or nothing.
 	EC2 string `json:"ec2,omitzero"`
-	// DeprecatedAt maps region to the time at which its AMI would have been deprecated anyway. It
+	// DeprecatedAt maps "region/ami" to the time from which that AMI was to be deprecated before. It
 	// gets that time back when the build is restored.
 	DeprecatedAt map[string]time.Time `json:"deprecated_at,omitempty"`
 
@@ -197,6 +197,8 @@ type Parent struct {
 	AllowRevoked bool `json:"allow_revoked,omitzero"`
 	// Ancestors are the images below the parent, nearest first.
 	Ancestors []Ancestor `json:"ancestors,omitempty"`
+	// Channel is the one that it was found in, or that comes after the line if it was found by path.
+	Channel string `json:"channel,omitzero"`
 	// Content is [Git.Content] of the parent, if it was found by its path in this checkout.
 	Content map[string]string `json:"content,omitempty"`
 }
@@ -206,6 +208,8 @@ type Ancestor struct {
 	Image       string            `json:"image"`
 	Fingerprint string            `json:"fingerprint,omitzero"`
 	AMIs        map[string]string `json:"amis,omitempty"`
+	// Channel is [Parent.Channel]. Where it is now tells whether the ancestor is out of date.
+	Channel string `json:"channel,omitzero"`
 }
 
 // Versions are those of the programs that made the image.

@@ -259,7 +259,7 @@ func Ancestors(parents []Parent) []Ancestor {
 		}
 	}
 	for _, p := range parents {
-		add(Ancestor{Image: p.Image, Fingerprint: p.Fingerprint, AMIs: p.AMIs})
+		add(Ancestor{Image: p.Image, Fingerprint: p.Fingerprint, AMIs: p.AMIs, Channel: p.Channel})
 	}
 	for _, p := range parents {
 		for _, a := range p.Ancestors {

@@ -53,6 +53,9 @@ func IsURL(s string) bool { return len(s) <= maxText && urlPattern.MatchString(s
 // IsAccount reports whether s is the id of an AWS account: 12 digits.
 func IsAccount(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
 
+// IsSnapshot reports whether s is the id of a snapshot.
+func IsSnapshot(s string) bool { return strings.HasPrefix(s, "snap-") && isHex(s[len("snap-"):]) }
+
 // If returns s if it has a form, and else "".
 func If(form func(string) bool, s string) string {
 	if !form(s) {
@@ -94,6 +97,11 @@ func (a Ancestor) Check() error {
 	if a.Fingerprint != "" {
 		if err := CheckFingerprint(a.Fingerprint); err != nil {
 			return fmt.Errorf("fingerprint %w", err)
+		}
+	}
+	if a.Channel != "" {
+		if err := CheckChannel(a.Channel); err != nil {
+			return fmt.Errorf("channel %w", err)
 		}
 	}
 	for key, id := range a.AMIs {
@@ -139,8 +147,9 @@ func (f Facts) checkRelatives() error {
 		}
 	}
 	for i, p := range f.Parents {
-		below := append([]Ancestor{{Image: p.Image, Fingerprint: p.Fingerprint, AMIs: p.AMIs}},
-			p.Ancestors...)
+		self := Ancestor{
+			Image: p.Image, Fingerprint: p.Fingerprint, AMIs: p.AMIs, Channel: p.Channel}
+		below := append([]Ancestor{self}, p.Ancestors...)
 		for _, ancestor := range below {
 			if err := ancestor.Check(); err != nil {
 				return fmt.Errorf("parents[%d]: %w", i, err)

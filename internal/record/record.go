@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
@@ -93,6 +94,17 @@ type Pointer struct {
 	Seq     int64  `json:"seq,omitzero"`
 	// Back is true if it is where the channel was before.
 	Back bool `json:"back,omitzero"`
+	// Owners are the accounts that the AMIs may belong to. They are checked again before a channel
+	// is moved, in every region.
+	Owners []string `json:"owners,omitempty"`
+	// AllowDeprecated and AllowRevoked accept AMIs that are deprecated or revoked.
+	AllowDeprecated bool `json:"allow_deprecated,omitzero"`
+	AllowRevoked    bool `json:"allow_revoked,omitzero"`
+}
+
+// Artifact returns the image that exists, as the artifact of a build.
+func (r Record) Artifact() *artifact.Existing {
+	return artifact.NewExisting(r.Image, r.Fingerprint, r.Entries, r.Folders()...)
 }
 
 // Folders returns the folder of the template, if it is known.

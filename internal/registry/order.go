@@ -51,6 +51,9 @@ const (
 	Changed
 )
 
+// IsThere reports whether the pointer is where the request wants it.
+func (o Outcome) IsThere() bool { return o <= There }
+
 // Result is the outcome of a request, and what the pointer was before, nil if it did not exist.
 type Result struct {
 	Outcome Outcome

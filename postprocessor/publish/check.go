@@ -61,6 +61,7 @@ func (c *Config) prepare() []error {
 		}
 	}
 	check.Duration("publish_timeout", c.PublishTimeout)
+	c.checkDelivery(&check)
 	if err := c.checkRecord(); err != nil {
 		errs = append(errs, err)
 	}
@@ -98,6 +99,9 @@ func (c *Config) checkRecord() error {
 	}
 	rec, err := record.Decode(c.Record)
 	if err != nil {
+		return err
+	}
+	if err := c.checkNames(rec); err != nil {
 		return err
 	}
 	gate := c.PackerBuilderType == "" || c.PackerBuilderType == builderType

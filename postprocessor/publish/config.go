@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //go:generate packer-sdc struct-markdown
-//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Channel
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Channel,Share,SSMParameter
 
 package publish
 
@@ -26,7 +26,7 @@ type Config struct {
 	// is promoted: its channels are moved, and nothing else is done.
 	Record string `mapstructure:"record" required:"true"`
 	// More tags for the AMIs and snapshots, at most 42. Keys that begin with `chain:` are reserved
-	// for the plugin.
+	// for the plugin. A promotion adds its tags to those of the build, in every region.
 	Tags map[string]string `mapstructure:"tags"`
 	// Tag the snapshots of the AMIs too. Default: true.
 	TagSnapshots config.Trilean `mapstructure:"tag_snapshots"`
@@ -44,6 +44,11 @@ type Config struct {
 	// Move the channels even if a newer commit has moved them, or if a rollback left this image: a
 	// rollback, or a step forward after one. Default: false.
 	AllowRollback bool `mapstructure:"allow_rollback"`
+	// Who else may launch the AMIs once a channel points at them. See [Share](#share).
+	Share *Share `mapstructure:"share"`
+	// A parameter of the SSM Parameter Store that names the AMI of a channel. See
+	// [SSM parameter](#ssm-parameter). Repeatable.
+	SSMParameters []SSMParameter `mapstructure:"ssm_parameter"`
 	// An origin from which the channels may be taken over, as the error prints it, such as
 	// `github.com/acme/images//base`. Two templates that publish one image name have different
 	// origins: repository or folder. Default: a channel stays with its origin.
@@ -63,6 +68,33 @@ type Config struct {
 	// How long publishing may take, as a duration. Until then throttling, conflicts and lost
 	// responses are retried, however often. Default: `"5m"`.
 	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
+}
+
+// The `share` block lets other accounts launch the AMIs of a channel, in every region of the image.
+// It is done before the channel moves, again by every run that finds the channel on the image, and
+// only for channels that this run may move. Nothing is ever taken back. Accounts can create volumes
+// of the snapshots too; EC2 does not know that for organizations.
+type Share struct {
+	// The 12-digit ids of accounts.
+	Accounts []string `mapstructure:"accounts"`
+	// The ARNs of organizations, or of organizational units.
+	Organizations []string `mapstructure:"organizations"`
+}
+
+// The `ssm_parameter` block keeps a parameter on the AMI of a channel, in every region of the image.
+// It is of the data type `aws:ec2:image`, so a launch template can refer to it as
+// `resolve:ssm:/images/base/production`. It is written after the channel has moved, and again by every
+// run that finds the channel on the image. Then the channel is read again: if another run has moved
+// it meanwhile, the parameter follows. A parameter that holds anything else is left alone: that is an
+// error.
+type SSMParameter struct {
+	// The name, such as `/images/{image}/{channel}`. `{image}`, `{channel}`, `{architecture}` and
+	// `{source}` are replaced. With several channels it must have `{channel}`, and with several AMIs in
+	// a region `{architecture}` or `{source}`.
+	Name string `mapstructure:"name" required:"true"`
+	// A role to assume in place of that of the post-processor, for a parameter of another account. The
+	// account needs a `share`. See [Assume role](#assume-role).
+	AssumeRole *access.AssumeRole `mapstructure:"assume_role"`
 }
 
 // The `channel` block names a channel that other branches move than the rest, such as

@@ -69,6 +69,8 @@ type FlatConfig struct {
 	ChannelBlocks               []FlatChannel              `mapstructure:"channel" cty:"channel" hcl:"channel"`
 	Branches                    []string                   `mapstructure:"branches" cty:"branches" hcl:"branches"`
 	AllowRollback               *bool                      `mapstructure:"allow_rollback" cty:"allow_rollback" hcl:"allow_rollback"`
+	Share                       *FlatShare                 `mapstructure:"share" cty:"share" hcl:"share"`
+	SSMParameters               []FlatSSMParameter         `mapstructure:"ssm_parameter" cty:"ssm_parameter" hcl:"ssm_parameter"`
 	Origin                      *string                    `mapstructure:"origin" cty:"origin" hcl:"origin"`
 	Reason                      *string                    `mapstructure:"reason" cty:"reason" hcl:"reason"`
 	Labels                      map[string]string          `mapstructure:"labels" cty:"labels" hcl:"labels"`
@@ -122,12 +124,64 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"channel":                       &hcldec.BlockListSpec{TypeName: "channel", Nested: hcldec.ObjectSpec((*FlatChannel)(nil).HCL2Spec())},
 		"branches":                      &hcldec.AttrSpec{Name: "branches", Type: cty.List(cty.String), Required: false},
 		"allow_rollback":                &hcldec.AttrSpec{Name: "allow_rollback", Type: cty.Bool, Required: false},
+		"share":                         &hcldec.BlockSpec{TypeName: "share", Nested: hcldec.ObjectSpec((*FlatShare)(nil).HCL2Spec())},
+		"ssm_parameter":                 &hcldec.BlockListSpec{TypeName: "ssm_parameter", Nested: hcldec.ObjectSpec((*FlatSSMParameter)(nil).HCL2Spec())},
 		"origin":                        &hcldec.AttrSpec{Name: "origin", Type: cty.String, Required: false},
 		"reason":                        &hcldec.AttrSpec{Name: "reason", Type: cty.String, Required: false},
 		"labels":                        &hcldec.AttrSpec{Name: "labels", Type: cty.Map(cty.String), Required: false},
 		"local_manifest":                &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},
 		"on_failure":                    &hcldec.AttrSpec{Name: "on_failure", Type: cty.String, Required: false},
 		"publish_timeout":               &hcldec.AttrSpec{Name: "publish_timeout", Type: cty.String, Required: false},
+	}
+	return s
+}
+
+// FlatSSMParameter is an auto-generated flat version of SSMParameter.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatSSMParameter struct {
+	Name       *string                `mapstructure:"name" required:"true" cty:"name" hcl:"name"`
+	AssumeRole *access.FlatAssumeRole `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+}
+
+// FlatMapstructure returns a new FlatSSMParameter.
+// FlatSSMParameter is an auto-generated flat version of SSMParameter.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*SSMParameter) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatSSMParameter)
+}
+
+// HCL2Spec returns the hcl spec of a SSMParameter.
+// This spec is used by HCL to read the fields of SSMParameter.
+// The decoded values from this spec will then be applied to a FlatSSMParameter.
+func (*FlatSSMParameter) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"name":        &hcldec.AttrSpec{Name: "name", Type: cty.String, Required: false},
+		"assume_role": &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*access.FlatAssumeRole)(nil).HCL2Spec())},
+	}
+	return s
+}
+
+// FlatShare is an auto-generated flat version of Share.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatShare struct {
+	Accounts      []string `mapstructure:"accounts" cty:"accounts" hcl:"accounts"`
+	Organizations []string `mapstructure:"organizations" cty:"organizations" hcl:"organizations"`
+}
+
+// FlatMapstructure returns a new FlatShare.
+// FlatShare is an auto-generated flat version of Share.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Share) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatShare)
+}
+
+// HCL2Spec returns the hcl spec of a Share.
+// This spec is used by HCL to read the fields of Share.
+// The decoded values from this spec will then be applied to a FlatShare.
+func (*FlatShare) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"accounts":      &hcldec.AttrSpec{Name: "accounts", Type: cty.List(cty.String), Required: false},
+		"organizations": &hcldec.AttrSpec{Name: "organizations", Type: cty.List(cty.String), Required: false},
 	}
 	return s
 }

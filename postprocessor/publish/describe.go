@@ -19,7 +19,6 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
-	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // builderType is what Packer calls the builder of this plugin.
@@ -36,10 +35,8 @@ func (p publication) checkTemplate(source packersdk.Artifact) error {
 	if len(p.rec.Entries) == 0 {
 		return mistakef("the record names no image that exists")
 	}
-	of, _ := source.State(artifact.StateFingerprint).(string)
-	if of != "" && of != p.rec.Fingerprint {
-		return mistakef("the artifact is that of another record, with fingerprint %.12s and not %.12s"+
-			"\n\n"+otherRecord, text.OneLine(of), p.rec.Fingerprint)
+	if why := p.rec.Artifact().Differs(source); why != "" {
+		return mistakef("%s\n\n"+otherRecord, why)
 	}
 	return nil
 }

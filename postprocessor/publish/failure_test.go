@@ -222,7 +222,7 @@ func TestFailed_unknown(t *testing.T) {
 				var err error
 				done.stored, early, err = j.publishManifest(ctx, &access.Connection{}, reg, source, done.own)
 				if err == nil {
-					done, err = j.point(ctx, reg, done, early)
+					done, err = j.point(ctx, &access.Connection{}, reg, done, early)
 				}
 				err = j.failed(t.Context(), source, done, err)
 				if err == nil || !strings.Contains(err.Error(), tt.want) {

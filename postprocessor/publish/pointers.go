@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
 	"github.com/packer-chain/packer-plugin-chain/internal/line"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -17,9 +18,10 @@ import (
 )
 
 // movePointers moves the line of the run and the channels, concurrently. If one fails, the others
-// still move, and the next run moves that one.
+// still move, and the next run moves that one. What a channel hands on is prepared before.
 func (p publication) movePointers(
-	ctx context.Context, reg *registry.Registry, done progress, early registry.Early,
+	ctx context.Context, conn *access.Connection, reg *registry.Registry, done progress,
+	early registry.Early,
 ) error {
 	if p.rec.Git.Dirty {
 		const why = "no channel is moved: the image contains uncommitted files"
@@ -29,24 +31,81 @@ func (p publication) movePointers(
 		p.ui.Say(why)
 		return nil
 	}
-	request := registry.Request{
-		Image: p.rec.Image, To: p.target(done.entries), Stored: done.stored,
-		AllowRollback: p.config.AllowRollback, TakeOver: p.config.Origin, Change: p.ci.Change(p.config.Reason),
-		Ancestor: func(older, newer string) bool {
-			return gitrepo.Ancestor(ctx, p.dir(), older, newer)
-		},
-	}
+	request := p.request(ctx, done)
 	if _, complete := request.To.Entries(done.stored.Manifest); !complete {
 		return fmt.Errorf("%s no longer has the builds that this run has found", done.stored.URI)
+	}
+	if err := p.checkRevoked(done.entries); err != nil {
+		return err
+	}
+	if err := p.prepare(ctx, conn, reg, done, request, early); err != nil {
+		return err
 	}
 	var steps []func() error
 	if !p.promotes() {
 		steps = append(steps, func() error { return p.moveLine(ctx, reg, request, early) })
 	}
 	for _, channel := range p.config.channelNames() {
-		steps = append(steps, func() error { return p.moveChannel(ctx, reg, channel, request, early) })
+		steps = append(steps, func() error {
+			there, err := p.moveChannel(ctx, reg, channel, request, early)
+			if err != nil || !there {
+				return err
+			}
+			return p.deliver(ctx, conn, reg, channel, request.To)
+		})
 	}
 	return concurrently(steps...)
+}
+
+// request returns the move that all pointers are asked for.
+func (p publication) request(ctx context.Context, done progress) registry.Request {
+	return registry.Request{
+		Image: p.rec.Image, To: p.target(done.entries), Stored: done.stored,
+		AllowRollback: p.config.AllowRollback, TakeOver: p.config.Origin, Change: p.ci.Change(p.config.Reason),
+		Ancestor: func(older, newer string) bool {
+			return gitrepo.Ancestor(ctx, p.dir(), older, newer)
+		},
+	}
+}
+
+// prepare does what has to be done before a channel points at the image: it tags and shares the
+// AMIs, unless no channel is going to.
+func (p publication) prepare(
+	ctx context.Context, conn *access.Connection, reg *registry.Registry, done progress,
+	request registry.Request, early registry.Early,
+) (err error) {
+	goes := slices.ContainsFunc(p.config.channelNames(), func(channel string) bool {
+		outcome, known := reg.Foresee(p.ofChannel(request, channel), early)
+		return p.mayNotMove(channel) == "" && (!known || outcome.IsThere())
+	})
+	if !goes || !p.promotes() && !p.delivers() {
+		return nil
+	}
+	images := done.images
+	if images == nil {
+		if images, err = p.confirm(ctx, conn, done.entries); err != nil {
+			return err
+		}
+	}
+	for _, block := range p.config.SSMParameters {
+		if _, err := parameterValues(block, p.rec.Image, "channel", request.To); err != nil {
+			return err
+		}
+	}
+	return concurrently(func() error {
+		return p.tagMore(ctx, conn, images)
+	}, func() error {
+		return p.share(ctx, conn, images)
+	})
+}
+
+// ofChannel returns the request for a channel.
+func (p publication) ofChannel(request registry.Request, channel string) registry.Request {
+	request.Name = channelName(channel)
+	if at := p.rec.Pointer; at != nil && at.Back && at.Channel == channel {
+		request.ReadSeq = at.Seq
+	}
+	return request
 }
 
 // dir returns a folder of the checkout.
@@ -108,27 +167,25 @@ func (p publication) moveLine(
 	return nil
 }
 
-// moveChannel moves a channel, if this run may do that, and prints what became of it.
+// moveChannel moves a channel, if this run may do that, and prints what became of it. It reports
+// whether the channel is where this run wants it.
 func (p publication) moveChannel(
 	ctx context.Context, reg *registry.Registry, channel string, request registry.Request,
 	early registry.Early,
-) error {
-	request.Name = channelName(channel)
+) (there bool, err error) {
+	request = p.ofChannel(request, channel)
 	if why := p.mayNotMove(channel); why != "" {
 		if p.promotes() {
-			return fmt.Errorf("move %s of %s: %s", request.Name, p.rec.Image, why)
+			return false, fmt.Errorf("move %s of %s: %s", request.Name, p.rec.Image, why)
 		}
 		p.notMoved(channel, why, early.Absent(request.Name.Key(request.Image)))
-		return nil
-	}
-	if at := p.rec.Pointer; at != nil && at.Back && at.Channel == channel {
-		request.ReadSeq = at.Seq
+		return false, nil
 	}
 	result, err := reg.Move(ctx, request, early)
 	if err != nil {
-		return fmt.Errorf("move %s of %s: %w", request.Name, p.rec.Image, err)
+		return false, fmt.Errorf("move %s of %s: %w", request.Name, p.rec.Image, err)
 	}
-	return p.report(request, result)
+	return result.Outcome.IsThere(), p.report(request, result)
 }
 
 // notMoved prints that a channel is not moved. Without branches, it may be that nobody may move it.
@@ -222,6 +279,9 @@ func (p publication) report(request registry.Request, result registry.Result) er
 		p.warnOfArchitectures(name, result.Before.Current().Architectures(), to.Architectures())
 		return nil
 	case registry.There:
+		if p.promotes() {
+			p.ui.Say(fmt.Sprintf("%s is on %.12s already", name, to.Fingerprint))
+		}
 		return nil
 	}
 	before := result.Before.Current()

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
@@ -128,6 +129,8 @@ type progress struct {
 	stored registry.Stored
 	// entries are what the image consists of: those that count of each source that is there.
 	entries []manifest.Entry
+	// images are the AMIs of a published image that have been looked up, by region.
+	images map[string][]ami.Image
 }
 
 // run publishes in an order in which everything that is visible is complete: the tags, then the
@@ -164,26 +167,27 @@ func (p publication) run(
 	}
 	var early registry.Early
 	if p.published() {
-		done.stored, early, err = p.readManifest(ctx, conn, reg)
+		done, early, err = p.readManifest(ctx, conn, reg, done)
 	} else {
 		done.stored, early, err = p.publishManifest(ctx, conn, reg, source, done.own)
 	}
 	if err != nil {
 		return done, err
 	}
-	return p.point(ctx, reg, done, early)
+	return p.point(ctx, conn, reg, done, early)
 }
 
 // point moves the pointers to an image that is published, and writes the local manifest.
 func (p publication) point(
-	ctx context.Context, reg *registry.Registry, done progress, early registry.Early,
+	ctx context.Context, conn *access.Connection, reg *registry.Registry, done progress,
+	early registry.Early,
 ) (progress, error) {
 	var missing []string
 	done.entries, missing = whole(p.rec, done.stored.Manifest)
 	if len(missing) > 0 {
 		p.ui.Say(fmt.Sprintf("%s is incomplete: waiting for %s; no channel is moved",
 			p.rec.Image, text.List(missing)))
-	} else if err := p.movePointers(ctx, reg, done, early); err != nil {
+	} else if err := p.movePointers(ctx, conn, reg, done, early); err != nil {
 		return done, err
 	}
 	if p.promotes() {
@@ -233,26 +237,33 @@ func (p publication) warn(warnings ...string) {
 	}
 }
 
-// readManifest reads the manifest of an image that is published already, and the pointers.
+// readManifest reads the manifest of an image that is published already, and the pointers. It looks
+// up the AMIs if more is to be done with them.
 func (p publication) readManifest(
-	ctx context.Context, conn *access.Connection, reg *registry.Registry,
-) (stored registry.Stored, early registry.Early, err error) {
+	ctx context.Context, conn *access.Connection, reg *registry.Registry, done progress,
+) (_ progress, early registry.Early, err error) {
 	p.ui.Say(fmt.Sprintf("%s is %s (fingerprint %.12s)", p.rec.Image, p.rec.Reason, p.rec.Fingerprint))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("read the manifest", func() (err error) {
-		stored, err = reg.Manifest(ctx, p.rec.Image, p.rec.Fingerprint)
+		done.stored, err = reg.Manifest(ctx, p.rec.Image, p.rec.Fingerprint)
 		return err
 	}))
 	group.Go(crash.Guard("read the pointers", func() error {
 		early = reg.ReadEarly(ctx, p.pointerKeys()...)
 		return nil
 	}))
+	if p.promotes() || p.delivers() {
+		group.Go(crash.Guard("look up the AMIs", func() (err error) {
+			done.images, err = p.confirm(ctx, conn, p.rec.Entries)
+			return err
+		}))
+	}
 	if p.rec.Unmarked {
 		group.Go(crash.Guard("tag the AMIs", func() error {
 			return p.repairMark(ctx, conn, reg.ManifestURI(p.rec.Image, p.rec.Fingerprint))
 		}))
 	}
-	return stored, early, group.Wait()
+	return done, early, group.Wait()
 }
 
 // publishManifest tags the AMIs, writes the manifest, and then tags the AMIs with its address.

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package parent
+
+import (
+	"slices"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+)
+
+// What the output "status" says.
+const (
+	statusCurrent  = "current"
+	statusOutdated = "outdated"
+	statusUnknown  = "unknown"
+)
+
+// status returns whether the ancestors are what the channels point at that they came from, and those
+// that are not.
+func (p *parent) status() (status string, outdated []string) {
+	outdated = []string{}
+	if p.way != wayRegistry {
+		return statusUnknown, outdated
+	}
+	status = statusCurrent
+	for _, a := range p.facts.Ancestors {
+		channel := p.channels[ancestorChannel{a.Image, a.Channel}]
+		switch {
+		case channel == nil:
+			status = statusUnknown
+		case !isAt(channel.Current(), a) && !slices.Contains(outdated, a.Image):
+			outdated = append(outdated, a.Image)
+		}
+	}
+	if len(outdated) > 0 {
+		status = statusOutdated
+	}
+	return status, outdated
+}
+
+// isAt reports whether a target is an ancestor, as it was built on.
+func isAt(to registry.Target, a manifest.Ancestor) bool {
+	if len(a.AMIs) == 0 {
+		return to.Fingerprint == a.Fingerprint
+	}
+	for _, at := range addresses(a) {
+		if !slices.ContainsFunc(to.Builds, func(b registry.Build) bool { return b.AMIs[at.Region] == at.ID }) {
+			return false
+		}
+	}
+	return true
+}
+
+// cameFrom returns the channel that tells whether the parent is up to date, or "".
+func (p *parent) cameFrom(c Config) string {
+	if p.way != wayRegistry || c.Fingerprint != "" {
+		return ""
+	}
+	return c.channel()
+}

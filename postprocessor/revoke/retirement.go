@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package revoke
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
+	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/crash"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
+)
+
+// retirement is one run of the post-processor. Nothing in it changes.
+type retirement struct {
+	config Config
+	ui     packersdk.Ui
+	rec    record.Record
+	conn   *access.Connection
+	reg    *registry.Registry
+	change manifest.Change
+}
+
+// revoke marks the build in the registry first: from then on nothing is built on it. Then it tags
+// the AMIs, and deprecates or disables them. Last it looks whether a channel was moved to the image
+// meanwhile.
+func (r retirement) revoke(ctx context.Context) error {
+	before, err := r.look(ctx)
+	if err != nil {
+		return err
+	}
+	if len(before.channels) > 0 && !r.config.Force {
+		return pinned(before.channels)
+	}
+	mark := manifest.Revocation{Change: r.change, DeprecatedAt: before.deprecatedAt()}
+	if r.config.EC2 != none {
+		mark.EC2 = r.config.EC2
+	}
+	stored, err := r.reg.Revoke(ctx, r.rec.Image, r.rec.Pointer.Target, mark)
+	if err != nil {
+		return err
+	}
+	r.ui.Say(fmt.Sprintf("%s is revoked: %s", r.rec.Image, text.OneLine(r.config.Reason)))
+	r.ui.Say("manifest: " + stored.URI)
+	if err := r.eachRegion(ctx, before.images, r.retire); err != nil {
+		return err
+	}
+	if r.config.Force {
+		return nil
+	}
+	now, err := r.reg.ChannelsAt(ctx, r.rec.Image, r.rec.Pointer.Target)
+	if err == nil && len(now) > 0 {
+		err = fmt.Errorf("the image is revoked, and meanwhile another run has moved %s to it: whoever "+
+			"reads that gets an error\n\n%s", channels(now), ways)
+	}
+	return err
+}
+
+// ways are the two ways on for a channel that points at an image which has to go.
+const ways = "Build the image again, which moves the channels of its template, or move a channel " +
+	"back: data \"chain\" with channel and previous = 1, and allow_rollback = true in the " +
+	"post-processor \"chain\"."
+
+// pinned returns the error for an image that channels point at.
+func pinned(names []string) error {
+	return fmt.Errorf("%s on it: whoever reads that would get an error. Nothing was changed.\n\n%s "+
+		"Then revoke the image. With force = true it is revoked all the same.",
+		channels(names)+is(names), ways)
+}
+
+func channels(names []string) string {
+	if len(names) == 1 {
+		return "channel " + names[0]
+	}
+	return "channels " + text.List(names)
+}
+
+func is(names []string) string {
+	if len(names) == 1 {
+		return " is"
+	}
+	return " are"
+}
+
+// found is how an image is before it is revoked.
+type found struct {
+	// images are its AMIs that still exist, by region.
+	images map[string][]ami.Image
+	// channels are those that point at it.
+	channels []string
+}
+
+// look finds out how the image is: EC2 and the registry are asked concurrently.
+func (r retirement) look(ctx context.Context) (found, error) {
+	var before found
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(crash.Guard("look up the AMIs", func() (err error) {
+		before.images, err = r.images(ctx)
+		return err
+	}))
+	if !r.config.Force && !r.config.Restore {
+		group.Go(crash.Guard("read the channels", func() (err error) {
+			before.channels, err = r.reg.ChannelsAt(ctx, r.rec.Image, r.rec.Pointer.Target)
+			if err != nil {
+				return fmt.Errorf("find out which channels point at it: %w", err)
+			}
+			return nil
+		}))
+	}
+	return before, group.Wait()
+}
+
+// images returns the AMIs of the image that exist and are ours, by region, in any state. One that is
+// gone needs nothing any more.
+func (r retirement) images(ctx context.Context) (map[string][]ami.Image, error) {
+	ids := map[string][]string{}
+	for _, entry := range r.rec.Entries {
+		for _, image := range entry.AMIs() {
+			ids[image.Region] = append(ids[image.Region], image.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	ec2, err := r.conn.EC2()
+	if err != nil {
+		return nil, err
+	}
+	seen, err := ec2.Lookup(ctx, ids, r.rec.Pointer.Owners)
+	if err != nil {
+		return nil, err
+	}
+	images := map[string][]ami.Image{}
+	for _, region := range slices.Sorted(maps.Keys(ids)) {
+		for _, id := range ids[region] {
+			at := ami.Address{Region: region, ID: id}
+			if image, exists := seen[at]; exists {
+				images[region] = append(images[region], image)
+				continue
+			}
+			r.ui.Error(fmt.Sprintf("warning: %s %s: it is left alone", at,
+				text.OneLine(ec2.Explain(ctx, region, id, r.rec.Pointer.Owners))))
+		}
+	}
+	return images, nil
+}
+
+// deprecatedAt returns when the AMIs will be deprecated anyway, or are, by region and id.
+func (f found) deprecatedAt() map[string]time.Time {
+	at := map[string]time.Time{}
+	for _, images := range f.images {
+		for _, image := range images {
+			if !image.DeprecatedAt.IsZero() {
+				at[keyOf(image)] = image.DeprecatedAt
+			}
+		}
+	}
+	return at
+}
+
+// keyOf returns the key of an AMI in [manifest.Revocation.DeprecatedAt].
+func keyOf(image ami.Image) string { return image.Region + "/" + image.ID }
+
+func (r retirement) eachRegion(
+	ctx context.Context, images map[string][]ami.Image,
+	do func(ctx context.Context, ec2 access.EC2, image ami.Image) error,
+) error {
+	if len(images) == 0 {
+		return nil
+	}
+	ec2, err := r.conn.EC2()
+	if err != nil {
+		return err
+	}
+	return ami.EachRegion(ctx, slices.Sorted(maps.Keys(images)), ami.MaxRegions,
+		func(ctx context.Context, region string) error {
+			for _, image := range images[region] {
+				if err := do(ctx, ec2, image); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+}
+
+// retire tags an AMI, and does to it what ec2 says.
+func (r retirement) retire(ctx context.Context, ec2 access.EC2, image ami.Image) error {
+	mark := map[string]string{tags.Revoked: tags.Value(r.config.Reason)}
+	did := "tagged"
+	if _, revoked := ami.RevokedReason(image); !revoked {
+		if err := ec2.Tag(ctx, image.Region, []string{image.ID}, mark, image); err != nil {
+			return err
+		}
+	}
+	switch r.config.EC2 {
+	case manifest.EC2Deprecate:
+		if !image.Deprecated(time.Now()) {
+			if err := ec2.Deprecate(ctx, image.Region, image.ID, time.Now()); err != nil {
+				return err
+			}
+		}
+		did += ", deprecated"
+	case manifest.EC2Disable:
+		if err := ec2.Disable(ctx, image.Region, image.ID); err != nil {
+			return err
+		}
+		did += ", disabled"
+	}
+	r.ui.Say(fmt.Sprintf("%s: %s: %s", image.Region, image.ID, did))
+	return nil
+}
+
+// restore undoes a revocation in the opposite order: the image counts again when its AMIs do.
+func (r retirement) restore(ctx context.Context) error {
+	before, err := r.look(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.eachRegion(ctx, before.images, r.bringBack); err != nil {
+		return err
+	}
+	stored, err := r.reg.Restore(ctx, r.rec.Image, r.rec.Pointer.Target)
+	if err != nil {
+		return err
+	}
+	r.ui.Say(fmt.Sprintf("%s is restored", r.rec.Image))
+	r.ui.Say("manifest: " + stored.URI)
+	return nil
+}
+
+// markOf returns what the manifest says of the revocation of an AMI.
+func (r retirement) markOf(image ami.Image) manifest.Revocation {
+	for _, entry := range r.rec.Entries {
+		for _, of := range entry.AMIs() {
+			if of.Region == image.Region && of.ID == image.ID && entry.Revoked != nil {
+				return *entry.Revoked
+			}
+		}
+	}
+	return manifest.Revocation{}
+}
+
+// bringBack makes an AMI what it was before it was revoked. What others did to it stays.
+func (r retirement) bringBack(ctx context.Context, ec2 access.EC2, image ami.Image) error {
+	did, mark := "restored", r.markOf(image)
+	if mark.EC2 != "" && image.Disabled() {
+		if err := ec2.Enable(ctx, image.Region, image.ID); err != nil {
+			return err
+		}
+		did += ", enabled"
+	}
+	if at := mark.DeprecatedAt[keyOf(image)]; mark.EC2 != "" && !at.Equal(image.DeprecatedAt) {
+		if err := ec2.Deprecate(ctx, image.Region, image.ID, at); err != nil {
+			return err
+		}
+		did += ", deprecation as before"
+	}
+	if _, revoked := ami.RevokedReason(image); revoked {
+		if err := ec2.Untag(ctx, image.Region, []string{image.ID}, tags.Revoked); err != nil {
+			return err
+		}
+	}
+	r.ui.Say(fmt.Sprintf("%s: %s: %s", image.Region, image.ID, did))
+	return nil
+}
