@@ -91,7 +91,7 @@ func (c *Client) region(region string) (ssmAPI, error) {
 	return api, nil
 }
 
-// attempt runs one request with a deadline of its own. An error says so if that was too short.
+// attempt runs one request with a separate deadline. An error says so if that was too short.
 func (c *Client) attempt(ctx context.Context, request func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
