@@ -103,8 +103,12 @@ func broken(name, imported string) string {
 	case isTestSupport(imported) && !isTestSupport(name):
 		return "it is for tests only"
 	case under(imported, "github.com/aws") &&
-		!under(name, "internal/access", "internal/ami", "internal/awserror", "internal/store/s3store"):
-		return "only internal/access, internal/ami, internal/awserror and internal/store/s3store use AWS"
+		!under(name, "internal/access", "internal/ami", "internal/awserror", "internal/parameter",
+			"internal/store/s3store"):
+		return "only internal/access, internal/ami, internal/awserror, internal/parameter and " +
+			"internal/store/s3store use AWS"
+	case name == "internal/parameter/parametername" && (foreign || own):
+		return "it uses the standard library only"
 	case under(imported, "github.com/hashicorp/packer-plugin-sdk") && !isComponent(name) &&
 		!under(name, "internal/access", "internal/artifact", "internal/option", module):
 		return "only components, internal/access, internal/artifact and internal/option use the Packer SDK"

@@ -41,14 +41,14 @@ const (
 	manyParameters = "The account has as many parameters in REGION as it can have. Delete some that " +
 		"nobody needs."
 	deepParameter   = "A parameter has at most 15 levels. Choose a name with fewer \"/\"."
-	typeOfParameter = "SSM cannot change the type of a parameter. Choose another name, or delete the " +
-		"parameter."
+	typeOfParameter = "SSM cannot change the type of a parameter. Choose another name, or delete " +
+		"the parameter."
 	parameterPattern = "The parameter has an allowed pattern that the id of an AMI does not match. " +
 		"Change the pattern, or choose another name."
 	noStringParameter = "SSM does not take a parameter of the type String here. Choose another name."
 	parameterExists   = "Somebody else has just created the parameter. Run the build again."
-	labelledVersions  = "The oldest of the parameter's 100 versions has a label, so SSM does not delete " +
-		"it. Move the label to a newer version."
+	labelledVersions  = "The oldest of the parameter's 100 versions has a label, so SSM does not " +
+		"delete it. Move the label to a newer version."
 )
 
 // byCode is the advice for a code from a service that gives credentials, and from one that is used

@@ -14,8 +14,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/parameter/parametername"
 	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
+
+// Name is the name of a parameter with {image}, {channel}, {architecture} and {source} in it.
+type Name = parametername.Name
+
+// Values are what takes the place of the placeholders of a [Name].
+type Values = parametername.Values
 
 // Options configure a [Client]. The zero value is fine.
 type Options struct {
@@ -84,7 +91,7 @@ func (c *Client) region(region string) (ssmAPI, error) {
 	return api, nil
 }
 
-// attempt runs one request with a deadline of its own. An error says so if that was too short.
+// attempt runs one request with a separate deadline. An error says so if that was too short.
 func (c *Client) attempt(ctx context.Context, request func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()

@@ -101,9 +101,9 @@ func foreign(p types.Parameter) error {
 	case p.Type != types.ParameterTypeString:
 		why = fmt.Sprintf("its type is %s, and that of a parameter for an AMI is String", p.Type)
 	case manifest.IsAMI(aws.ToString(p.Value)):
-		return fmt.Errorf("its data type is %s, and EC2 takes an AMI from parameters of the data type %s "+
-			"only\n\nSSM cannot change the data type. Delete the parameter, and it is created with the "+
-			"right one, or choose another name.", aws.ToString(p.DataType), dataType)
+		return fmt.Errorf("its data type is %s, and EC2 takes an AMI only from parameters of the data "+
+			"type %s\n\nSSM cannot change the data type. Delete the parameter, and it is created with "+
+			"the right one, or choose another name.", aws.ToString(p.DataType), dataType)
 	}
 	return fmt.Errorf("%s, so it is left alone\n\nChoose another name, or delete the parameter.", why)
 }

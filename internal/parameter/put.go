@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/parameter/parametername"
 	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
 
@@ -39,7 +40,7 @@ func (c *Client) Put(ctx context.Context, region, name, ami string) (changed boo
 }
 
 func (c *Client) put(ctx context.Context, region, name, ami string) (bool, error) {
-	if err := check(name, name); err != nil {
+	if err := parametername.Check(name); err != nil {
 		return false, fmt.Errorf("the name %w", err)
 	}
 	if !manifest.IsAMI(ami) {
@@ -77,9 +78,8 @@ type writing struct {
 
 	// sent is true once a write was sent, whatever became of it.
 	sent bool
-	// accepted is the version that SSM has given to our write, and before the one that it showed
-	// when we wrote. 0: none.
-	accepted, before int64
+	// accepted is the version that SSM has given to our write. 0: none.
+	accepted int64
 }
 
 // step looks at the parameter, and writes it if that is still to be done. It returns nil when the
@@ -101,9 +101,8 @@ func (w *writing) step(ctx context.Context) error {
 	case w.accepted > 0 && shown.Version > w.accepted:
 		return nil
 	}
-	// Both of two concurrent writes may be given the same version. Then SSM shows only one of them.
-	lost := shown.Version > w.before && shown.Version == w.accepted
-	if w.accepted == 0 || lost {
+	// Two concurrent writes may be given the same version. Then SSM shows only one of them.
+	if w.accepted == 0 || w.accepted == shown.Version {
 		if err := w.write(ctx, shown); err != nil {
 			return err
 		}
@@ -132,7 +131,7 @@ func (w *writing) read(ctx context.Context) (types.Parameter, error) {
 
 // write writes the parameter. It does not overwrite what did not exist a moment ago.
 func (w *writing) write(ctx context.Context, shown types.Parameter) error {
-	w.sent, w.before = true, shown.Version
+	w.sent = true
 	var out *ssm.PutParameterOutput
 	err := w.client.attempt(ctx, func(ctx context.Context) (err error) {
 		out, err = w.api.putParameter(ctx, &ssm.PutParameterInput{

@@ -75,8 +75,11 @@ func (s *Server) put(key string, in request) (int, any) {
 	if kind == Image && s.Check != nil {
 		wait, good = s.Check(in.Value)
 	}
-	s.versions[key]++
-	version := s.versions[key]
+	version := s.versions[key] + 1
+	if s.Same {
+		version = old.Version + 1
+	}
+	s.versions[key] = version
 	if good {
 		s.pending = append(s.pending, pending{time.Now().Add(wait), key, Parameter{
 			Value: in.Value, Type: in.Type, DataType: kind, Version: version}})

@@ -51,6 +51,9 @@ type Server struct {
 	// Check, if set, returns how long SSM takes until it shows an AMI, and whether it ever does.
 	// Nil: it does so at once. Set it before the first request.
 	Check func(ami string) (time.Duration, bool)
+	// Same has concurrent writes get the same version: that after the one that is shown. Then only
+	// the first of them is ever shown.
+	Same bool
 
 	mu       sync.Mutex
 	shown    map[string]Parameter

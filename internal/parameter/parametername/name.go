@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package parameter
+// Package parametername is about names of parameters of the SSM Parameter Store: what they are made
+// of, and what SSM takes. It does not import the AWS SDK, so that fuzz tests compile quickly.
+package parametername
 
 import (
 	"errors"
@@ -33,9 +35,6 @@ type Values struct{ Image, Channel, Architecture, Source string }
 // place of a placeholder can make a name too long, or begin with "aws": Name(n.Fill(v)).Check()
 // finds that.
 func (n Name) Check() error {
-	if n == "" {
-		return errors.New("is required")
-	}
 	name, err := n.replace(func(string) string { return "x" })
 	if err != nil {
 		return err
@@ -83,11 +82,16 @@ func (n Name) replace(with func(placeholder string) string) (string, error) {
 	}
 }
 
-// check returns what SSM refuses in a name without placeholders. written is the name for the user.
+// Check returns what SSM refuses in a name without placeholders.
+func Check(name string) error { return check(name, name) }
+
+// check is [Check] of a name that the user has written otherwise.
 func check(name, written string) error {
 	levels := strings.Split(strings.TrimPrefix(name, "/"), "/")
 	lower := strings.ToLower(levels[0])
 	switch {
+	case name == "":
+		return errors.New("is required")
 	case strings.ContainsFunc(name, func(r rune) bool { return !isTaken(r) }):
 		return fmt.Errorf(
 			"must be letters, digits, \".\", \"_\", \"-\" and \"/\", got %.80q", written)
