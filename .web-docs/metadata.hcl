@@ -33,4 +33,9 @@ integration {
     name = "Chain"
     slug = "chain"
   }
+  component {
+    type = "post-processor"
+    name = "Chain Revoke"
+    slug = "revoke"
+  }
 }

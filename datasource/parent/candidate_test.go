@@ -231,7 +231,7 @@ func TestOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := manifest.Parent{Image: "base", FoundBy: "registry", Fingerprint: print1, Identity: ami1, AMI: ami1, Region: "eu-west-1", AMIs: amis,
-		ManifestURI: "s3://b/m.json", ManifestSHA256: print2, Ancestors: debian}
+		ManifestURI: "s3://b/m.json", ManifestSHA256: print2, Ancestors: debian, Channel: "latest"}
 	if diff := cmp.Diff(record.Parent{Parent: want}, parent); diff != "" || out.Record != "" {
 		t.Error(diff, out.Record)
 	}

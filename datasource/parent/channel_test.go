@@ -120,7 +120,8 @@ func TestRecord(t *testing.T) {
 			}
 			rec, err := record.Decode(text)
 			check(t, err)
-			want := &record.Pointer{Target: registry.TargetOf(facts.Fingerprint, rec.Entries), Channel: tt.channel}
+			want := &record.Pointer{Target: registry.TargetOf(facts.Fingerprint, rec.Entries), Channel: tt.channel,
+				Owners: []string{"self"}}
 			want.Position = registry.Position{Commit: facts.Git.Commit, CommitTime: now, DecidedAt: rec.Pointer.DecidedAt}
 			want.Content, want.GitSHA, want.Line = facts.Git.Content, facts.Git.Name, branch
 			if tt.channel != "" {

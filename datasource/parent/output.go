@@ -6,6 +6,7 @@ package parent
 
 import (
 	"errors"
+	"fmt"
 	"log"
 	"slices"
 	"strings"
@@ -142,9 +143,13 @@ func (p *parent) record(c Config) (string, error) {
 	}
 	at := *p.pointer
 	at.Owners, at.AllowDeprecated, at.AllowRevoked = c.Owners, c.AllowDeprecated, c.AllowRevoked
+	reason := "the image of " + strings.TrimPrefix(p.foundBy, "registry: ")
+	if c.Previous > 0 {
+		reason += fmt.Sprintf(", %d back", c.Previous)
+	}
 	encoded, err := record.Record{
 		Facts: p.facts, Registry: c.Registry, Access: given, Entries: p.entries,
-		Reason:    "the image of " + strings.TrimPrefix(p.foundBy, "registry: "),
+		Reason:    reason,
 		DecidedAt: at.DecidedAt, Pointer: &at,
 	}.Encode()
 	if errors.Is(err, manifest.ErrTooLarge) {

@@ -14,7 +14,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
-	"github.com/packer-chain/packer-plugin-chain/internal/parameter"
+	"github.com/packer-chain/packer-plugin-chain/internal/parameter/parametername"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
@@ -132,10 +132,10 @@ func parameterValues(
 ) (map[string]map[string]string, error) {
 	values := map[string]map[string]string{}
 	for _, build := range to.Builds {
-		name := parameter.Name(block.Name).Fill(parameter.Values{
+		name := parametername.Name(block.Name).Fill(parametername.Values{
 			Image: image, Channel: channel, Architecture: build.Architecture, Source: build.Source,
 		})
-		if err := parameter.Name(name).Check(); err != nil {
+		if err := parametername.Name(name).Check(); err != nil {
 			return nil, fmt.Errorf("ssm_parameter %s: name %w", block.Name, err)
 		}
 		for region, id := range build.AMIs {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
-	"github.com/packer-chain/packer-plugin-chain/internal/parameter"
+	"github.com/packer-chain/packer-plugin-chain/internal/parameter/parametername"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 )
 
@@ -30,12 +30,12 @@ func (c *Config) checkDelivery(check *option.Checker) {
 	seen := map[string]bool{}
 	for i, block := range c.SSMParameters {
 		name := fmt.Sprintf("ssm_parameter[%d].", i)
-		check.That(name+"name", block.Name, func(s string) error { return parameter.Name(s).Check() })
+		check.That(name+"name", block.Name, func(s string) error { return parametername.Name(s).Check() })
 		block.AssumeRole.Check(check, name+"assume_role.")
 		if option.IsUnknown(block.Name) {
 			continue
 		}
-		if len(c.channelNames()) > 1 && !parameter.Name(block.Name).Has("channel") {
+		if len(c.channelNames()) > 1 && !parametername.Name(block.Name).Has("channel") {
 			check.Addf("%sname must have {channel}, because there are several channels, got %.80q",
 				name, block.Name)
 		}
@@ -72,7 +72,7 @@ func checkOrganization(s string) error {
 // nobody knows of which architecture they are.
 func (c *Config) checkNames(rec record.Record) error {
 	for _, block := range c.SSMParameters {
-		name := parameter.Name(block.Name)
+		name := parametername.Name(block.Name)
 		if option.IsUnknown(block.Name) {
 			continue
 		}

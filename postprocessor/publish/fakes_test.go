@@ -98,16 +98,24 @@ func newRecord(dir string) record.Record {
 // configured returns a post-processor for a record. Its options are HCL.
 func configured(t *testing.T, builderType string, rec record.Record, options string) *PostProcessor {
 	t.Helper()
+	p, err := tryConfigure(t, builderType, rec, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func tryConfigure(
+	t *testing.T, builderType string, rec record.Record, options string,
+) (*PostProcessor, error) {
+	t.Helper()
 	build, err := rec.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var p PostProcessor
-	value := optiontest.Decode(t, &p, "record = <<EOT\n"+build+"EOT\n"+options)
-	if err := p.Configure(packerSays(builderType), value); err != nil {
-		t.Fatal(err)
-	}
-	return &p
+	p := &PostProcessor{}
+	value := optiontest.Decode(t, p, "record = <<EOT\n"+build+"EOT\n"+options)
+	return p, p.Configure(packerSays(builderType), value)
 }
 
 // folder returns an empty registry; the working directory of the test is beside it.

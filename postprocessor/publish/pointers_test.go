@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
@@ -279,7 +280,7 @@ func TestLine_denied(t *testing.T) {
 			if len(j.rec.Pending) > 0 {
 				j.config.PackerBuilderType = "file"
 			}
-			_, err = j.point(t.Context(), reg, done, nil)
+			_, err = j.point(t.Context(), &access.Connection{}, reg, done, nil)
 			if (err != nil) != tt.fails || tt.fails && !strings.Contains(err.Error(), "access denied") {
 				t.Errorf("got %v", err)
 			}

@@ -246,6 +246,9 @@ func (p publication) tagsSnapshots() bool { return !p.config.TagSnapshots.False(
 
 func (p publication) tagLine(image ami.Image, tags int) string {
 	line := fmt.Sprintf("%s: %s: %d tags", image.Region, image.ID, tags)
+	if tags == 1 {
+		line = strings.TrimSuffix(line, "s")
+	}
 	if p.tagsSnapshots() && len(image.Snapshots) > 0 {
 		line += ", also on " + strings.Join(image.Snapshots, ", ")
 	}

@@ -143,15 +143,22 @@ func TestPostProcess_otherRecord(t *testing.T) {
 	dir := folder(t)
 	processed(t, configured(t, "file", newRecord(dir), "channels = []"), &fakeArtifact{id: "File"})
 	rec := passedThrough(dir, stored(t, dir), false)
-	gate := func(fingerprint string) packersdk.Artifact {
-		return &fakeArtifact{id: "File", state: map[string]any{"chain.fingerprint": fingerprint}}
+	gate := func(image, fingerprint, id string) packersdk.Artifact {
+		return &fakeArtifact{id: id, state: map[string]any{"chain.image": image, "chain.fingerprint": fingerprint}}
 	}
-	_, _, _, err := configured(t, "chain", rec, `on_failure = "keep"`).PostProcess(t.Context(), &screen{}, gate(print2))
-	want := "publish app: the artifact is that of another record, with fingerprint 222222222222 and not 111111111111" + remedy
-	if err == nil || err.Error() != want || points(t, dir, "latest") {
-		t.Errorf("got %v", err)
+	for passed, says := range map[packersdk.Artifact]string{
+		gate("app", print2, "File"):     "image app, fingerprint 222222222222, File",
+		gate("other", print1, "File"):   "image other, fingerprint 111111111111, File",
+		gate("app", print1, "File-two"): "image app, fingerprint 111111111111, File-two",
+	} {
+		_, _, _, err := configured(t, "chain", rec, `on_failure = "keep"`).PostProcess(t.Context(), &screen{}, passed)
+		want := "publish app: the artifact is that of another record: " + says +
+			", and not image app, fingerprint 111111111111, File" + remedy
+		if err == nil || err.Error() != want || points(t, dir, "latest") {
+			t.Errorf("got %v", err)
+		}
 	}
-	_, _, _, err = configured(t, "chain", rec, "").PostProcess(t.Context(), &screen{}, gate(print1))
+	_, _, _, err := configured(t, "chain", rec, "").PostProcess(t.Context(), &screen{}, gate("app", print1, "File"))
 	if err != nil || !points(t, dir, "latest") {
 		t.Errorf("got %v", err)
 	}

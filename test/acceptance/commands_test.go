@@ -26,19 +26,22 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 
 // commands are what scripts have beside the commands of testscript. README.md describes each.
 var commands = map[string]command{
-	"aws":      usage("aws tag|deregister AMI [KEY=VALUE]", 2, 3, console),
-	"commit":   usage("commit MESSAGE", 1, 1, commit),
-	"edit":     usage("edit FILE OLD NEW", 3, 3, edit),
-	"images":   usage("images REGION N", 2, 2, images),
-	"job":      usage("job BRANCH|REF|none [COMMIT]", 1, 2, job),
-	"json":     readJSON,
-	"launched": usage("launched N", 1, 1, launched),
-	"packer":   runPacker,
-	"parent":   parent,
-	"prints":   prints,
-	"registry": usage("registry WHAT", 1, 1, registry),
-	"set":      usage("set NAME PATTERN", 2, 2, set),
-	"tags":     usage("tags AMI KEY[=VALUE]...", 2, 99, tags),
+	"aws":       usage("aws tag|deregister AMI [KEY=VALUE]", 2, 3, console),
+	"commit":    usage("commit MESSAGE", 1, 1, commit),
+	"edit":      usage("edit FILE OLD NEW", 3, 3, edit),
+	"images":    usage("images REGION N", 2, 2, images),
+	"job":       usage("job BRANCH|REF|none [COMMIT]", 1, 2, job),
+	"json":      readJSON,
+	"launched":  usage("launched N", 1, 1, launched),
+	"packer":    runPacker,
+	"parameter": usage("parameter REGION NAME VALUE", 3, 3, parameter),
+	"parent":    parent,
+	"prints":    prints,
+	"registry":  usage("registry WHAT", 1, 1, registry),
+	"set":       usage("set NAME PATTERN", 2, 2, set),
+	"shared":    usage("shared REGION AMI ACCOUNT|ORGANIZATION", 3, 3, shared),
+	"state":     usage("state REGION AMI STATE", 3, 3, state),
+	"tags":      usage("tags AMI KEY[=VALUE]...", 2, 99, tags),
 }
 
 // usage is for a command that takes so many arguments, and no "!".
@@ -294,6 +297,30 @@ func launched(_ *testscript.TestScript, l *lab, args []string) error {
 	n, err := l.aws.Launched(l.t.Context(), region)
 	if err == nil && strconv.Itoa(n) != args[0] {
 		err = fmt.Errorf("%d instances were launched, want %s", n, args[0])
+	}
+	return err
+}
+
+func parameter(_ *testscript.TestScript, l *lab, args []string) error {
+	value, err := l.aws.Parameter(l.t.Context(), args[0], args[1])
+	if err == nil && value != args[2] {
+		err = fmt.Errorf("parameter %s in %s is %q, want %s", args[1], args[0], value, args[2])
+	}
+	return err
+}
+
+func shared(_ *testscript.TestScript, l *lab, args []string) error {
+	with, err := l.aws.SharedWith(l.t.Context(), args[0], args[1])
+	if err == nil && !slices.Contains(with, args[2]) {
+		err = fmt.Errorf("%s in %s is shared with %v, and not with %s", args[1], args[0], with, args[2])
+	}
+	return err
+}
+
+func state(_ *testscript.TestScript, l *lab, args []string) error {
+	state, err := l.aws.State(l.t.Context(), args[0], args[1])
+	if err == nil && state != args[2] {
+		err = fmt.Errorf("%s in %s is %s, want %s", args[1], args[0], state, args[2])
 	}
 	return err
 }

@@ -44,7 +44,10 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.buildBoth(ctx, 2); err != nil {
 		return err
 	}
-	return d.showRegistry(ctx)
+	if err := d.showRegistry(ctx); err != nil {
+		return err
+	}
+	return d.release(ctx)
 }
 
 // buildBoth runs packer init and packer build in both folders, as CI would.
@@ -54,10 +57,8 @@ func (d *demo) buildBoth(ctx context.Context, wantImages int) error {
 		return err
 	}
 	for _, folder := range []string{"base", "snowflake"} {
-		for _, args := range [][]string{{"init", "."}, {"build", "-color=false", "."}} {
-			if err := d.show(ctx, folder, args); err != nil {
-				return err
-			}
+		if err := d.build(ctx, folder); err != nil {
+			return err
 		}
 	}
 	after, err := d.aws.Launched(ctx, region)
@@ -69,6 +70,14 @@ func (d *demo) buildBoth(ctx context.Context, wantImages int) error {
 		return fmt.Errorf("%d instances were launched, want %d", after-before, wantImages)
 	}
 	return nil
+}
+
+// build runs packer init and packer build in a folder, with more options for the build.
+func (d *demo) build(ctx context.Context, folder string, options ...string) error {
+	if err := d.show(ctx, folder, []string{"init", "."}); err != nil {
+		return err
+	}
+	return d.show(ctx, folder, append(append([]string{"build", "-color=false"}, options...), "."))
 }
 
 func (d *demo) show(ctx context.Context, folder string, args []string) error {

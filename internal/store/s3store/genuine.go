@@ -50,8 +50,9 @@ func refuseForeign(stack *middleware.Stack) error {
 		middleware.DeserializeMiddlewareFunc("ChainRefuseForeign", check), middleware.After)
 }
 
-// checkGenuine returns a [*foreignError] unless a response has the marks of S3: an ETag or the id
-// of a request, or for an error its XML ("REST error responses", Amazon S3 API Reference). A fault
+// checkGenuine returns a [*foreignError] unless a response has the marks of S3: an ETag, the id of a
+// request, or the XML of an error or a list ("REST error responses" and "ListObjectsV2", Amazon S3
+// API Reference). A fault
 // that passes is one, whoever reports it, and so is a condition that does not hold.
 func checkGenuine(response *http.Response) error {
 	status := response.StatusCode
@@ -70,7 +71,7 @@ func checkGenuine(response *http.Response) error {
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(body), rest), rest}
 	// A response that broke off is judged by how it broke off.
-	if !whole || isErrorOfS3(body) || marked && len(body) == 0 {
+	if !whole || isErrorOfS3(body) || status < 300 && isList(body) || marked && len(body) == 0 {
 		return nil
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
@@ -84,4 +85,18 @@ func isErrorOfS3(body []byte) bool {
 		Code    string   `xml:"Code"`
 	}
 	return xml.Unmarshal(body, &document) == nil && document.Code != ""
+}
+
+// isList reports whether a body begins as a list of S3 does.
+func isList(body []byte) bool {
+	decoder := xml.NewDecoder(bytes.NewReader(body))
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return false
+		}
+		if begin, ok := token.(xml.StartElement); ok {
+			return begin.Name.Local == "ListBucketResult"
+		}
+	}
 }
