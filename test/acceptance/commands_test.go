@@ -29,6 +29,7 @@ var commands = map[string]command{
 	"aws":      usage("aws tag|deregister AMI [KEY=VALUE]", 2, 3, console),
 	"commit":   usage("commit MESSAGE", 1, 1, commit),
 	"edit":     usage("edit FILE OLD NEW", 3, 3, edit),
+	"hide":     usage("hide AMI N", 2, 2, hide),
 	"images":   usage("images REGION N", 2, 2, images),
 	"job":      usage("job BRANCH|REF|none [COMMIT]", 1, 2, job),
 	"json":     readJSON,
