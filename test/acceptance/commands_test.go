@@ -26,20 +26,21 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 
 // commands are what scripts have beside the commands of testscript. README.md describes each.
 var commands = map[string]command{
-	"aws":      usage("aws tag|deregister AMI [KEY=VALUE]", 2, 3, console),
-	"commit":   usage("commit MESSAGE", 1, 1, commit),
-	"edit":     usage("edit FILE OLD NEW", 3, 3, edit),
-	"hide":     usage("hide AMI N", 2, 2, hide),
-	"images":   usage("images REGION N", 2, 2, images),
-	"job":      usage("job BRANCH|REF|none [COMMIT]", 1, 2, job),
-	"json":     readJSON,
-	"launched": usage("launched N", 1, 1, launched),
-	"packer":   runPacker,
-	"parent":   parent,
-	"prints":   prints,
-	"registry": usage("registry WHAT", 1, 1, registry),
-	"set":      usage("set NAME PATTERN", 2, 2, set),
-	"tags":     usage("tags AMI KEY[=VALUE]...", 2, 99, tags),
+	"aws":       usage("aws tag|deregister AMI [KEY=VALUE]", 2, 3, console),
+	"commit":    usage("commit MESSAGE", 1, 1, commit),
+	"deprecate": usage("deprecate AMI", 1, 1, deprecate),
+	"edit":      usage("edit FILE OLD NEW", 3, 3, edit),
+	"hide":      usage("hide AMI N", 2, 2, hide),
+	"images":    usage("images REGION N", 2, 2, images),
+	"job":       usage("job BRANCH|REF|none [COMMIT]", 1, 2, job),
+	"json":      readJSON,
+	"launched":  usage("launched N", 1, 1, launched),
+	"packer":    runPacker,
+	"parent":    parent,
+	"prints":    prints,
+	"registry":  usage("registry WHAT", 1, 1, registry),
+	"set":       usage("set NAME PATTERN", 2, 2, set),
+	"tags":      usage("tags AMI KEY[=VALUE]...", 2, 99, tags),
 }
 
 // usage is for a command that takes so many arguments, and no "!".

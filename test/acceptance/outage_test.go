@@ -120,6 +120,29 @@ func forgetful(t testing.TB, target, ami string, n int) (endpoint string) {
 	return server.URL
 }
 
+// deprecate makes EC2 say that the deprecation time of an AMI has passed. moto knows no such time.
+func deprecate(ts *testscript.TestScript, l *lab, args []string) error {
+	to, err := url.Parse(l.aws.Endpoint)
+	if err != nil {
+		return err
+	}
+	id := "<imageId>" + args[0] + "</imageId>"
+	const passed = "<deprecationTime>2026-01-01T00:00:00.000Z</deprecationTime>"
+	server := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		ModifyResponse: func(r *http.Response) error {
+			body, err := io.ReadAll(r.Body)
+			text := strings.ReplaceAll(string(body), id, id+passed)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+			r.Header.Set("Content-Length", strconv.Itoa(len(text)))
+			return err
+		},
+	})
+	l.t.Cleanup(server.Close)
+	ts.Setenv("AWS_ENDPOINT_URL_EC2", server.URL)
+	return nil
+}
+
 // hide makes EC2 not show an AMI in its next answers, as it may for minutes after it was made.
 func hide(ts *testscript.TestScript, l *lab, args []string) error {
 	n, err := strconv.Atoi(args[1])
