@@ -23,7 +23,8 @@ const (
 	newRemedy     = `Add new files that are no part of the image to .gitignore, commit the others, ` +
 		`or set dirty = "include".`
 	modeRemedy = `Only the mode of some files differs: they are executable here or in git. ` +
-		`If somebody meant that, commit it. If the file system keeps no modes, as that of Windows under WSL and some mounts of containers:
+		`If somebody meant that, commit it. If the file system keeps no modes, as that of Windows ` +
+		`under WSL and some mounts of containers:
   git config core.fileMode false`
 	lineEndsRemedy = `Only the line ends of some files differ (CRLF here or in git). ` +
 		`Say in .gitattributes which ones they shall have, such as "* text=auto eol=lf". ` +
@@ -88,8 +89,8 @@ func describe(d gitrepo.Difference) string {
 	return strings.Join(sorted(parts), ", ")
 }
 
-// secretFiles are files that CI services and people leave in a checkout, and that nobody must commit:
-// google-github-actions/auth writes the first.
+// secretFiles are files that CI services and people leave in a checkout, and that nobody must
+// commit: google-github-actions/auth writes the first.
 var secretFiles = []string{"gha-creds-*.json", ".env", "id_rsa", "id_ed25519", "*.key"}
 
 // secretPattern returns which of [secretFiles] a file is, or "".
@@ -139,7 +140,8 @@ func remedies(
 		applies bool
 		text    string
 	}{
-		{changed && !added, changedRemedy}, {added, newRemedy}, {mode, modeRemedy}, {lineEnds, lineEndsRemedy},
+		{changed && !added, changedRemedy}, {added, newRemedy},
+		{mode, modeRemedy}, {lineEnds, lineEndsRemedy},
 		{stored, storedRemedy}, {filter, filterRemedy},
 		{len(checkout.Overlooked) > 0, overlookedRemedy},
 	} {

@@ -83,8 +83,8 @@ func githubEvent(env environment) (event, bool) {
 	return e, true
 }
 
-// baseEvents are the events whose GITHUB_SHA is the last commit of the base or of the default branch,
-// whatever the workflow checks out, see
+// baseEvents are the events whose GITHUB_SHA is the last commit of the base or of the default
+// branch, whatever the workflow checks out, see
 // https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows
 var baseEvents = []string{"pull_request_target", "issue_comment", "workflow_run"}
 

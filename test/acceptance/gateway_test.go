@@ -3,7 +3,7 @@
 package acceptance
 
 import (
-	"io"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -30,7 +30,7 @@ func TestAccGateway(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", answer.kind)
 				w.WriteHeader(answer.status)
-				io.WriteString(w, answer.body)
+				fmt.Fprint(w, answer.body)
 			}))
 			l.packer = well.With("AWS_ENDPOINT_URL_S3=" + server.URL)
 			for _, folder := range []string{"base", "app"} {

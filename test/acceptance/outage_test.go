@@ -111,7 +111,7 @@ func forgetful(t testing.TB, target, ami string, n int) (endpoint string) {
 		r.Body = io.NopCloser(strings.NewReader(form))
 		isAbout := strings.Contains(form, "Action=DescribeImages") && strings.Contains(form, ami)
 		if isAbout && asked.Add(1) <= int64(n) {
-			io.WriteString(w, "<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>")
+			fmt.Fprint(w, "<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>")
 			return
 		}
 		proxy.ServeHTTP(w, r)
