@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
@@ -17,9 +19,12 @@ const maxNamed = 10
 
 // What to do about files that are not committed, by what differs.
 const (
-	changedRemedy = `Commit them, add them to .gitignore, or set dirty = "include".`
-	modeRemedy    = `Only the mode of some files differs: they are executable here or in git. ` +
-		`If the file system keeps no modes, as that of Windows under WSL and some mounts of containers:
+	changedRemedy = `Commit them, or set dirty = "include".`
+	newRemedy     = `Add new files that are no part of the image to .gitignore, commit the others, ` +
+		`or set dirty = "include".`
+	modeRemedy = `Only the mode of some files differs: they are executable here or in git. ` +
+		`If somebody meant that, commit it. If the file system keeps no modes, as that of Windows ` +
+		`under WSL and some mounts of containers:
   git config core.fileMode false`
 	lineEndsRemedy = `Only the line ends of some files differ (CRLF here or in git). ` +
 		`Say in .gitattributes which ones they shall have, such as "* text=auto eol=lf". ` +
@@ -84,23 +89,59 @@ func describe(d gitrepo.Difference) string {
 	return strings.Join(sorted(parts), ", ")
 }
 
+// secretFiles are files that CI services and people leave in a checkout, and that nobody must
+// commit: google-github-actions/auth writes the first.
+var secretFiles = []string{"gha-creds-*.json", ".env", "id_rsa", "id_ed25519", "*.key"}
+
+// secretPattern returns which of [secretFiles] a file is, or "".
+func secretPattern(file string) string {
+	for _, pattern := range secretFiles {
+		if matches, _ := path.Match(pattern, path.Base(file)); matches {
+			return pattern
+		}
+	}
+	return ""
+}
+
+// secretRemedy returns what to do about new files that look like credentials, or "". To say first
+// that files shall be committed would publish them.
+func secretRemedy(untracked []string) string {
+	var files, patterns []string
+	for _, file := range untracked {
+		if pattern := secretPattern(file); pattern != "" {
+			files, patterns = append(files, file), append(patterns, pattern)
+		}
+	}
+	if len(files) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Do not commit what looks like credentials: %s. Add to .gitignore: %s",
+		text.Files(files, maxNamed), strings.Join(sorted(patterns), ", "))
+}
+
 // remedies returns what to do about the files that are shown. To commit a file of which nobody has
 // changed the text would only hide it here, and change it for everybody else.
 func remedies(
 	checkout gitrepo.Checkout, shown []string, differs map[string]gitrepo.Difference,
 ) (all []string) {
-	var changed, mode, lineEnds, stored, filter bool
+	var changed, added, mode, lineEnds, stored, filter bool
 	for _, file := range shown {
 		d := differs[file]
-		changed = changed || d == (gitrepo.Difference{})
+		isNew := slices.Contains(checkout.Untracked, file)
+		changed = changed || d == (gitrepo.Difference{}) && !isNew
+		added = added || isNew && secretPattern(file) == ""
 		mode, lineEnds = mode || d.Mode, lineEnds || d.LineEnds
 		stored, filter = stored || d.Stored, filter || d.Filter != ""
+	}
+	if secret := secretRemedy(checkout.Untracked); secret != "" {
+		all = append(all, secret)
 	}
 	for _, remedy := range []struct {
 		applies bool
 		text    string
 	}{
-		{changed, changedRemedy}, {mode, modeRemedy}, {lineEnds, lineEndsRemedy},
+		{changed && !added, changedRemedy}, {added, newRemedy},
+		{mode, modeRemedy}, {lineEnds, lineEndsRemedy},
 		{stored, storedRemedy}, {filter, filterRemedy},
 		{len(checkout.Overlooked) > 0, overlookedRemedy},
 	} {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -49,6 +50,33 @@ func TestIdentify_notChanged(t *testing.T) {
 			_, err := identify(t.Context(), prepared(t, nil), noEnv)
 			if err == nil || err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)
+			}
+		})
+	}
+}
+
+// TestIdentify_credentials has a file that CI has put into the checkout. The advice began with
+// "Commit them".
+func TestIdentify_credentials(t *testing.T) {
+	const secret = "Do not commit what looks like credentials: "
+	for name, tt := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"alone": {map[string]string{"app/gha-creds-01ab.json": "{}"},
+			secret + "app/gha-creds-01ab.json. Add to .gitignore: gha-creds-*.json"},
+		"with others": {map[string]string{"app/gha-creds-01ab.json": "{}", "app/.env": "x", "app/new.sh": "x"},
+			secret + "app/.env, app/gha-creds-01ab.json. Add to .gitignore: .env, gha-creds-*.json\n\n" + newRemedy},
+		"with a change": {map[string]string{"app/site.key": "x", "app/app.pkr.hcl": "x"},
+			secret + "app/site.key. Add to .gitignore: *.key\n\n" + changedRemedy},
+		"committed before": {map[string]string{"app/ca.key": "other"}, changedRemedy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			newRepo(t, map[string]string{"app/app.pkr.hcl": "1", "app/ca.key": "1"})
+			write(t, ".", tt.files)
+			_, err := identify(t.Context(), prepared(t, nil), noEnv)
+			if err == nil || !strings.HasSuffix(err.Error(), "\n\n"+tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
 	}

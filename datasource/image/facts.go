@@ -74,7 +74,7 @@ func inspect(
 	isLeft := gitrepo.LeftBehind(location.Dir, c.LocalManifest)
 	if c.Git.False() {
 		checkout, err := gitrepo.WithoutRepository(ctx, isLeft, paths...)
-		if checkout.Commit = build.Commit; checkout.Commit != "" {
+		if checkout.Commit = build.CommitWithoutGit(); checkout.Commit != "" {
 			checkout.CommitTime = time.Now().UTC().Truncate(time.Second)
 		}
 		return checkout, err

@@ -110,7 +110,7 @@ func TestIdentify_dirty(t *testing.T) {
 	clean := identified(t, nil)
 	write(t, dir, map[string]string{"app/app.pkr.hcl": "changed", "app/new file": "x", "README": "not the image's"})
 	want := "path has files in " + dir + " that are not committed:\n\n  app/app.pkr.hcl\n  app/new file\n\n" +
-		`Commit them, add them to .gitignore, or set dirty = "include".`
+		`Add new files that are no part of the image to .gitignore, commit the others, or set dirty = "include".`
 	_, err := identify(t.Context(), prepared(t, nil), noEnv)
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -198,7 +198,7 @@ func TestIdentify_overlooked(t *testing.T) {
   app/role/tasks.yml (skip-worktree)
   app/run.sh
 
-Commit them, add them to .gitignore, or set dirty = "include".
+Commit them, or set dirty = "include".
 
 Git overlooks changes to the files with a flag in brackets. Take it off:
   git update-index --no-assume-unchanged FILE

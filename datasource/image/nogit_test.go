@@ -53,6 +53,11 @@ func TestIdentify_noGit(t *testing.T) {
 	if !inCI.checkout.NoGit || inCI.checkout.Content[0] != tree {
 		t.Errorf("got %+v", inCI.checkout)
 	}
+	env["GITHUB_EVENT_NAME"] = "pull_request_target"
+	target, err := identify(t.Context(), prepared(t, noGit), func(name string) string { return env[name] })
+	if err != nil || target.facts.Git.Commit != "" || !target.facts.Git.CommitTime.IsZero() {
+		t.Errorf("the commit of the base is not that of the files: %+v, %v", target.facts.Git, err)
+	}
 	id, err := identify(t.Context(), prepared(t, noGit), noEnv)
 	if err != nil || id.facts.Git.Commit != "" || !id.facts.Git.CommitTime.IsZero() || id.facts.Git.Line.Kind != manifest.LineLocal ||
 		!strings.Contains(id.notOnBranch, `set the option "branch"`) {

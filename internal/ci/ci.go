@@ -35,10 +35,20 @@ type Build struct {
 	PullRequest, Queue, Tag, Branch string
 	// Head is the branch of a pull request. A fork may call it anything, such as main.
 	Head string
-	// Commit is the object id of the commit that the provider says it builds.
+	// Commit is the object id of the commit that the provider says it builds. IsBase is true if such
+	// a run checks out another one: then Commit only counts if it is HEAD.
 	Commit string
+	IsBase bool
 	// DefaultBranch is that of the repository.
 	DefaultBranch string
+}
+
+// CommitWithoutGit returns the commit that the files are of if no git can tell, or "".
+func (b Build) CommitWithoutGit() string {
+	if b.IsBase {
+		return ""
+	}
+	return b.Commit
 }
 
 // Detect returns the build that the environment belongs to. A field is empty if the provider does

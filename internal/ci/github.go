@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -82,6 +83,11 @@ func githubEvent(env environment) (event, bool) {
 	return e, true
 }
 
+// baseEvents are the events whose GITHUB_SHA is the last commit of the base or of the default
+// branch, whatever the workflow checks out, see
+// https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows
+var baseEvents = []string{"pull_request_target", "issue_comment", "workflow_run"}
+
 // github looks at the event too. Some workflows of a pull request run on the default branch, as far
 // as GITHUB_REF and GITHUB_SHA tell, and check out the head of the pull request.
 func github(env environment) Build {
@@ -91,7 +97,9 @@ func github(env environment) Build {
 		DefaultBranch: e.Repository.DefaultBranch,
 	}
 	b.setRef(env.get("GITHUB_REF"))
-	switch name := env.get("GITHUB_EVENT_NAME"); {
+	name := env.get("GITHUB_EVENT_NAME")
+	b.IsBase = slices.Contains(baseEvents, name)
+	switch {
 	case strings.HasPrefix(name, "pull_request"):
 		b.PullRequest = numberIf(true,
 			cmp.Or(b.PullRequest, number(e.PullRequest.Number), number(e.Number)))

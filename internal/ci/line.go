@@ -39,6 +39,9 @@ func (b Build) Line(w Where, option string) (line manifest.Line, why string) {
 		return lineOf(option), ""
 	case b.Branch == "":
 		return b.lineOfGit(w)
+	case w.NoGit && b.IsBase:
+		return local, "the CI does not tell whether the files are those of " + text.OneLine(b.Branch) +
+			`: set the option "branch"`
 	case b.Commit != "" && b.Commit != w.Head && !w.NoGit:
 		return local, fmt.Sprintf("the CI builds %.7s of %s, but %.7s is checked out",
 			b.Commit, text.OneLine(b.Branch), w.Head)

@@ -354,6 +354,33 @@ func TestLine_otherCommit(t *testing.T) {
 	}
 }
 
+// Without git, the commit of the base or of the default branch is not taken for that of the files,
+// and neither is its branch.
+func TestCommitWithoutGit(t *testing.T) {
+	const unsure = `the CI does not tell whether the files are those of main: set the option "branch"`
+	for _, tt := range []struct{ event, body, commit, line, why string }{
+		{"push", pushEvent, head, "main", ""},
+		{"workflow_dispatch", pushEvent, head, "main", ""},
+		{"pull_request", pullEvent, head, "pr-42", ""},
+		{"pull_request_target", pullEvent, "", "pr-42", ""},
+		{"issue_comment", pullComment, "", "pr-42", ""},
+		{"issue_comment", issueComment, "", "local", unsure},
+		{"workflow_run", runOfPull, "", "pr-42", ""},
+		{"workflow_run", runOfPush, "", "local", unsure},
+	} {
+		set := with(onGitHub, vars{"GITHUB_EVENT_NAME": tt.event, "GITHUB_SHA": head})
+		b := detect(func(name string) string { return set[name] },
+			func(string) ([]byte, error) { return []byte(tt.body), nil })
+		line, why := b.Line(Where{NoGit: true}, "")
+		if commit := b.CommitWithoutGit(); commit != tt.commit || line.Document() != tt.line || why != tt.why {
+			t.Errorf("%s %s: commit %q, line %s: %s", tt.event, tt.body, commit, line.Document(), why)
+		}
+		if withOption, _ := b.Line(Where{NoGit: true}, "main"); tt.why != "" && withOption.Document() != "main" {
+			t.Errorf("%s with an option: %s", tt.event, withOption.Document())
+		}
+	}
+}
+
 // git is asked about the remote only if its branch counts.
 func TestLine_asksGitOnlyIfItCounts(t *testing.T) {
 	where := Where{Head: head, Branch: "main"} // to call Remote would panic

@@ -7,7 +7,6 @@ package line
 import (
 	"cmp"
 	"context"
-	"path/filepath"
 	"sync"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ci"
@@ -65,13 +64,11 @@ func Find(ctx context.Context, checkout gitrepo.Checkout, build ci.Build, option
 }
 
 // Here returns the place of a run that builds nothing from a folder. The folder may be in no
-// checkout.
+// checkout, or in one that git cannot read: then only the option and the CI count.
 func Here(ctx context.Context, dir string, build ci.Build, option string) Place {
 	checkout, err := gitrepo.Inspect(ctx, nil, dir)
 	if err != nil {
-		if dir, err = filepath.Abs(dir); err == nil {
-			checkout.Root = dir
-		}
+		checkout = gitrepo.Checkout{}
 	}
 	return Find(ctx, checkout, build, option)
 }

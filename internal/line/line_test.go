@@ -59,8 +59,25 @@ func TestHere(t *testing.T) {
 		Line: manifest.Line{Kind: manifest.LineBranch, Name: "release/1"}, Branch: "release/1",
 		DefaultBranches: []string{"trunk"}, Repository: "git.example.com/acme/images",
 	})
-	want(t.TempDir(), ci.Build{}, "", Place{
-		Line: local, NotOnBranch: "HEAD is detached: check out a branch", DefaultBranches: Defaults})
+}
+
+// A folder without git has no HEAD: the CI and the option say where a run stands.
+func TestHere_noGit(t *testing.T) {
+	const why = `neither git nor the CI names the branch: set the option "branch"`
+	main := manifest.Line{Kind: manifest.LineBranch, Name: "main"}
+	for name, tt := range map[string]struct {
+		build ci.Build
+		want  Place
+	}{
+		"nothing": {ci.Build{}, Place{Line: manifest.Line{Kind: manifest.LineLocal}, NotOnBranch: why}},
+		"CI": {ci.Build{Provider: "ci", Commit: "c", Branch: "main"}, Place{
+			Line: main, Branch: "main"}},
+	} {
+		tt.want.DefaultBranches = Defaults
+		if diff := cmp.Diff(tt.want, Here(t.Context(), t.TempDir(), tt.build, "")); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
 }
 
 // Without a checkout, only the CI and the option say where a run stands, and no git is asked.

@@ -28,7 +28,9 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 var commands = map[string]command{
 	"aws":       usage("aws tag|deregister AMI [KEY=VALUE]", 2, 3, console),
 	"commit":    usage("commit MESSAGE", 1, 1, commit),
+	"deprecate": usage("deprecate AMI", 1, 1, deprecate),
 	"edit":      usage("edit FILE OLD NEW", 3, 3, edit),
+	"hide":      usage("hide AMI N", 2, 2, hide),
 	"images":    usage("images REGION N", 2, 2, images),
 	"job":       usage("job BRANCH|REF|none [COMMIT]", 1, 2, job),
 	"json":      readJSON,

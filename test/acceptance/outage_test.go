@@ -4,14 +4,19 @@ package acceptance
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // stuck passes requests through to a server until the first one that match picks. That one and all
@@ -84,6 +89,65 @@ func readOnly(t testing.TB, target string) (endpoint string) {
 	}})
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// forgetful passes requests through to a server, but shows an AMI in none of the first n answers of
+// EC2 about it.
+func forgetful(t testing.TB, target, ami string, n int) (endpoint string) {
+	t.Helper()
+	to, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		form := string(body)
+		r.Body = io.NopCloser(strings.NewReader(form))
+		isAbout := strings.Contains(form, "Action=DescribeImages") && strings.Contains(form, ami)
+		if isAbout && asked.Add(1) <= int64(n) {
+			fmt.Fprint(w, "<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>")
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// deprecate makes EC2 say that the deprecation time of an AMI has passed. moto knows no such time.
+func deprecate(ts *testscript.TestScript, l *lab, args []string) error {
+	to, err := url.Parse(l.aws.Endpoint)
+	if err != nil {
+		return err
+	}
+	id := "<imageId>" + args[0] + "</imageId>"
+	const passed = "<deprecationTime>2026-01-01T00:00:00.000Z</deprecationTime>"
+	server := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		ModifyResponse: func(r *http.Response) error {
+			body, err := io.ReadAll(r.Body)
+			text := strings.ReplaceAll(string(body), id, id+passed)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+			r.Header.Set("Content-Length", strconv.Itoa(len(text)))
+			return err
+		},
+	})
+	l.t.Cleanup(server.Close)
+	ts.Setenv("AWS_ENDPOINT_URL_EC2", server.URL)
+	return nil
+}
+
+// hide makes EC2 not show an AMI in its next answers, as it may for minutes after it was made.
+func hide(ts *testscript.TestScript, l *lab, args []string) error {
+	n, err := strconv.Atoi(args[1])
+	ts.Setenv("AWS_ENDPOINT_URL_EC2", forgetful(l.t, l.aws.Endpoint, args[0], n))
+	return err
 }
 
 func anyRequest(*http.Request) bool { return true }
