@@ -21,8 +21,8 @@ import (
 type Options struct {
 	// Endpoint is the URL of an EC2-compatible service. Empty: that of AWS, or of AWS_ENDPOINT_URL.
 	Endpoint string
-	// MaxRetries is how often a look-up is tried again. 0: that of the aws.Config. Tagging is tried
-	// until its context ends instead.
+	// MaxRetries is how often a look-up is tried again. 0: that of the aws.Config. What changes
+	// something, such as tagging, is tried until its context ends instead.
 	MaxRetries int
 	// AttemptTimeout limits one request with its response; the SDK itself waits forever. 0: 30
 	// seconds.
@@ -40,6 +40,32 @@ type ec2API struct {
 		*ec2.DescribeImagesOutput, error)
 	createTags func(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (
 		*ec2.CreateTagsOutput, error)
+	deleteTags func(context.Context, *ec2.DeleteTagsInput, ...func(*ec2.Options)) (
+		*ec2.DeleteTagsOutput, error)
+
+	describeImageAttribute func(
+		context.Context, *ec2.DescribeImageAttributeInput, ...func(*ec2.Options)) (
+		*ec2.DescribeImageAttributeOutput, error)
+	modifyImageAttribute func(
+		context.Context, *ec2.ModifyImageAttributeInput, ...func(*ec2.Options)) (
+		*ec2.ModifyImageAttributeOutput, error)
+	describeSnapshotAttribute func(
+		context.Context, *ec2.DescribeSnapshotAttributeInput, ...func(*ec2.Options)) (
+		*ec2.DescribeSnapshotAttributeOutput, error)
+	modifySnapshotAttribute func(
+		context.Context, *ec2.ModifySnapshotAttributeInput, ...func(*ec2.Options)) (
+		*ec2.ModifySnapshotAttributeOutput, error)
+
+	enableImageDeprecation func(
+		context.Context, *ec2.EnableImageDeprecationInput, ...func(*ec2.Options)) (
+		*ec2.EnableImageDeprecationOutput, error)
+	disableImageDeprecation func(
+		context.Context, *ec2.DisableImageDeprecationInput, ...func(*ec2.Options)) (
+		*ec2.DisableImageDeprecationOutput, error)
+	disableImage func(context.Context, *ec2.DisableImageInput, ...func(*ec2.Options)) (
+		*ec2.DisableImageOutput, error)
+	enableImage func(context.Context, *ec2.EnableImageInput, ...func(*ec2.Options)) (
+		*ec2.EnableImageOutput, error)
 }
 
 // Client queries EC2 in any number of regions. It is safe for use by several goroutines.
@@ -77,7 +103,21 @@ func open(cfg aws.Config, region string, opts Options) ec2API {
 		}
 		o.APIOptions = append(o.APIOptions, limitAttempt(opts.AttemptTimeout))
 	})
-	return ec2API{describeImages: client.DescribeImages, createTags: client.CreateTags}
+	return ec2API{
+		describeImages: client.DescribeImages,
+		createTags:     client.CreateTags,
+		deleteTags:     client.DeleteTags,
+
+		describeImageAttribute:    client.DescribeImageAttribute,
+		modifyImageAttribute:      client.ModifyImageAttribute,
+		describeSnapshotAttribute: client.DescribeSnapshotAttribute,
+		modifySnapshotAttribute:   client.ModifySnapshotAttribute,
+
+		enableImageDeprecation:  client.EnableImageDeprecation,
+		disableImageDeprecation: client.DisableImageDeprecation,
+		disableImage:            client.DisableImage,
+		enableImage:             client.EnableImage,
+	}
 }
 
 func (c *Client) region(region string) (ec2API, error) {
@@ -124,6 +164,18 @@ func (e *attemptError) RetryableError() bool { return true }
 // watch begins to report what is waited for in a region.
 func (c *Client) watch(region string) *retry.Watch {
 	return retry.NewWatch(c.notify, "no response yet from EC2 in "+region)
+}
+
+// changeTimeout limits a change if its context has no deadline. AWS support has advised users of
+// Packer to allow for up to 2.5 minutes until a new AMI can be tagged.
+const changeTimeout = 5 * time.Minute
+
+// limited returns a context that has a deadline.
+func limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, changeTimeout)
 }
 
 // again runs fn until it succeeds, fails for good, or ctx ends. what describes fn for the user.

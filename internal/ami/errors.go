@@ -10,17 +10,38 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 )
 
+// Actions as a policy names them.
 const (
 	describeAction = "ec2:DescribeImages"
 	tagAction      = "ec2:CreateTags"
+	untagAction    = "ec2:DeleteTags"
+
+	readLaunchAction = "ec2:DescribeImageAttribute"
+	launchAction     = "ec2:ModifyImageAttribute"
+	readVolumeAction = "ec2:DescribeSnapshotAttribute"
+	volumeAction     = "ec2:ModifySnapshotAttribute"
+
+	deprecateAction   = "ec2:EnableImageDeprecation"
+	undeprecateAction = "ec2:DisableImageDeprecation"
+	disableAction     = "ec2:DisableImage"
+	enableAction      = "ec2:EnableImage"
 )
 
 // errNotYet means that EC2 does not show an image or a tag yet.
 var errNotYet = errors.New("not visible yet")
+
+// staleError means that EC2 accepted a change, but does not show it yet.
+type staleError struct{ shows string }
+
+func (e *staleError) Error() string { return "EC2 accepted it, but still shows " + e.shows }
+
+// RetryableError is for [retryable].
+func (e *staleError) RetryableError() bool { return true }
 
 // goneError is the error of EC2 for an id that it does not know (any more, or yet).
 type goneError struct {
@@ -64,6 +85,9 @@ func explain(err error, region, action string) error {
 	if errors.As(err, &dns) && dns.IsNotFound {
 		return fmt.Errorf("%w\n\nThe address does not exist. Check the region %q.", err, region)
 	}
+	if isForeign(err) {
+		return fmt.Errorf("%w\n\nIt belongs to another account, and only that account can change it.", err)
+	}
 	advice := awserror.OfRequest(err, action, region)
 	if advice == "" {
 		return err
@@ -72,6 +96,14 @@ func explain(err error, region, action string) error {
 		err = fmt.Errorf("%s is not allowed: %w", action, err)
 	}
 	return fmt.Errorf("%w\n\n%s", err, advice)
+}
+
+// isForeign reports whether EC2 refused a request because an AMI or a snapshot is not the account's
+// own. EC2 has the same code for credentials that are not valid.
+func isForeign(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "AuthFailure" &&
+		strings.HasPrefix(api.ErrorMessage(), "Not authorized for ")
 }
 
 // briefly returns an error for a line of progress: the code of EC2 if there is one.

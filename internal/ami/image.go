@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package ami finds, checks and tags Amazon machine images in their regions. It reports what
-// exists. Which image to use, and what to do about one that is gone, is the caller's decision. It
-// never creates or deletes an image.
+// Package ami finds, checks, tags, shares and retires Amazon machine images in their regions. It
+// reports what exists. Which image to use, and what to do about one that is gone, is the caller's
+// decision. It never creates or deletes an image.
 package ami
 
 import (
@@ -39,6 +39,8 @@ type Image struct {
 	Tags map[string]string
 	// Snapshots are the ids of the snapshots behind the image's volumes, in the order of EC2.
 	Snapshots []string
+	// RootSnapshot is the snapshot behind the root volume; empty if there is none.
+	RootSnapshot string
 }
 
 func fromEC2(region string, in types.Image) Image {
@@ -64,6 +66,9 @@ func fromEC2(region string, in types.Image) Image {
 	for _, m := range in.BlockDeviceMappings {
 		if m.Ebs != nil && aws.ToString(m.Ebs.SnapshotId) != "" {
 			img.Snapshots = append(img.Snapshots, *m.Ebs.SnapshotId)
+			if in.RootDeviceName != nil && aws.ToString(m.DeviceName) == *in.RootDeviceName {
+				img.RootSnapshot = *m.Ebs.SnapshotId
+			}
 		}
 	}
 	return img

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -25,13 +24,9 @@ import (
 // The tags need not be written again.
 var ErrNotVisible = errors.New("tags are written, but not visible yet")
 
-const (
-	// tagTimeout limits [Client.Tag] if its context has no deadline. AWS support has advised users of
-	// Packer to allow for up to 2.5 minutes until a new AMI can be tagged.
-	tagTimeout = 5 * time.Minute
-	// tagBatch is the most resources of one request (Amazon EC2 API Reference, "CreateTags").
-	tagBatch = 1000
-)
+// tagBatch is the most resources of one request (Amazon EC2 API Reference, "CreateTags" and
+// "DeleteTags").
+const tagBatch = 1000
 
 // Tag puts the tags on AMIs and snapshots of a region, and returns when they are visible on the
 // AMIs. AMIs that have them already are left alone; snapshots are only written, never read. EC2 may
@@ -68,21 +63,12 @@ func (c *Client) tag(
 	if len(ids) == 0 || len(tags) == 0 {
 		return nil
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, tagTimeout)
-		defer cancel()
-	}
+	ctx, cancel := limited(ctx)
+	defer cancel()
 	job := &tagging{client: c, region: region, tags: tags, known: known}
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		switch {
-		case manifest.IsAMI(id):
-			job.images = append(job.images, id)
-		case strings.HasPrefix(id, "snap-"):
-			job.snapshots = append(job.snapshots, id)
-		default:
-			return fmt.Errorf("tag %q in %s: not the id of an AMI or a snapshot", id, region)
-		}
+	var err error
+	if job.images, job.snapshots, err = taggable(region, ids); err != nil {
+		return fmt.Errorf("tag %w", err)
 	}
 	job.name = strings.Join(slices.Concat(job.images, job.snapshots), ", ") + " in " + region
 	job.watch = c.watch(region)
@@ -91,6 +77,21 @@ func (c *Client) tag(
 		return fmt.Errorf("tag %s: %w", job.name, err)
 	}
 	return nil
+}
+
+// taggable returns the AMIs and the snapshots of ids, sorted, each once.
+func taggable(region string, ids []string) (images, snapshots []string, err error) {
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		switch {
+		case manifest.IsAMI(id):
+			images = append(images, id)
+		case strings.HasPrefix(id, "snap-"):
+			snapshots = append(snapshots, id)
+		default:
+			return nil, nil, fmt.Errorf("%q in %s: not the id of an AMI or a snapshot", id, region)
+		}
+	}
+	return images, snapshots, nil
 }
 
 // tagging is one call of [Client.Tag].
