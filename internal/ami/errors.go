@@ -86,7 +86,7 @@ func explain(err error, region, action string) error {
 		return fmt.Errorf("%w\n\nThe address does not exist. Check the region %q.", err, region)
 	}
 	if isForeign(err) {
-		return fmt.Errorf("%w\n\nIt belongs to another account, and only that account can change it.", err)
+		return fmt.Errorf("%w\n\nIt belongs to another account. Only that account can change it.", err)
 	}
 	advice := awserror.OfRequest(err, action, region)
 	if advice == "" {

@@ -47,8 +47,10 @@ func full() Record {
 		LocalManifest: "manifest-app.json", Regions: []string{"eu-west-1"}, Unpublished: true, Unmarked: true,
 		Abandoned: []string{ami1 + " in eu-west-1"}, DefaultBranches: []string{"main"}, NotOnBranch: "not pushed", Warnings: []string{"git ignores x"},
 		Checkout: &Checkout{Paths: []string{"/src/app"}, Content: []string{"a"}, DirtyHash: "d", Untracked: []string{"x"}, NoGit: true},
-		Pointer:  &Pointer{Target: registry.Target{Position: at, Line: main}, Channel: "latest", Seq: 7, Back: true,
-			Owners: []string{"self"}, AllowDeprecated: true, AllowRevoked: true},
+		Pointer: &Pointer{
+			Target: registry.Target{Position: at, Line: main}, Channel: "latest", Seq: 7, Back: true,
+			Owners: []string{"self"}, AllowDeprecated: true, AllowRevoked: true,
+		},
 	}
 }
 
