@@ -86,7 +86,7 @@ func explain(err error, region, action string) error {
 		return fmt.Errorf("%w\n\nThe address does not exist. Check the region %q.", err, region)
 	}
 	if isForeign(err) {
-		return fmt.Errorf("%w\n\nIt belongs to another account. Only that account can change it.", err)
+		return fmt.Errorf("%w\n\n%s", err, foreign)
 	}
 	advice := awserror.OfRequest(err, action, region)
 	if advice == "" {
@@ -97,6 +97,8 @@ func explain(err error, region, action string) error {
 	}
 	return fmt.Errorf("%w\n\n%s", err, advice)
 }
+
+const foreign = "It belongs to another account, and only that account can change it."
 
 // isForeign reports whether EC2 refused a request because an AMI or a snapshot is not the account's
 // own. EC2 has the same code for credentials that are not valid.
