@@ -183,8 +183,9 @@ func TestRun_warnings(t *testing.T) {
 
 func TestRun_refused(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
-		"nothing to pass through": {encoded(t, decided()), "pass image app through: the record names nothing that exists"},
-		"unknown":                 {option.Unknown, "record is not known" + remedy},
+		"nothing to pass through": {encoded(t, decided()), "pass image app through: the record names nothing that exists\n\n" +
+			"Set record to the output record of data \"chain-image\" or \"chain\", as it is."},
+		"unknown": {option.Unknown, "record is not known" + remedy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := Builder{config: Config{Record: tt.in}}

@@ -68,7 +68,7 @@ func (c *Config) bucketSession(
 	}
 	cfg, err := c.load(ctx, from)
 	if err != nil {
-		return aws.Config{}, fmt.Errorf("registry access: %w", err)
+		return aws.Config{}, fmt.Errorf("registry_access: %w", err)
 	}
 	return cfg, nil
 }

@@ -34,7 +34,8 @@ func (p publication) checkTemplate(source packersdk.Artifact) error {
 		return nil
 	}
 	if len(p.rec.Entries) == 0 {
-		return mistakef("the record names no image that exists")
+		return mistakef("the record names no image that exists\n\nSet record to the output record " +
+			"of data \"chain-image\" or \"chain\", as it is.")
 	}
 	of, _ := source.State(artifact.StateFingerprint).(string)
 	if of != "" && of != p.rec.Fingerprint {
