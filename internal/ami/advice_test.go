@@ -31,7 +31,7 @@ func TestClient_advice(t *testing.T) {
 				wantAdvice(t, do, c, r.Code, r.Want)
 			}
 			for status, want := range map[int]string{
-				403: "a proxy or a login page", 407: "Set HTTPS_PROXY",
+				200: "a proxy or a login page", 403: "a proxy or a login page", 407: "Set HTTPS_PROXY",
 			} {
 				c, _ := script(t, amitest.Step{Status: status, Body: "<html>Please log in</html>"})
 				wantAdvice(t, do, c, "<html>", want)

@@ -21,7 +21,9 @@ type Kind uint
 const (
 	// Credentials asks STS, SSO, the instance or a file for credentials.
 	Credentials Kind = 1 << iota
+	// EC2 asks for images, and changes them.
 	EC2
+	// SSM asks the Parameter Store, and writes parameters.
 	SSM
 	// Read reads an object of a bucket.
 	Read

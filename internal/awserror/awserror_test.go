@@ -68,7 +68,7 @@ var codeless = []struct {
 	{Credentials, &fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT}, "AWS_CA_BUNDLE"},
 	{Credentials, errors.New("x"), "Check the profile, the role to assume"},
 
-	{EC2, unsent(errors.New("Proxy Authentication Required")), "Set HTTPS_PROXY to http://NAME:PASSWORD@HOST:PORT"},
+	{EC2, unsent(errors.New(http.StatusText(http.StatusProxyAuthRequired))), "Set HTTPS_PROXY to http://NAME:PASSWORD@HOST:PORT"},
 	{Read, answered(407, errors.New("x")), "Set HTTPS_PROXY to http://NAME:PASSWORD@HOST:PORT"},
 	{Read, unsent(x509.HostnameError{Certificate: &x509.Certificate{}}), "Check the endpoint, and use_path_style"},
 	{EC2, unsent(x509.CertificateInvalidError{Reason: x509.Expired}), "Set the clock, or renew the certificate"},

@@ -305,4 +305,5 @@ var table = []row{
 		advice: "Check the profile, the role to assume and the AWS_… environment variables."},
 }
 
-const wrongRegion = "The bucket is in {region}. Set region in registry_access to that of the bucket."
+const wrongRegion = "The bucket is in {region}. Set region in registry_access to that of the " +
+	"bucket."

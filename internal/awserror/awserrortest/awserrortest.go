@@ -87,8 +87,8 @@ func Responses() []Response {
 			"Check their ids"},
 		{"ec2", 400, "InvalidParameter", "Snapshots encrypted with the AWS Managed CMK can't be shared.",
 			"Build the image with a KMS key"},
-		{"ec2", 400, "OperationNotPermitted", "You can't publicly share this image because block public " +
-			"access for AMIs is enabled for this account.", "turn that block off"},
+		{"ec2", 400, "OperationNotPermitted", "You can't publicly share this image because block " +
+			"public access for AMIs is enabled for this account.", "turn that block off"},
 
 		{"ssm", 400, "AccessDeniedException", who + "ssm:PutParameter", "The credentials need ssm:"},
 		{"ssm", 400, "AccessDeniedException", who + "kms:Decrypt", "on the KMS key"},
@@ -103,9 +103,12 @@ func Responses() []Response {
 		{"ssm", 400, "TooManyUpdates", "no", "Run it again"},
 		{"ssm", 400, "ThrottlingException", "no", "set max_retries higher"},
 
-		{"read", 403, "AccessDenied", "Access Denied", "need s3:GetObject on the object and s3:ListBucket"},
-		{"create", 403, "AccessDenied", "Access Denied", "need s3:PutObject on the object. With a KMS key"},
-		{"replace", 403, "AccessDenied", "Access Denied", "s3:GetObject because the write has a condition"},
+		{"read", 403, "AccessDenied", "Access Denied",
+			"need s3:GetObject on the object and s3:ListBucket"},
+		{"create", 403, "AccessDenied", "Access Denied",
+			"need s3:PutObject on the object. With a KMS key"},
+		{"replace", 403, "AccessDenied", "Access Denied",
+			"s3:GetObject because the write has a condition"},
 		{"read", 403, "AccessDenied", who + "s3:GetObject with an explicit deny in a resource-based " +
 			"policy", "refuses the request explicitly. Change that policy. " + boost},
 		{"write", 403, "AccessDenied", who + "s3:PutObject with an explicit deny in a resource-based " +
@@ -139,8 +142,8 @@ func Responses() []Response {
 		{"s3", 405, "MethodNotAllowed", "no", "Check the endpoint and use_path_style"},
 		{"read", 403, "InvalidObjectState", "The operation is not valid for the object's storage class",
 			"Restore it, and exclude the registry from the rule"},
-		{"write", 400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put " +
-			"Object requests with Object Lock parameters", "Use a bucket without Object Lock"},
+		{"write", 400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for " +
+			"Put Object requests with Object Lock parameters", "Use a bucket without Object Lock"},
 		{"write", 400, "AccessControlListNotSupported", "The bucket does not allow ACLs",
 			"Remove acl from registry_access"},
 		{"s3", 400, "KMS.DisabledException", "key/x is disabled.", "Enable it, or cancel the deletion"},
