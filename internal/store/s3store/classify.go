@@ -27,7 +27,7 @@ var (
 	errRefused    = errors.New("the request was refused")
 	errUnexpected = errors.New("unexpected response")
 	errUnsent     = errors.New("the request could not be sent")
-	errNoTag      = errors.New("the response has no ETag")
+	errNoTag      = errors.New("the response has no ETag\n\n" + foreignAdvice)
 )
 
 const conditionAdvice = "Without conditional writes two builds that publish at once may lose a " +
