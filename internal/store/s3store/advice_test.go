@@ -7,11 +7,13 @@ import (
 	"encoding/xml"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -112,6 +114,20 @@ func TestStore_advice_network(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStore_advice_proxy: a proxy refuses to connect. Then there is no response at all.
+func TestStore_advice_proxy(t *testing.T) {
+	proxy := httptest.NewServer(page(http.StatusProxyAuthRequired, "Who are you?"))
+	defer proxy.Close()
+	cfg := loadConfig(t)
+	cfg.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
+		tr.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
+	})
+	for _, call := range calls {
+		s := in(cfg, Options{Endpoint: "https://s3.example.com", ConditionalWrites: Off})
+		wantAdvice(t, call.do(t.Context(), s), awserrortest.Response{Code: "407", Want: "Set HTTPS_PROXY"})
 	}
 }
 
