@@ -83,6 +83,7 @@ var codeless = []struct {
 	{EC2, answered(403, &smithy.DeserializationError{Err: errors.New("x")}), "whether a proxy or a login page answers for it"},
 	{EC2, answered(403, &smithy.GenericAPIError{Code: "UnknownError"}), "whether a proxy or a login page answers for it"},
 	{Read, answered(403, errors.New("x")), "need s3:GetObject"},
+	{Read, answered(301, &smithy.GenericAPIError{Code: "MovedPermanently"}), "Set region in registry_access"},
 	{Read, answered(404, errors.New("x")), ""},
 	{EC2, errors.New("x"), ""},
 	{Replace, &smithy.GenericAPIError{Code: "PreconditionFailed"}, ""},

@@ -165,8 +165,8 @@ var table = []row{
 		advice: "STS is turned off in this region for the account. Turn it on (IAM, Account " +
 			"settings), or set another region."},
 	{of: Credentials, code: "ValidationError", says: "DurationSeconds",
-		advice: "Set duration_seconds of assume_role to at most what the role allows, or raise that. " +
-			"A role that was assumed with another role lasts at most 3600 seconds."},
+		advice: "Set duration_seconds of assume_role to at most what the role allows, or raise that " +
+			"limit. A role that was assumed with another role lasts at most 3600 seconds."},
 	{of: Credentials, code: "PackedPolicyTooLarge",
 		advice: "policy, policy_arns and tags of assume_role are too large together. Shorten them."},
 	{of: Credentials, code: "MalformedPolicyDocument",
@@ -254,8 +254,10 @@ var table = []row{
 		advice: "The access key is empty or has a wrong form. Check it."},
 
 	// Buckets: name, region and settings.
-	{of: bucket, code: "PermanentRedirect TemporaryRedirect Redirect MovedPermanently " +
+	{of: bucket, code: "PermanentRedirect TemporaryRedirect Redirect " +
 		"IllegalLocationConstraintException",
+		advice: wrongRegion},
+	{of: bucket, is: hasStatus(301, 302, 303, 307, 308),
 		advice: wrongRegion},
 	{of: bucket, code: "NoSuchBucket",
 		advice: "Create the bucket, or check its name, the endpoint and use_path_style."},

@@ -39,7 +39,8 @@ func (p publication) movePointers(
 		},
 	}
 	if _, complete := request.To.Entries(done.stored.Manifest); !complete {
-		return fmt.Errorf("%s no longer has the builds that this run has found\n\nRun it again.", done.stored.URI)
+		return fmt.Errorf("%s no longer has the builds that this run has found\n\nRun it again.",
+			done.stored.URI)
 	}
 	var steps []func() error
 	if !p.promotes() {
