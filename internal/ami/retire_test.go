@@ -145,7 +145,7 @@ func TestClient_retire_refused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := script(t, on, amitest.Refuse(400, "AuthFailure", "Not authorized for image:"+idA).On("DisableImage"))
 		err := c.Disable(t.Context(), "eu-west-1", idA)
-		if err == nil || !strings.HasSuffix(err.Error(), "\n\nIt belongs to another account. Only that account can change it.") {
+		if err == nil || !strings.HasSuffix(err.Error(), "\n\nIt belongs to another account, and only that account can change it.") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -126,7 +126,7 @@ func TestClient_Share_refused(t *testing.T) {
 		"no such account": {steps: append(written, refused("ModifyImageAttribute", "InvalidAMIAttributeItemValue", "Invalid attribute item value")),
 			want: []string{where, "Invalid attribute item value", "\n\nEC2 does not know all of these, or does not accept them: 111111111111. Check accounts"}},
 		"another account's": {steps: []amitest.Step{refused("DescribeImageAttribute", "AuthFailure", "Not authorized for image:"+idA)},
-			want: []string{where, "\n\nIt belongs to another account. Only that account can change it."}},
+			want: []string{where, "\n\nIt belongs to another account, and only that account can change it."}},
 		"Marketplace": {steps: append(written, refused("ModifyImageAttribute", "OperationNotPermitted", "Image has a product code")),
 			want: []string{where, "\n\nEC2 does not allow sharing this. An image that is built on one of AWS Marketplace"}},
 		"default key": {steps: append(written, refused("ModifyImageAttribute", "InvalidParameter",
