@@ -36,12 +36,13 @@ func TestClient_ByID(t *testing.T) {
 			Body: amitest.Page("page-2", amitest.Image{
 				ID: idA, Name: "base", State: "pending", Created: "2026-05-01T10:00:00.000Z",
 				Deprecated: "2028-05-01T10:00:00.000Z", Tags: map[string]string{"a": "<b>"},
-				Snapshots: []string{"snap-1", "snap-2"},
+				Snapshots: []string{"snap-1", "snap-2"}, Root: "/dev/sdc",
 			}),
 		},
 		amitest.Step{
 			Want: map[string]string{"NextToken": "page-2", "Owner.1": "self", "Filter.1.Value.1": idA},
-			Body: amitest.Page("", amitest.Image{ID: idB, State: "disabled", Arch: "arm64", Created: "2026-05-02T10:00:00.000Z"}),
+			Body: amitest.Page("", amitest.Image{ID: idB, State: "disabled", Arch: "arm64",
+				Snapshots: []string{"snap-3"}, Root: "/dev/sdb", Created: "2026-05-02T10:00:00.000Z"}),
 		},
 	)
 	got, err := c.ByID(t.Context(), "eu-west-1", []string{idC, idA, idB, idA}, nil)
@@ -51,11 +52,13 @@ func TestClient_ByID(t *testing.T) {
 	want := []Image{{
 		ID: idB, Region: "eu-west-1", Architecture: "arm64", Owner: "123456789012", State: "disabled",
 		CreatedAt: time.Date(2026, 5, 2, 10, 0, 0, 0, time.UTC), Tags: map[string]string{},
+		Snapshots: []string{"snap-3"},
 	}, {
 		ID: idA, Name: "base", Region: "eu-west-1", Architecture: "x86_64", Owner: "123456789012",
 		State: "pending", CreatedAt: time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC),
 		DeprecatedAt: time.Date(2028, 5, 1, 10, 0, 0, 0, time.UTC),
 		Tags:         map[string]string{"a": "<b>"}, Snapshots: []string{"snap-1", "snap-2"},
+		RootSnapshot: "snap-2",
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -33,7 +33,8 @@ func (p publication) movePointers(
 	}
 	request := p.request(ctx, done)
 	if _, complete := request.To.Entries(done.stored.Manifest); !complete {
-		return fmt.Errorf("%s no longer has the builds that this run has found", done.stored.URI)
+		return fmt.Errorf("%s no longer has the builds that this run has found\n\nRun it again.",
+			done.stored.URI)
 	}
 	if err := p.checkRevoked(done.entries); err != nil {
 		return err
@@ -61,7 +62,8 @@ func (p publication) movePointers(
 func (p publication) request(ctx context.Context, done progress) registry.Request {
 	return registry.Request{
 		Image: p.rec.Image, To: p.target(done.entries), Stored: done.stored,
-		AllowRollback: p.config.AllowRollback, TakeOver: p.config.Origin, Change: p.ci.Change(p.config.Reason),
+		AllowRollback: p.config.AllowRollback, TakeOver: p.config.Origin,
+		Change: p.ci.Change(p.config.Reason),
 		Ancestor: func(older, newer string) bool {
 			return gitrepo.Ancestor(ctx, p.dir(), older, newer)
 		},

@@ -20,9 +20,12 @@ const namespace = `xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"`
 type Image struct {
 	ID, Name, State, Owner, Alias, Arch, Created, Deprecated string
 	// Reason is the message of its state.
-	Reason    string
-	Tags      map[string]string
+	Reason string
+	Tags   map[string]string
+	// Snapshots are those of /dev/sda1, /dev/sdc, /dev/sdd and so on. /dev/sdb has none.
 	Snapshots []string
+	// Root is the name of the root device. Default: /dev/sda1.
+	Root string
 }
 
 func (i Image) xml() string {
@@ -45,10 +48,16 @@ func (i Image) xml() string {
 		fmt.Fprintf(&b, "<stateReason><code>C</code><message>%s</message></stateReason>",
 			html.EscapeString(i.Reason))
 	}
+	element("rootDeviceName", cmp.Or(i.Root, "/dev/sda1"))
 	b.WriteString("<blockDeviceMapping><item><deviceName>/dev/sdb</deviceName>" +
 		"<virtualName>ephemeral0</virtualName></item>")
-	for _, s := range i.Snapshots {
-		fmt.Fprintf(&b, "<item><ebs><snapshotId>%s</snapshotId></ebs></item>", s)
+	for n, s := range i.Snapshots {
+		device := "/dev/sda1"
+		if n > 0 {
+			device = fmt.Sprintf("/dev/sd%c", 'b'+n)
+		}
+		fmt.Fprintf(&b, "<item><deviceName>%s</deviceName><ebs><snapshotId>%s</snapshotId></ebs></item>",
+			device, s)
 	}
 	b.WriteString("</blockDeviceMapping><tagSet>")
 	for _, key := range slices.Sorted(maps.Keys(i.Tags)) {
@@ -72,6 +81,54 @@ func Page(token string, images ...Image) string {
 	}
 	b.WriteString("</DescribeImagesResponse>")
 	return b.String()
+}
+
+// Done returns a step that expects an action with these parameters, given as name, value, and
+// accepts it. A value "" means that the request must not have the parameter.
+func Done(action string, parameters ...string) Step {
+	step := Step{Body: fmt.Sprintf("<%sResponse %s><return>true</return></%[1]sResponse>",
+		action, namespace)}.On(action)
+	for pair := range slices.Chunk(parameters, 2) {
+		step.Want[pair[0]] = pair[1]
+	}
+	return step
+}
+
+// LaunchPermission returns a step that expects a DescribeImageAttribute of an AMI, and responds
+// with the accounts and the ARNs of organizations and organizational units that may launch it.
+func LaunchPermission(id string, who ...string) Step {
+	var b strings.Builder
+	for _, one := range who {
+		name := "userId"
+		switch {
+		case one == "all":
+			name = "group"
+		case strings.Contains(one, ":ou/"):
+			name = "organizationalUnitArn"
+		case strings.HasPrefix(one, "arn:"):
+			name = "organizationArn"
+		}
+		fmt.Fprintf(&b, "<item><%s>%s</%[1]s></item>", name, one)
+	}
+	step := Step{Body: fmt.Sprintf("<DescribeImageAttributeResponse %s><imageId>%s</imageId>"+
+		"<launchPermission>%s</launchPermission></DescribeImageAttributeResponse>",
+		namespace, id, b.String())}.On("DescribeImageAttribute")
+	step.Want["ImageId"], step.Want["Attribute"] = id, "launchPermission"
+	return step
+}
+
+// VolumePermission returns a step that expects a DescribeSnapshotAttribute of a snapshot, and
+// responds with the accounts that may create volumes from it.
+func VolumePermission(id string, accounts ...string) Step {
+	var b strings.Builder
+	for _, account := range accounts {
+		fmt.Fprintf(&b, "<item><userId>%s</userId></item>", account)
+	}
+	step := Step{Body: fmt.Sprintf("<DescribeSnapshotAttributeResponse %s><snapshotId>%s</snapshotId>"+
+		"<createVolumePermission>%s</createVolumePermission></DescribeSnapshotAttributeResponse>",
+		namespace, id, b.String())}.On("DescribeSnapshotAttribute")
+	step.Want["SnapshotId"], step.Want["Attribute"] = id, "createVolumePermission"
+	return step
 }
 
 // Tagged is the body of a response to CreateTags.
