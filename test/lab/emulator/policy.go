@@ -43,8 +43,8 @@ func (l *list) UnmarshalJSON(text []byte) error {
 var Everything = Policy{Version: "2012-10-17", Statement: []Statement{
 	{Effect: "Allow", Action: list{"*"}, Resource: list{"*"}}}}
 
-// ReadPolicy reads the policy in a section of a page of Markdown, such as "To build": its only block
-// of JSON with a Statement.
+// ReadPolicy reads the policy in a section of a page of Markdown, such as "To build": the only
+// block of JSON with a Statement there.
 func ReadPolicy(page, heading string) (Policy, error) {
 	var policy Policy
 	text, err := os.ReadFile(page)
