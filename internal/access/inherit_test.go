@@ -102,7 +102,7 @@ func TestConfig_Inherit(t *testing.T) {
 		{name: "the role again", from: Config{AssumeRole: secretRole}, own: Config{AssumeRole: secretRole},
 			want: Config{AssumeRole: secretRole}},
 		{name: "no external id for the bucket", from: Config{RegistryAccess: &RegistryAccess{AssumeRole: secretRole}}, own: keys,
-			err: "registry_access.assume_role.external_id (with the whole block registry_access) is missing", notInText: "acme"},
+			err: "missing: registry_access.assume_role.external_id (with the whole block registry_access), set", notInText: "acme"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for range 2 { // Packer prepares twice.
