@@ -5,7 +5,8 @@ moto compares and stores an S3 object without a lock, so that only a single thre
 conditional writes atomic. To import it and to make up its first regions takes seconds, so that is
 done once, and each server is a fork. It reads commands: "start LOG" prints the port and the process
 id of a new server, and "stop ID" prints "stopped". All end when the standard input does, or when
-this process is killed: they never outlive the program that started it.
+this process is killed: they never outlive the program that started it. moto_images.py comes before
+it, as one program.
 """
 import os
 import signal
@@ -92,6 +93,7 @@ def main():
     # Ctrl-C goes to all that run in a terminal. Who started this one still has to stop it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Ami.__init__ = make_ami
+    extend_images()
     app = DomainDispatcherApplication(create_backend_app)
     warm(app)
     lifeline = os.pipe()

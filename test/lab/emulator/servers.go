@@ -17,8 +17,13 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
-//go:embed moto_servers.py
-var launcher string
+// extension and launcher are the two parts of one program.
+var (
+	//go:embed moto_images.py
+	extension string
+	//go:embed moto_servers.py
+	launcher string
+)
 
 // servers is the process that forks the emulators of this process. It ends when this one does.
 type servers struct {
@@ -34,7 +39,7 @@ var launch = sync.OnceValues(func() (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(python, "-c", launcher)
+	cmd := exec.Command(python, "-c", extension+"\n"+launcher)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir(),
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "PYTHONDONTWRITEBYTECODE=1"}
 	cmd.Stderr = os.Stderr
