@@ -47,10 +47,12 @@ type existing struct {
 	ancestors []manifest.Ancestor
 	// otherFiles are files that exist here and are not those that were built, and why.
 	otherFiles map[fileName]string
-	// amiSources are the sources that are known to make AMIs, and now is the time: [decide] sets both.
+	// amiSources are the sources that are known to make AMIs, and now is the time: [decide] sets
+	// both.
 	amiSources map[string]bool
 	now        time.Time
-	// newest is the newest build of the image, if the fingerprint has none; nil if the image has none.
+	// newest is the newest build of the image, if the fingerprint has none; nil if the image has
+	// none.
 	newest *manifest.Chain
 	// abandoned are AMIs with this fingerprint that nobody has published.
 	abandoned []string

@@ -21,7 +21,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
-// ancestorBuild names the manifest of an ancestor, and ancestorChannel the channel that it came from.
+// ancestorBuild names the manifest of an ancestor, and ancestorChannel the channel that it came
+// from.
 type (
 	ancestorBuild   struct{ image, fingerprint string }
 	ancestorChannel struct{ image, channel string }
@@ -112,9 +113,9 @@ func merge(a, b map[string][]string) map[string][]string {
 	return both
 }
 
-// readAncestors reads the manifests of ancestors, and the channels that they came from, concurrently.
-// A document that this registry does not have, or that may not be read, says nothing: the ancestor
-// may be kept elsewhere.
+// readAncestors reads the manifests of ancestors, and the channels that they came from,
+// concurrently. A document that this registry does not have, or that may not be read, says nothing:
+// the ancestor may be kept elsewhere.
 func (s search) readAncestors(
 	ctx context.Context, ancestors []manifest.Ancestor,
 ) (ancestry, error) {

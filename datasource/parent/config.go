@@ -36,8 +36,8 @@ type Config struct {
 	// branch or pull request is found. With uncommitted files in the folder, it takes the parent's
 	// local manifest. Write it as `"${path.root}/../base"`.
 	Path string `mapstructure:"path"`
-	// The branch that is built, as in `data "chain-image"`: for systems that do not tell. Set the same
-	// there and here.
+	// The branch that is built, as in `data "chain-image"`: for systems that do not tell. Set the
+	// same there and here.
 	Branch string `mapstructure:"branch"`
 	// The git object id of the parent's folder, as `git rev-parse HEAD:base` prints it. It looks
 	// where `path` looks.

@@ -63,8 +63,8 @@ type DatasourceOutput struct {
 	Ancestors []string `mapstructure:"ancestors"`
 	// Those of `ancestors` of which the channel that they came from points at another build now.
 	Outdated []string `mapstructure:"outdated"`
-	// `current` if no ancestor is outdated, `outdated` if one is, and `unknown` if that cannot be told:
-	// the image was not found in the registry, or the registry does not have the channel of an
+	// `current` if no ancestor is outdated, `outdated` if one is, and `unknown` if that cannot be
+	// told: the image was not found in the registry, or the registry does not have the channel of an
 	// ancestor.
 	Status string `mapstructure:"status"`
 	// Opaque JSON: one element of `parents` in `data "chain-image"`.

@@ -16,8 +16,8 @@ const (
 	statusUnknown  = "unknown"
 )
 
-// status returns whether the ancestors are what the channels point at that they came from, and those
-// that are not.
+// status returns whether the ancestors are what the channels point at that they came from, and
+// those that are not.
 func (p *parent) status() (status string, outdated []string) {
 	outdated = []string{}
 	if p.way != wayRegistry {

@@ -165,9 +165,9 @@ var AmazonData = []string{
 	"SourceAMIOwner", "SourceAMIOwnerName",
 }
 
-// Differs returns why an artifact that the gate passed through is not this image, or "": it is another
-// one, has another fingerprint, or is of another run. Of an artifact that another post-processor has
-// made since, nobody can tell.
+// Differs returns why an artifact that the gate passed through is not this image, or "": it is
+// another one, has another fingerprint, or is of another run. Of an artifact that another
+// post-processor has made since, nobody can tell.
 func (a *Existing) Differs(passed packersdk.Artifact) string {
 	image, _ := passed.State(StateImage).(string)
 	fingerprint, _ := passed.State(StateFingerprint).(string)

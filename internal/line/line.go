@@ -23,7 +23,8 @@ type Place struct {
 	Branch string
 	// DefaultBranches has the default branch of the repository, or [Defaults] if nobody names it.
 	DefaultBranches []string
-	// Repository is the address of the remote without scheme and credentials, empty if git knows none.
+	// Repository is the address of the remote without scheme and credentials, empty if git knows
+	// none.
 	Repository string
 }
 

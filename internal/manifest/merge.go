@@ -101,8 +101,8 @@ func (m *Manifest) Unpublished() bool {
 // if old holds the entries already. Then nothing needs to be written: a writer whose response was
 // lost learns that its write landed.
 //
-// A revocation is that of single entries: a new run adds one that counts, and those that are revoked
-// stay it.
+// A revocation is that of single entries: a new run adds one that counts, and those that are
+// revoked stay it.
 //
 // Of the entries that are no longer current it keeps the newest [maxPast].
 func Merge(

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Mark returns a manifest in which the entries that are wanted have a revocation, or none if mark is
-// nil. It reports false if there is nothing to change: an entry that is revoked keeps its mark, in
-// which only EC2 is brought up to date.
+// Mark returns a manifest in which the entries that are wanted have a revocation, or none if mark
+// is nil. It reports false if there is nothing to change: an entry that is revoked keeps its mark,
+// in which only EC2 is brought up to date.
 func (m *Manifest) Mark(
 	wanted func(Entry) bool, mark *Revocation, now time.Time, writeID string,
 ) (marked *Manifest, changed bool) {

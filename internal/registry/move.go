@@ -36,8 +36,8 @@ func (r *Registry) Move(ctx context.Context, req Request, early Early) (Result, 
 	}
 }
 
-// Foresee returns what would become of a request, if the pointer is as it was read early. It reports
-// false if it was not read.
+// Foresee returns what would become of a request, if the pointer is as it was read early. It
+// reports false if it was not read.
 func (r *Registry) Foresee(req Request, early Early) (outcome Outcome, known bool) {
 	object := early.first(req.Name.Key(req.Image))
 	if object == nil {

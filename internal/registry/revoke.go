@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -37,7 +38,8 @@ func (r *Registry) mark(
 	ctx context.Context, image string, of Target, mark *manifest.Revocation,
 ) (Stored, error) {
 	writeID := r.newID()
-	body, err := r.update(ctx, BuildKey(image, of.Fingerprint), nil, func(current []byte) ([]byte, error) {
+	key := BuildKey(image, of.Fingerprint)
+	body, err := r.update(ctx, key, nil, func(current []byte) ([]byte, error) {
 		if current == nil {
 			return nil, fmt.Errorf("%w: it does not exist", manifest.ErrCorrupt)
 		}
@@ -60,9 +62,9 @@ func (r *Registry) mark(
 	return r.stored(body, image, of.Fingerprint)
 }
 
-// ChannelsAt returns the channels of an image that are on one of a target's builds, sorted. It
+// ChannelsAt returns the channels of an image that are on one of a target's builds, by name. It
 // lists the channels, and reads them concurrently.
-func (r *Registry) ChannelsAt(ctx context.Context, image string, of Target) ([]string, error) {
+func (r *Registry) ChannelsAt(ctx context.Context, image string, of Target) ([]*Pointer, error) {
 	names, err := r.list(ctx, image+"/"+string(Channel)+"s/", ".json", manifest.CheckChannel)
 	if err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func (r *Registry) ChannelsAt(ctx context.Context, image string, of Target) ([]s
 		return nil, fmt.Errorf("%s has more than %d channels", image, store.MaxListed)
 	}
 	var mu sync.Mutex
-	var at []string
+	var at []*Pointer
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxReaders)
 	for _, name := range names {
@@ -86,12 +88,12 @@ func (r *Registry) ChannelsAt(ctx context.Context, image string, of Target) ([]s
 			mu.Lock()
 			defer mu.Unlock()
 			if p.Current().Overlaps(of) {
-				at = append(at, name)
+				at = append(at, p)
 			}
 			return nil
 		}))
 	}
 	err = group.Wait()
-	slices.Sort(at)
+	slices.SortFunc(at, func(a, b *Pointer) int { return strings.Compare(a.Name, b.Name) })
 	return at, err
 }

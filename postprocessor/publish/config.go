@@ -81,19 +81,19 @@ type Share struct {
 	Organizations []string `mapstructure:"organizations"`
 }
 
-// The `ssm_parameter` block keeps a parameter on the AMI of a channel, in every region of the image.
-// It is of the data type `aws:ec2:image`, so a launch template can refer to it as
-// `resolve:ssm:/images/base/production`. It is written after the channel has moved, and again by every
-// run that finds the channel on the image. Then the channel is read again: if another run has moved
-// it meanwhile, the parameter follows. A parameter that holds anything else is left alone: that is an
-// error.
+// The `ssm_parameter` block keeps a parameter on the AMI of a channel, in every region of the
+// image. It is of the data type `aws:ec2:image`, so a launch template can refer to it as
+// `resolve:ssm:/images/base/production`. It is written after the channel has moved, and again by
+// every run that finds the channel on the image. Then the channel is read again: if another run has
+// moved it meanwhile, the parameter follows. A parameter that holds anything else is left alone:
+// that is an error.
 type SSMParameter struct {
 	// The name, such as `/images/{image}/{channel}`. `{image}`, `{channel}`, `{architecture}` and
-	// `{source}` are replaced. With several channels it must have `{channel}`, and with several AMIs in
-	// a region `{architecture}` or `{source}`.
+	// `{source}` are replaced. With several channels it must have `{channel}`, and with several AMIs
+	// in a region `{architecture}` or `{source}`.
 	Name string `mapstructure:"name" required:"true"`
-	// A role to assume in place of that of the post-processor, for a parameter of another account. The
-	// account needs a `share`. See [Assume role](#assume-role).
+	// A role to assume in place of that of the post-processor, for a parameter of another account.
+	// The account needs a `share`. See [Assume role](#assume-role).
 	AssumeRole *access.AssumeRole `mapstructure:"assume_role"`
 }
 

@@ -18,8 +18,8 @@ import (
 )
 
 // confirm returns what EC2 says of the AMIs of entries, in every region: they are about to be
-// promoted, shared or delivered. One that is not good is an error. An image that is not an AMI needs
-// no AWS.
+// promoted, shared or delivered. One that is not good is an error. An image that is not an AMI
+// needs no AWS.
 func (p publication) confirm(
 	ctx context.Context, conn *access.Connection, entries []manifest.Entry,
 ) (map[string][]ami.Image, error) {
@@ -101,7 +101,8 @@ func because(reason string) string {
 	return ": " + reason
 }
 
-// tagMore adds the tags of a promotion to the AMIs and their snapshots, in all regions concurrently.
+// tagMore adds the tags of a promotion to the AMIs and their snapshots, in all regions
+// concurrently.
 func (p publication) tagMore(
 	ctx context.Context, conn *access.Connection, images map[string][]ami.Image,
 ) error {

@@ -61,7 +61,8 @@ func (p publication) movePointers(
 func (p publication) request(ctx context.Context, done progress) registry.Request {
 	return registry.Request{
 		Image: p.rec.Image, To: p.target(done.entries), Stored: done.stored,
-		AllowRollback: p.config.AllowRollback, TakeOver: p.config.Origin, Change: p.ci.Change(p.config.Reason),
+		AllowRollback: p.config.AllowRollback, TakeOver: p.config.Origin,
+		Change: p.ci.Change(p.config.Reason),
 		Ancestor: func(older, newer string) bool {
 			return gitrepo.Ancestor(ctx, p.dir(), older, newer)
 		},

@@ -35,8 +35,8 @@ type Config struct {
 	EC2 string `mapstructure:"ec2"`
 	// Restore the image: the mark, the tags, and what `ec2` did. Default: `false`.
 	Restore bool `mapstructure:"restore"`
-	// Revoke the image although a channel points at it. Whoever reads that channel gets an error then.
-	// Default: `false`: that is an error which names the channels.
+	// Revoke the image although a channel points at it. Whoever reads that channel gets an error
+	// then. Default: `false`: that is an error which names the channels.
 	Force bool `mapstructure:"force"`
 	// How long it may take, as a duration. Default: `"5m"`.
 	Timeout time.Duration `mapstructure:"timeout"`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -61,8 +62,8 @@ func (r retirement) revoke(ctx context.Context) error {
 	}
 	now, err := r.reg.ChannelsAt(ctx, r.rec.Image, r.rec.Pointer.Target)
 	if err == nil && len(now) > 0 {
-		err = fmt.Errorf("the image is revoked, and meanwhile another run has moved %s to it: whoever "+
-			"reads that gets an error\n\n%s", channels(now), ways)
+		err = fmt.Errorf("the image is revoked, and meanwhile another run has moved a channel to it: "+
+			"whoever reads that gets an error\n\n%s\n\n%s", channels(now), ways)
 	}
 	return err
 }
@@ -73,24 +74,22 @@ const ways = "Build the image again, which moves the channels of its template, o
 	"post-processor \"chain\"."
 
 // pinned returns the error for an image that channels point at.
-func pinned(names []string) error {
-	return fmt.Errorf("%s on it: whoever reads that would get an error. Nothing was changed.\n\n%s "+
-		"Then revoke the image. With force = true it is revoked all the same.",
-		channels(names)+is(names), ways)
+func pinned(at []*registry.Pointer) error {
+	return fmt.Errorf("a channel points at it, so whoever reads that would get an error. Nothing was "+
+		"changed.\n\n%s\n\n%s Then revoke the image. With force = true it is revoked all the same.",
+		channels(at), ways)
 }
 
-func channels(names []string) string {
-	if len(names) == 1 {
-		return "channel " + names[0]
+// channels lists channels, each with the template that has moved it.
+func channels(at []*registry.Pointer) string {
+	lines := make([]string, len(at))
+	for i, pointer := range at {
+		lines[i] = "  " + pointer.ID().String()
+		if origin := pointer.Current().Origin; origin != "" {
+			lines[i] += ", an image of the template in " + text.OneLine(origin)
+		}
 	}
-	return "channels " + text.List(names)
-}
-
-func is(names []string) string {
-	if len(names) == 1 {
-		return " is"
-	}
-	return " are"
+	return strings.Join(lines, "\n")
 }
 
 // found is how an image is before it is revoked.
@@ -98,7 +97,7 @@ type found struct {
 	// images are its AMIs that still exist, by region.
 	images map[string][]ami.Image
 	// channels are those that point at it.
-	channels []string
+	channels []*registry.Pointer
 }
 
 // look finds out how the image is: EC2 and the registry are asked concurrently.
@@ -121,8 +120,8 @@ func (r retirement) look(ctx context.Context) (found, error) {
 	return before, group.Wait()
 }
 
-// images returns the AMIs of the image that exist and are ours, by region, in any state. One that is
-// gone needs nothing any more.
+// images returns the AMIs of the image that exist and are ours, by region, in any state. One that
+// is gone needs nothing any more.
 func (r retirement) images(ctx context.Context) (map[string][]ami.Image, error) {
 	ids := map[string][]string{}
 	for _, entry := range r.rec.Entries {

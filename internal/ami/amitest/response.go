@@ -94,8 +94,8 @@ func Done(action string, parameters ...string) Step {
 	return step
 }
 
-// LaunchPermission returns a step that expects a DescribeImageAttribute of an AMI, and responds with
-// the accounts and the ARNs of organizations and organizational units that may launch it.
+// LaunchPermission returns a step that expects a DescribeImageAttribute of an AMI, and responds
+// with the accounts and the ARNs of organizations and organizational units that may launch it.
 func LaunchPermission(id string, who ...string) Step {
 	var b strings.Builder
 	for _, one := range who {

@@ -50,10 +50,10 @@ func refuseForeign(stack *middleware.Stack) error {
 		middleware.DeserializeMiddlewareFunc("ChainRefuseForeign", check), middleware.After)
 }
 
-// checkGenuine returns a [*foreignError] unless a response has the marks of S3: an ETag, the id of a
-// request, or the XML of an error or a list ("REST error responses" and "ListObjectsV2", Amazon S3
-// API Reference). A fault
-// that passes is one, whoever reports it, and so is a condition that does not hold.
+// checkGenuine returns a [*foreignError] unless a response has the marks of S3: an ETag, the id of
+// a request, or the XML of an error or a list ("REST error responses" and "ListObjectsV2", Amazon
+// S3 API Reference). A fault that passes is one, whoever reports it, and so is a condition that
+// does not hold.
 func checkGenuine(response *http.Response) error {
 	status := response.StatusCode
 	marked := response.Header.Get("X-Amz-Request-Id") != "" || response.Header.Get("X-Amz-Id-2") != ""
