@@ -44,9 +44,12 @@ func (r retirement) revoke(ctx context.Context) error {
 	if len(before.channels) > 0 && !r.config.Force {
 		return pinned(before.channels)
 	}
-	mark := manifest.Revocation{Change: r.change, DeprecatedAt: before.deprecatedAt()}
+	mark := manifest.Revocation{Change: r.change}
 	if r.config.EC2 != none {
 		mark.EC2 = []string{r.config.EC2}
+	}
+	if mark.Did(manifest.EC2Deprecate) {
+		mark.DeprecatedAt = before.deprecatedAt()
 	}
 	stored, err := r.reg.Revoke(ctx, r.rec.Image, r.rec.Pointer.Target, mark)
 	if err != nil {

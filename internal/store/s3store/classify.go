@@ -65,7 +65,9 @@ func (k kind) condition() string {
 
 // request is what classify needs to know of a request.
 type request struct {
-	kind    kind
+	kind kind
+	// lists is true if it reads what keys there are.
+	lists   bool
 	address string
 	// owner is true if the request names the account that must own the bucket.
 	owner bool
@@ -85,7 +87,10 @@ func (r request) classify(err error) error {
 		err = &store.LaterError{After: f.after, Err: err}
 	}
 	verb := "write"
-	if r.kind == read {
+	switch {
+	case r.lists:
+		verb = "list"
+	case r.kind == read:
 		verb = "read"
 	}
 	if v.advice != "" {
@@ -200,6 +205,10 @@ func (r request) accessAdvice(explicit bool) string {
 	var advice string
 	switch r.kind {
 	case read:
+		if r.lists {
+			advice = "The credentials need s3:ListBucket on the bucket."
+			break
+		}
 		advice = "The credentials need s3:GetObject on the object and s3:ListBucket on the bucket; " +
 			"without s3:ListBucket S3 returns \"access denied\" for an object that does not exist."
 	case swap:
@@ -208,7 +217,9 @@ func (r request) accessAdvice(explicit bool) string {
 	case create, overwrite:
 		advice = "The credentials need s3:PutObject on the object."
 	}
-	advice += " With a KMS key they also need kms:Decrypt and kms:GenerateDataKey on it."
+	if !r.lists {
+		advice += " With a KMS key they also need kms:Decrypt and kms:GenerateDataKey on it."
+	}
 	if r.owner {
 		advice += " The bucket must belong to the account of expected_bucket_owner."
 	}
