@@ -62,7 +62,8 @@ func (b *Builder) Run(
 		return nil, nil
 	}
 	if len(rec.Entries) == 0 {
-		return nil, fmt.Errorf("pass image %s through: the record names nothing that exists", rec.Image)
+		return nil, fmt.Errorf("pass image %s through: the record names nothing that exists\n\n"+
+			"Set record to the output record of data \"chain-image\" or \"chain\", as it is.", rec.Image)
 	}
 	existing := rec.Artifact()
 	ui.Say(fmt.Sprintf("%s: %s: nothing is built (fingerprint %.12s)",

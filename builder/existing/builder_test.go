@@ -76,7 +76,7 @@ func TestPrepare(t *testing.T) {
 		"a record": {encoded(t, decided(amis())), ""},
 		"ref": {`{"image":"base","identity":"ami-0a1b2c3d4e5f60718"}`,
 			`record is not one of data "chain-image" or "chain": schema 0, this plugin reads 1` + remedy},
-		"text":  {"ami", `record is not one of data "chain-image" or "chain": corrupt: not a JSON object` + remedy},
+		"text":  {"ami", `record is not one of data "chain-image" or "chain": not a JSON object` + remedy},
 		"newer": {`{"schema":2}`, `record is not one of data "chain-image" or "chain": schema 2, this plugin reads 1` + remedy},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -183,8 +183,9 @@ func TestRun_warnings(t *testing.T) {
 
 func TestRun_refused(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
-		"nothing to pass through": {encoded(t, decided()), "pass image app through: the record names nothing that exists"},
-		"unknown":                 {option.Unknown, "record is not known" + remedy},
+		"nothing to pass through": {encoded(t, decided()), "pass image app through: the record names nothing that exists\n\n" +
+			"Set record to the output record of data \"chain-image\" or \"chain\", as it is."},
+		"unknown": {option.Unknown, "record is not known" + remedy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := Builder{config: Config{Record: tt.in}}

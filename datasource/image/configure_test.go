@@ -44,7 +44,7 @@ func TestConfigure_errors(t *testing.T) {
 		"regions":      {ok + "regions = [\"EU\"]", []string{`regions[0] must be the name of a region such as eu-west-1, got "EU"`}},
 		"sources":      {ok + "sources = [\"arm64\"]", []string{`sources[0] must be the type and name of a source, such as amazon-ebs.arm64, got "arm64"`}},
 		"no parents":   {ok + `parents = ["", ""]`, nil},
-		"parents":      {ok + `parents = ["ami-0a1b2c3d4e5f60718"]`, []string{`parents[0] is not the ref of a data "chain": corrupt: not a JSON object`}},
+		"parents":      {ok + `parents = ["ami-0a1b2c3d4e5f60718"]`, []string{`parents[0] is not the ref of a data "chain": not a JSON object` + "\n\nSet parents = [data.chain.NAME.ref]."}},
 		"parent twice": {ok + "parents = [" + ref(t, "base") + ", \"\", " + ref(t, "base") + "]", []string{"parents[2] must not repeat parents[0]"}},
 		"architecture": {ok + "architecture = \"amd46\"", []string{`architecture must be one of x86_64, arm64, i386, x86_64_mac, arm64_mac, got "amd46"`}},
 		"as uname":     {ok + "architecture = \"aarch64\"", nil},

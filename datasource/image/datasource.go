@@ -19,6 +19,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/interrupt"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
@@ -67,7 +68,8 @@ func (d *Datasource) Execute() (value cty.Value, err error) {
 	defer stop()
 	out, err := d.find(ctx)
 	if err != nil {
-		return cty.NullVal(cty.EmptyObject), fmt.Errorf("find image %s: %w", d.config.Image, err)
+		return cty.NullVal(cty.EmptyObject), fmt.Errorf("find image %s: %w",
+			d.config.Image, manifest.Advise(err))
 	}
 	spec := (&DatasourceOutput{}).FlatMapstructure().HCL2Spec()
 	values := hcl2helper.HCL2ValueFromConfig(out, spec).AsValueMap()

@@ -247,7 +247,9 @@ func TestExecute_damaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := execute(t, "")
-	if want := "find image app: read " + path + ": corrupt: unexpected EOF within \"/builds\" after offset 10"; err == nil || err.Error() != want {
+	want := "find image app: read " + path + ": corrupt: unexpected EOF within \"/builds\" after offset 10\n\n" +
+		"Restore an older version of it. If there is none, delete it, and run the builds that wrote it again."
+	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -102,13 +102,13 @@ func origin(checkout gitrepo.Checkout, repository string) string {
 // exist.
 func decodeParents(texts []string) ([]record.Parent, error) {
 	var refs []record.Parent
-	for _, text := range texts {
+	for i, text := range texts {
 		if text == "" {
 			continue
 		}
 		ref, err := record.DecodeParent(text)
 		if err != nil {
-			return nil, fmt.Errorf("parents: %w", err)
+			return nil, fmt.Errorf("parents[%d] %w", i, err)
 		}
 		refs = append(refs, ref)
 	}

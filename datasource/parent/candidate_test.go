@@ -56,7 +56,6 @@ func TestCheckPolicy(t *testing.T) {
 		want  string
 	}{
 		"good":              {parent{candidate{uri: uri}, "", one(young)}, Config{MaxAge: 2 * time.Hour}, ""},
-		"revoked manifest":  {parent{candidate: candidate{uri: uri, revoked: manifesttest.Revoked("bad\nkernel", now)}}, Config{}, "it is revoked: bad kernel (" + uri + ")" + revoke},
 		"revoked, allowed":  {parent{candidate{uri: uri, revoked: manifesttest.Revoked("bad", now)}, "", one(revoked)}, Config{AllowRevoked: true}, ""},
 		"revoked by tag":    {parent{candidate{way: wayTag}, "", one(revoked)}, Config{}, ami1 + " in eu-west-1 is revoked: CVE in the kernel (found by tag)" + revoke},
 		"revoked, no words": {parent{candidate{uri: uri}, "", one(noReason)}, Config{}, ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},

@@ -17,6 +17,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/interrupt"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 )
 
@@ -60,7 +61,8 @@ func (d *Datasource) Execute() (value cty.Value, err error) {
 	defer stop()
 	out, err := d.resolve(ctx)
 	if err != nil {
-		return cty.NullVal(cty.EmptyObject), fmt.Errorf("resolve parent %s: %w", d.config.Image, err)
+		return cty.NullVal(cty.EmptyObject), fmt.Errorf("resolve parent %s: %w",
+			d.config.Image, manifest.Advise(err))
 	}
 	return hcl2helper.HCL2ValueFromConfig(out, d.OutputSpec()), nil
 }

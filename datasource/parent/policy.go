@@ -18,10 +18,6 @@ func (p *parent) checkPolicy(c Config, now time.Time) error {
 	if p.way == wayFallback {
 		return nil
 	}
-	if p.revoked != nil && !c.AllowRevoked {
-		return p.refused("it is revoked"+because(p.revoked.Reason),
-			"Build the parent again, or set allow_revoked = true.")
-	}
 	if p.revokedBelow != "" && !c.AllowRevoked {
 		return p.refused(p.revokedBelow, "Build that image again, then what is built on it, in order; "+
 			"or set allow_revoked = true.")
@@ -86,10 +82,10 @@ func because(reason string) string {
 	return ": " + reason
 }
 
-func (p *parent) refused(why, remedy string) error {
-	where := p.uri
+func (c candidate) refused(why, remedy string) error {
+	where := c.uri
 	if where == "" {
-		where = "found by " + p.way
+		where = "found by " + c.way
 	}
 	return &refusal{why + " (" + where + ")\n\n" + remedy}
 }

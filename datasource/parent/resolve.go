@@ -135,6 +135,11 @@ func (s search) checked(ctx context.Context, c candidate) (*parent, error) {
 			return nil, err
 		}
 	}
+	// An AMI that was disabled with the revocation is not missing.
+	if c.revoked != nil && !s.config.AllowRevoked {
+		return nil, c.refused("it is revoked"+because(c.revoked.Reason),
+			"Build the parent again, or set allow_revoked = true.")
+	}
 	found, err := s.verify(ctx, c)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,8 @@ func isAt(to registry.Target, a manifest.Ancestor) bool {
 		return to.Fingerprint == a.Fingerprint
 	}
 	for _, at := range addresses(a) {
-		if !slices.ContainsFunc(to.Builds, func(b registry.Build) bool { return b.AMIs[at.Region] == at.ID }) {
+		is := func(b registry.Build) bool { return b.AMIs[at.Region] == at.ID }
+		if !slices.ContainsFunc(to.Builds, is) {
 			return false
 		}
 	}

@@ -68,7 +68,7 @@ func (c *Config) bucketSession(
 	}
 	cfg, err := c.load(ctx, from)
 	if err != nil {
-		return aws.Config{}, fmt.Errorf("registry access: %w", err)
+		return aws.Config{}, fmt.Errorf("registry_access: %w", err)
 	}
 	return cfg, nil
 }
@@ -261,8 +261,6 @@ func (r *AssumeRole) apply(o *stscreds.AssumeRoleOptions) {
 
 // explain prefixes err with what was tried, and adds what the user can do about it.
 func explain(what string, err error) error {
-	if advice := awserror.OfCredentials(err); advice != "" {
-		return fmt.Errorf("%s: %w\n\n%s", what, err, advice)
-	}
-	return fmt.Errorf("%s: %w", what, err)
+	advice := awserror.Request{Kind: awserror.Credentials}.Advice(err)
+	return fmt.Errorf("%s: %w\n\n%s", what, err, advice)
 }

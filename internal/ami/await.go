@@ -149,7 +149,7 @@ func (c *Client) Settled(
 		return nil, failed
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w\n\nWait until it is available, and run it again", what, err)
+		return nil, fmt.Errorf("%s: %w\n\nWait until it is available, and run it again.", what, err)
 	}
 	return seen, nil
 }

@@ -101,7 +101,7 @@ func open(cfg aws.Config, region string, opts Options) ec2API {
 		if opts.MaxRetries > 0 {
 			o.RetryMaxAttempts = opts.MaxRetries + 1
 		}
-		o.APIOptions = append(o.APIOptions, limitAttempt(opts.AttemptTimeout))
+		o.APIOptions = append(o.APIOptions, limitAttempt(opts.AttemptTimeout), refuseForeign)
 	})
 	return ec2API{
 		describeImages: client.DescribeImages,

@@ -5,7 +5,6 @@ package ami
 import (
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -81,22 +80,20 @@ func retryable(err error) bool {
 
 // explain adds what the user can do to an error of EC2. The error stays the cause.
 func explain(err error, region, action string) error {
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
-		return fmt.Errorf("%w\n\nThe address does not exist. Check the region %q.", err, region)
-	}
 	if isForeign(err) {
-		return fmt.Errorf("%w\n\nIt belongs to another account, and only that account can change it.", err)
+		return fmt.Errorf("%w\n\n%s", err, foreign)
 	}
-	advice := awserror.OfRequest(err, action, region)
+	advice := awserror.Request{Kind: awserror.EC2, Action: action, Region: region}.Advice(err)
 	if advice == "" {
 		return err
 	}
-	if awserror.Denied(err) {
+	if awserror.Denied(err) && !awserror.InCredentials(err) {
 		err = fmt.Errorf("%s is not allowed: %w", action, err)
 	}
 	return fmt.Errorf("%w\n\n%s", err, advice)
 }
+
+const foreign = "It belongs to another account, and only that account can change it."
 
 // isForeign reports whether EC2 refused a request because an AMI or a snapshot is not the account's
 // own. EC2 has the same code for credentials that are not valid.

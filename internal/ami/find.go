@@ -188,7 +188,8 @@ func (c *Client) pages(
 			return found, nil
 		}
 		if next == aws.ToString(in.NextToken) {
-			return nil, errors.New("EC2 returns the same page again and again")
+			return nil, errors.New("EC2 returns the same page again and again\n\n" +
+				"Check custom_endpoint_ec2: this is not how AWS responds.")
 		}
 		in.NextToken = &next
 	}

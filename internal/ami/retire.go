@@ -177,7 +177,7 @@ func (c *Client) existing(
 		switch {
 		case errors.As(err, &gone):
 			// Not wrapped: the error of EC2 would be worth a retry.
-			return fmt.Errorf("it does not exist: %s", err)
+			return fmt.Errorf("it does not exist: %s", briefly(err))
 		case err == nil && len(seen) < len(ids):
 			return errors.New("it does not exist")
 		}

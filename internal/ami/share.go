@@ -228,7 +228,7 @@ const (
 		"those who get the image to use that key."
 	product = "EC2 does not allow sharing this. An image that is built on one of AWS Marketplace " +
 		"has a product code, and whoever wants to start it has to subscribe to the product and " +
-		"build the image in an account of their own."
+		"build the image in their account."
 	nobody = "EC2 does not know all of these, or does not accept them: %s. Check accounts and " +
 		"organizations: an account is 12 digits, and an organization or organizational unit is an " +
 		"ARN, such as arn:aws:organizations::123456789012:organization/o-abcdefghij."

@@ -207,10 +207,11 @@ func (t *tagging) refusal(err error, seen []Image) error {
 	for _, img := range seen {
 		if keys := lacking(img, t.tags); len(keys) > 0 {
 			return fmt.Errorf("%w\n\nA resource can have %d tags. %s has %d already; of the new ones "+
-				"these are missing: %s. Remove some tags of the image, or publish fewer",
+				"these are missing: %s. Remove some tags of the image, or publish fewer.",
 				err, tags.Max, img, len(img.Tags), strings.Join(keys, ", "))
 		}
 	}
-	return fmt.Errorf("%w\n\nA resource can have %d tags. These did not fit: %s", err, tags.Max,
+	return fmt.Errorf("%w\n\nA resource can have %d tags. These did not fit: %s. Remove some tags "+
+		"of the image, or publish fewer.", err, tags.Max,
 		strings.Join(slices.Sorted(maps.Keys(t.tags)), ", "))
 }

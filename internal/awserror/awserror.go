@@ -1,82 +1,70 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package awserror holds what a user can do about the errors of AWS: advice for each error code.
-// The errors of a conditional write are not in it, because other stores return them too.
+// Package awserror holds what a user can do about the errors of AWS, and of the way to it: one
+// table, by error code, message and type. The errors of a conditional write are not in it, because
+// other stores return them too.
 package awserror
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/smithy-go"
 )
 
-// Expired is the advice for credentials that were valid once.
-const Expired = "The credentials have expired (or the clock of this machine is wrong). Get new " +
-	"ones and run the build again."
+// Kind is what a request asks for. The table also combines kinds.
+type Kind uint
 
 const (
-	roleDenied = "The role does not exist, or does not trust these credentials, or they lack " +
-		"sts:AssumeRole on it. A role that demands an external id gives the same error when " +
-		"external_id is missing or wrong."
-	notKnown = "AWS does not know these credentials. Check the access key, the secret key and " +
-		"the token."
-	noSSO = "The SSO session has expired, or the role is not assigned to this user. Run aws sso " +
-		"login, and then the build again."
-	noCredentials = "No AWS credentials were found in the template, the environment or the shared " +
-		"files, and this machine has no instance role. Set profile, AWS_PROFILE or " +
-		"AWS_ACCESS_KEY_ID."
-	noProfile = "The profile %q does not exist. Check profile and AWS_PROFILE, and the files that " +
-		"AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name."
+	// Credentials asks STS, SSO, the instance or a file for credentials.
+	Credentials Kind = 1 << iota
+	// EC2 asks for images, and changes them.
+	EC2
+	// SSM asks the Parameter Store, and writes parameters.
+	SSM
+	// Read reads an object of a bucket.
+	Read
+	// Create writes an object of a bucket, without comparing it with the present one.
+	Create
+	// Replace writes an object of a bucket if the present one has not changed.
+	Replace
 
-	denied = "The credentials need ACTION in REGION. A policy of the organization can refuse it too."
-	noKey  = "The region REGION is not enabled for this account or does not exist, or the " +
-		"credentials are not valid there."
-	noRegion  = "The region REGION is not enabled for this account or does not exist."
-	tagPolicy = "A tag policy of the organization refuses the tags. Change the tags, or the policy."
-
-	manyParameters = "The account has as many parameters in REGION as it can have. Delete some that " +
-		"nobody needs."
-	deepParameter   = "A parameter has at most 15 levels. Choose a name with fewer \"/\"."
-	typeOfParameter = "SSM cannot change the type of a parameter. Choose another name, or delete " +
-		"the parameter."
-	parameterPattern = "The parameter has an allowed pattern that the id of an AMI does not match. " +
-		"Change the pattern, or choose another name."
-	noStringParameter = "SSM does not take a parameter of the type String here. Choose another name."
-	parameterExists   = "Somebody else has just created the parameter. Run the build again."
-	labelledVersions  = "The oldest of the parameter's 100 versions has a label, so SSM does not " +
-		"delete it. Move the label to a newer version."
+	write  = Create | Replace
+	bucket = Read | write
+	all    = Credentials | EC2 | SSM | bucket
 )
 
-// byCode is the advice for a code from a service that gives credentials, and from one that is used
-// with them. ACTION and REGION are those of the request.
-var byCode = map[string]struct{ credentials, request string }{
-	"AccessDenied":                {roleDenied, denied},
-	"AccessDeniedException":       {roleDenied, denied},
-	"UnauthorizedOperation":       {"", denied},
-	"ExpiredToken":                {Expired, Expired},
-	"ExpiredTokenException":       {Expired, Expired},
-	"RequestExpired":              {Expired, Expired},
-	"InvalidClientTokenId":        {notKnown, noKey},
-	"UnrecognizedClientException": {notKnown, noKey},
-	"SignatureDoesNotMatch":       {notKnown, ""},
-	"AuthFailure":                 {"", noKey},
-	"OptInRequired":               {"", noRegion},
-	"UnauthorizedException":       {noSSO, ""},
-	"ForbiddenException":          {noSSO, ""},
-	"InvalidGrantException":       {noSSO, ""},
-	"TagPolicyViolation":          {"", tagPolicy},
+// Request is what the advice names of a request.
+type Request struct {
+	Kind Kind
+	// Action is its name in a policy, such as "ec2:DescribeImages". Those of a bucket need none.
+	Action string
+	// Region is where it went; for a bucket, where the bucket is, if the response says so.
+	Region string
+	// Owner is true if it names the account that must own the bucket.
+	Owner bool
+}
 
-	"ParameterLimitExceeded":               {"", manyParameters},
-	"HierarchyLevelLimitExceededException": {"", deepParameter},
-	"HierarchyTypeMismatchException":       {"", typeOfParameter},
-	"ParameterPatternMismatchException":    {"", parameterPattern},
-	"UnsupportedParameterType":             {"", noStringParameter},
-	"ParameterAlreadyExists":               {"", parameterExists},
-	"ParameterMaxVersionLimitExceeded":     {"", labelledVersions},
+// row is what a user can do about an error for which all that is set holds.
+type row struct {
+	of Kind
+	// code lists error codes of AWS, with spaces between.
+	code string
+	// says is in the text of the error.
+	says string
+	// is holds for errors that have no code.
+	is func(error) bool
+
+	// advice may have {action}, {region}, {profile} and {owner} for those of the request.
+	advice string
+}
+
+func (r row) matches(kind Kind, err error) bool {
+	return r.of&kind != 0 && (r.code == "" || slices.Contains(strings.Fields(r.code), Code(err))) &&
+		strings.Contains(err.Error(), r.says) && (r.is == nil || r.is(err))
 }
 
 // Code returns the error code of AWS, or "".
@@ -89,31 +77,43 @@ func Code(err error) string {
 }
 
 // Denied reports whether AWS refused a request for lack of permission.
-func Denied(err error) bool { return byCode[Code(err)].request == denied }
+func Denied(err error) bool { return slices.Contains(strings.Fields(denials), Code(err)) }
 
-// OfRequest returns the advice for an error of a request, or "". The action is its name in a
-// policy, such as "ec2:DescribeImages".
-func OfRequest(err error, action, region string) string {
-	words := strings.NewReplacer("ACTION", action, "REGION", region)
-	return words.Replace(byCode[Code(err)].request)
+// InCredentials reports whether a request failed before it was sent, because another service gave
+// no credentials for it, such as STS. Its status must not be taken for one of the request.
+func InCredentials(err error) bool {
+	var outer, inner *smithy.OperationError
+	return errors.As(err, &outer) && errors.As(outer.Err, &inner)
 }
 
-// OfCredentials returns the advice for an error in the search for credentials, or "".
-func OfCredentials(err error) string {
-	var profile config.SharedConfigProfileNotExistError
-	var token *ssocreds.InvalidTokenError
-	var operation *smithy.OperationError
-	switch {
-	case errors.As(err, &profile):
-		return fmt.Sprintf(noProfile, profile.Profile)
-	case errors.As(err, &token), strings.Contains(err.Error(), "SSO token"):
-		// Only a token of the old form has an error type; see the SDK's package ssocreds.
-		return noSSO
-	case Code(err) != "":
-		return byCode[Code(err)].credentials
-	case errors.As(err, &operation) && operation.Service() == "ec2imds":
-		// The metadata service is the last source that the SDK tries.
-		return noCredentials
+// Advice returns what the user can do about an error of the request, or "". For an error of
+// credentials there is always something.
+func (r Request) Advice(err error) string {
+	if InCredentials(err) {
+		r = Request{Kind: Credentials}
+	}
+	for _, row := range table {
+		if row.matches(r.Kind, err) {
+			return r.fill(row.advice, err)
+		}
 	}
 	return ""
+}
+
+// actions are those of requests that name none.
+var actions = map[Kind]string{
+	Credentials: "sts:AssumeRole", Read: "s3:GetObject", Create: "s3:PutObject",
+	Replace: "s3:PutObject",
+}
+
+func (r Request) fill(advice string, err error) string {
+	owner := ""
+	if r.Owner {
+		owner = " The bucket must belong to the account of expected_bucket_owner."
+	}
+	var profile config.SharedConfigProfileNotExistError
+	errors.As(err, &profile)
+	words := strings.NewReplacer("{action}", cmp.Or(r.Action, actions[r.Kind]), "{owner}", owner,
+		"{profile}", profile.Profile, "{region}", cmp.Or(r.Region, "another region"))
+	return words.Replace(advice)
 }

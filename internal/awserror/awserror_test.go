@@ -3,82 +3,166 @@
 package awserror
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/awserror/awserrortest"
 )
 
-// TestAdvice has a row for every code. The texts are the beginnings of the advice.
+// parts are the kinds that awserrortest names.
+var parts = map[string][]Kind{
+	"sts": {Credentials}, "ec2": {EC2}, "ssm": {SSM}, "read": {Read}, "create": {Create},
+	"replace": {Replace}, "write": {Create, Replace}, "s3": {Read, Create, Replace},
+}
+
+var names = map[Kind]string{EC2: "ec2:CreateTags", SSM: "ssm:PutParameter"}
+
+// answered is what the SDK makes of a response.
+func answered(status int, err error) error {
+	response := &smithyhttp.Response{Response: &http.Response{StatusCode: status}}
+	return &smithy.OperationError{ServiceID: "Any", OperationName: "Call",
+		Err: &smithyhttp.ResponseError{Response: response, Err: err}}
+}
+
+func unsent(err error) error {
+	return &smithyhttp.RequestSendError{Err: fmt.Errorf("Get \"https://example.com\": %w", err)}
+}
+
+type timeout struct{ error }
+
+func (timeout) Timeout() bool { return true }
+
+// codeless are errors that have no code, by what the advice has.
+var codeless = []struct {
+	of   Kind
+	err  error
+	want string
+}{
+	{Credentials, config.SharedConfigProfileNotExistError{Profile: "x"}, `The profile "x" does not exist. Check profile and AWS_PROFILE,`},
+	{Credentials, config.AssumeRoleTokenProviderNotSetError{}, "Get credentials with it before Packer runs"},
+	{Credentials, &processcreds.ProviderError{Err: errors.New("exit status 1")}, "Run that command in a shell"},
+	{Credentials, &ssocreds.InvalidTokenError{}, "Run aws sso login"},
+	{Credentials, errors.New("refresh cached SSO token failed"), "Run aws sso login"},
+	{Credentials, errors.New("login session has expired, please reauthenticate"), "Run aws login"},
+	{Credentials, errors.New("failed to retrieve jwt from provide source, unable to read file at /x"),
+		"Check AWS_WEB_IDENTITY_TOKEN_FILE"},
+	{Credentials, &smithy.OperationError{ServiceID: "ec2imds", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}},
+		"set the hop limit of the instance's metadata service to 2"},
+	{Credentials, &smithy.OperationError{ServiceID: "STS", Err: &smithy.OperationError{ServiceID: "ec2imds", Err: errors.New("x")}},
+		"Set profile, AWS_PROFILE or AWS_ACCESS_KEY_ID"},
+	{Credentials, &fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT}, "AWS_CA_BUNDLE"},
+	{Credentials, errors.New("x"), "Check the profile, the role to assume"},
+
+	{EC2, unsent(errors.New(http.StatusText(http.StatusProxyAuthRequired))), "Set HTTPS_PROXY to http://NAME:PASSWORD@HOST:PORT"},
+	{Read, answered(407, errors.New("x")), "Set HTTPS_PROXY to http://NAME:PASSWORD@HOST:PORT"},
+	{Read, unsent(x509.HostnameError{Certificate: &x509.Certificate{}}), "Check the endpoint, and use_path_style"},
+	{EC2, unsent(x509.CertificateInvalidError{Reason: x509.Expired}), "Set the clock, or renew the certificate"},
+	{EC2, unsent(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), "Set AWS_CA_BUNDLE"},
+	{EC2, unsent(&net.DNSError{IsNotFound: true}), "Check the region and the endpoint"},
+	{Read, unsent(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "Check the endpoint, and HTTPS_PROXY"},
+	{Read, unsent(errors.New("connectex: No connection could be made because the target machine actively refused it.")),
+		"Check the endpoint, and HTTPS_PROXY"},
+	{Create, unsent(&net.OpError{Op: "dial", Err: timeout{errors.New("i/o timeout")}}), "Check the firewall, and the endpoint"},
+	{EC2, &smithy.OperationError{ServiceID: "EC2", Err: &smithy.OperationError{ServiceID: "STS",
+		Err: &smithy.GenericAPIError{Code: "AccessDenied"}}}, "does not trust these credentials"},
+	{EC2, answered(403, &smithy.DeserializationError{Err: errors.New("x")}), "whether a proxy or a login page answers for it"},
+	{EC2, answered(403, &smithy.GenericAPIError{Code: "UnknownError"}), "whether a proxy or a login page answers for it"},
+	{Read, answered(403, errors.New("x")), "need s3:GetObject"},
+	{Read, answered(301, &smithy.GenericAPIError{Code: "MovedPermanently"}), "Set region in registry_access"},
+	{Read, answered(404, errors.New("x")), ""},
+	{EC2, errors.New("x"), ""},
+	{Replace, &smithy.GenericAPIError{Code: "PreconditionFailed"}, ""},
+}
+
+// TestAdvice goes over all rows of the table: each is needed by an error here.
 func TestAdvice(t *testing.T) {
-	const (
-		role    = "The role does not exist, or does not trust"
-		need    = "The credentials need ec2:CreateTags in eu-west-1. "
-		unknown = "AWS does not know these credentials."
-		region  = "The region eu-west-1 is not enabled for this account or does not exist"
-		login   = "The SSO session has expired, or the role is not assigned"
-	)
-	rows := map[string]struct{ credentials, request string }{
-		"AccessDenied":                {role, need},
-		"AccessDeniedException":       {role, need},
-		"UnauthorizedOperation":       {"", need},
-		"ExpiredToken":                {Expired, Expired},
-		"ExpiredTokenException":       {Expired, Expired},
-		"RequestExpired":              {Expired, Expired},
-		"InvalidClientTokenId":        {unknown, region + ", or the credentials"},
-		"UnrecognizedClientException": {unknown, region + ", or the credentials"},
-		"SignatureDoesNotMatch":       {unknown, ""},
-		"AuthFailure":                 {"", region + ", or the credentials"},
-		"OptInRequired":               {"", region + "."},
-		"UnauthorizedException":       {login, ""},
-		"ForbiddenException":          {login, ""},
-		"InvalidGrantException":       {login, ""},
-		"TagPolicyViolation":          {"", "A tag policy of the organization refuses the tags."},
-		"Throttling":                  {"", ""},
-
-		"ParameterLimitExceeded":               {"", "The account has as many parameters in eu-west-1 as"},
-		"HierarchyLevelLimitExceededException": {"", "A parameter has at most 15 levels."},
-		"HierarchyTypeMismatchException":       {"", "SSM cannot change the type of a parameter."},
-		"ParameterPatternMismatchException":    {"", "The parameter has an allowed pattern"},
-		"UnsupportedParameterType":             {"", "SSM does not take a parameter of the type String"},
-		"ParameterAlreadyExists":               {"", "Somebody else has just created the parameter."},
-		"ParameterMaxVersionLimitExceeded":     {"", "The oldest of the parameter's 100 versions has"},
-	}
-	for code := range byCode {
-		if _, ok := rows[code]; !ok {
-			t.Errorf("%s has no row", code)
+	used := make([]bool, len(table))
+	check := func(kind Kind, err error, want string) {
+		t.Helper()
+		request := Request{Kind: kind, Action: names[kind], Region: "eu-west-1"}
+		if strings.Contains(want, "another region") {
+			request.Region = ""
+		}
+		got := request.Advice(fmt.Errorf("call: %w", err))
+		if !strings.Contains(got, want) || (got == "") != (want == "") {
+			t.Errorf("%v: got %q, want %q", err, got, want)
+		}
+		if strings.ContainsAny(got, "{}") || strings.Contains(got, "  ") || strings.HasSuffix(got, " ") {
+			t.Errorf("%v: %q has words left out", err, got)
+		}
+		if InCredentials(err) {
+			kind = Credentials
+		}
+		for i, row := range table {
+			if row.matches(kind, err) {
+				used[i] = true
+				break
+			}
 		}
 	}
-	for code, want := range rows {
-		err := fmt.Errorf("call: %w", &smithy.GenericAPIError{Code: code})
-		begins(t, code, OfCredentials(err), want.credentials)
-		begins(t, code, OfRequest(err, "ec2:CreateTags", "eu-west-1"), want.request)
-		if got := Denied(err); got != (want.request == need) {
-			t.Errorf("%s: denied is %v", code, got)
+	for _, r := range awserrortest.Responses() {
+		for _, kind := range parts[r.Of] {
+			check(kind, answered(r.Status, &smithy.GenericAPIError{Code: r.Code, Message: r.Message}), r.Want)
+		}
+	}
+	for _, c := range codeless {
+		check(c.of, c.err, c.want)
+	}
+	for i, row := range table {
+		if !used[i] {
+			t.Errorf("no error needs the row %q %q: %s", row.code, row.says, row.advice)
 		}
 	}
 }
 
-// TestOfCredentials: errors that have no code.
-func TestOfCredentials(t *testing.T) {
-	for want, err := range map[string]error{
-		`The profile "x" does not exist.`: config.SharedConfigProfileNotExistError{Profile: "x"},
-		"The SSO session has expired":     &ssocreds.InvalidTokenError{},
-		"The SSO session has expired, ":   errors.New("refresh cached SSO token failed"),
-		"No AWS credentials were found":   &smithy.OperationError{ServiceID: "ec2imds", Err: errors.New("x")},
-		"":                                errors.New("x"),
+// TestAdvice_says: each advice names something that a user can do, in whole sentences.
+func TestAdvice_says(t *testing.T) {
+	does := regexp.MustCompile(`(^|[.:;,] |, and |, or )` +
+		`(Allow|Ask|Build|Change|Check|check|compare|Compare|Correct|Create|Delete|Enable|Get|Move|Open|Remove|Restore|` +
+		`Run|run|Set|set|Share|Shorten|Turn|Use|use) |need s3:|need kms:|need \{action\}|has to allow|does not trust`)
+	for _, row := range table {
+		if !does.MatchString(row.advice) {
+			t.Errorf("%q names nothing to do", row.advice)
+		}
+		if !strings.HasSuffix(row.advice, ".") && !strings.HasSuffix(row.advice, "{owner}") {
+			t.Errorf("%q is no whole sentence", row.advice)
+		}
+	}
+}
+
+func TestAdvice_owner(t *testing.T) {
+	err := answered(403, &smithy.GenericAPIError{Code: "AccessDenied"})
+	const owner = "The bucket must belong to the account of expected_bucket_owner."
+	for _, named := range []bool{true, false} {
+		got := Request{Kind: Create, Owner: named}.Advice(err)
+		if strings.HasSuffix(got, " "+owner) != named {
+			t.Errorf("owner %v: got %q", named, got)
+		}
+	}
+}
+
+func TestDenied(t *testing.T) {
+	for code, want := range map[string]bool{
+		"AccessDenied": true, "AccessDeniedException": true, "UnauthorizedOperation": true,
+		"Throttling": false, "": false,
 	} {
-		begins(t, err.Error(), OfCredentials(fmt.Errorf("load: %w", err)), want)
-	}
-}
-
-func begins(t *testing.T, of, got, want string) {
-	t.Helper()
-	if !strings.HasPrefix(got, want) || (want == "") != (got == "") {
-		t.Errorf("%s: got %q, want %q", of, got, want)
+		if got := Denied(answered(403, &smithy.GenericAPIError{Code: code})); got != want {
+			t.Errorf("%q: denied is %v", code, got)
+		}
 	}
 }

@@ -107,7 +107,7 @@ func Replace(
 	}
 	if err != nil {
 		return fmt.Errorf(
-			"replace %s: %w\n\nRemove the file, or set local_manifest to another", path, err)
+			"replace %s: %w\n\nRemove the file, or set local_manifest to another.", path, err)
 	}
 	body, err := edit(have)
 	if err != nil || body == nil {

@@ -21,6 +21,16 @@ const MaxSeq = 1<<53 - 1
 // ErrCorrupt means that a document is damaged, or belongs to another image or build.
 var ErrCorrupt = errors.New("corrupt")
 
+// Advise adds to an error what the user can do about a damaged document, if that is the cause and
+// the error has no advice yet.
+func Advise(err error) error {
+	if !errors.Is(err, ErrCorrupt) || strings.Contains(err.Error(), "\n\n") {
+		return err
+	}
+	return fmt.Errorf("%w\n\nRestore an older version of it. If there is none, delete it, and run "+
+		"the builds that wrote it again.", err)
+}
+
 // ErrTooLarge means that a document would exceed [MaxSize].
 var ErrTooLarge = errors.New("document is too large")
 

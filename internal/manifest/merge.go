@@ -78,13 +78,13 @@ func (m *Manifest) Conflict(entries []Entry, sources []string) error {
 			switch {
 			case other.Source() == entry.Source() && other.PackerRunUUID == entry.PackerRunUUID:
 				return fmt.Errorf("source %s has made two artifacts in one run, %s and %s\n\nGive each its "+
-					"own source block, with its own name, and list all in sources of data \"chain-image\"",
+					"own source block, with its own name, and list all in sources of data \"chain-image\".",
 					text.OneLine(entry.Source()), text.OneLine(other.ArtifactID),
 					text.OneLine(entry.ArtifactID))
 			case other.Source() != entry.Source() && len(sources) == 0:
 				return fmt.Errorf("source %s publishes into the image of source %s\n\nIf the image "+
 					"consists of both, set sources = [%q, %q] in data \"chain-image\". If not, give each "+
-					"image its own name", text.OneLine(entry.Source()), text.OneLine(other.Source()),
+					"image its own name.", text.OneLine(entry.Source()), text.OneLine(other.Source()),
 					text.OneLine(other.Source()), text.OneLine(entry.Source()))
 			}
 		}

@@ -153,14 +153,14 @@ func TestManifest_Conflict(t *testing.T) {
 	revoked := app
 	revoked.Revoked = &Revocation{}
 	const two = "source amazon-ebs.app has made two artifacts in one run, eu-west-1:ami-1 and eu-west-1:ami-4\n\n" +
-		`Give each its own source block, with its own name, and list all in sources of data "chain-image"`
+		`Give each its own source block, with its own name, and list all in sources of data "chain-image".`
 	file := func(name string) []Entry {
 		return []Entry{{Name: "app", BuilderType: "file", PackerRunUUID: "run-1", ArtifactID: "File", Files: []File{{Name: name}}}}
 	}
 	twoFiles := strings.NewReplacer("amazon-ebs", "file", "eu-west-1:ami-1", "File", "eu-west-1:ami-4", "File").Replace(two)
 	const foreign = "source amazon-ebs.arm publishes into the image of source amazon-ebs.app\n\n" +
 		`If the image consists of both, set sources = ["amazon-ebs.app", "amazon-ebs.arm"] in data "chain-image". ` +
-		"If not, give each image its own name"
+		"If not, give each image its own name."
 	both := []string{"amazon-ebs.app", "amazon-ebs.arm"}
 	for name, tt := range map[string]struct {
 		have, add []Entry

@@ -4,6 +4,7 @@ package manifest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,23 @@ func TestMerge_keepsUnknownFields(t *testing.T) {
 	for _, want := range []string{`"kept 1"`, `"kept": 2`, `"kept 3"`, `"kept 4"`, `"kept": 5`, `"kept 6"`, `"kept 7"`} {
 		if !strings.Contains(string(after), want) {
 			t.Errorf("%s is lost:\n%s", want, after)
+		}
+	}
+}
+
+func TestAdvise(t *testing.T) {
+	damaged := fmt.Errorf("read x: %w: not a JSON object", ErrCorrupt)
+	for _, tt := range []struct {
+		in   error
+		want string
+	}{
+		{damaged, "read x: corrupt: not a JSON object\n\nRestore an older version of it. If there is none, delete it, and run " +
+			"the builds that wrote it again."},
+		{fmt.Errorf("%w\n\nRemove it.", damaged), "read x: corrupt: not a JSON object\n\nRemove it."},
+		{errors.New("x"), "x"},
+	} {
+		if got := Advise(tt.in); got.Error() != tt.want || !errors.Is(got, tt.in) {
+			t.Errorf("got %v, want %s", got, tt.want)
 		}
 	}
 }

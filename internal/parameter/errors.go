@@ -5,7 +5,6 @@ package parameter
 import (
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -77,11 +76,7 @@ func (w *writing) briefly(err error) string {
 
 // explain adds what the user can do to an error of SSM. The error stays the cause.
 func explain(err error, region, action string) error {
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
-		return fmt.Errorf("%w\n\nThe address does not exist. Check the region %q.", err, region)
-	}
-	advice := awserror.OfRequest(err, action, region)
+	advice := awserror.Request{Kind: awserror.SSM, Action: action, Region: region}.Advice(err)
 	if advice == "" {
 		return err
 	}

@@ -57,12 +57,12 @@ func TestClient_Put_refused(t *testing.T) {
 			"The credentials need ssm:PutParameter in eu-west-1. A policy of the organization can refuse it too. " +
 				"They also need ec2:DescribeImages, with which SSM checks the AMI."},
 		{parametertest.Get, "ExpiredTokenException", "", "The credentials have expired"},
-		{parametertest.Put, "ParameterLimitExceeded", "", "The account has as many parameters in eu-west-1 as it can have."},
-		{parametertest.Put, "HierarchyLevelLimitExceededException", "", "A parameter has at most 15 levels."},
-		{parametertest.Put, "HierarchyTypeMismatchException", "", "SSM cannot change the type of a parameter."},
-		{parametertest.Put, "ParameterPatternMismatchException", "", "The parameter has an allowed pattern"},
-		{parametertest.Put, "UnsupportedParameterType", "", "SSM does not take a parameter of the type String"},
-		{parametertest.Put, "ParameterMaxVersionLimitExceeded", "", "The oldest of the parameter's 100 versions"},
+		{parametertest.Put, "ParameterLimitExceeded", "", "The account has as many parameters in eu-west-1 as AWS allows."},
+		{parametertest.Put, "HierarchyLevelLimitExceededException", "", "The name of a parameter has at most 15 levels."},
+		{parametertest.Put, "HierarchyTypeMismatchException", "", "The parameter exists with another type."},
+		{parametertest.Put, "ParameterPatternMismatchException", "", "The parameter exists with a pattern"},
+		{parametertest.Put, "UnsupportedParameterType", "", "The parameter exists with another type."},
+		{parametertest.Put, "ParameterMaxVersionLimitExceeded", "", "The oldest version of the parameter has a label"},
 		{parametertest.Put, "ValidationException", "", ""},
 	} {
 		t.Run(tt.action+" "+tt.code, func(t *testing.T) {

@@ -21,16 +21,16 @@ func TestClient_Put_race(t *testing.T) {
 	const writers = 12
 	for seed := range uint64(60) {
 		synctest.Test(t, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(seed, 1))
+			starts, delays := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
 			server := parametertest.New()
 			server.Same = seed%2 == 1
 			server.Check = func(string) (time.Duration, bool) {
-				return time.Duration(random.Int64N(int64(20 * time.Second))), true
+				return time.Duration(delays.Int64N(int64(20 * time.Second))), true
 			}
 			variable := &variable{}
 			var running sync.WaitGroup
 			for i := range writers {
-				start := time.Duration(random.Int64N(int64(30 * time.Second)))
+				start := time.Duration(starts.Int64N(int64(30 * time.Second)))
 				running.Go(func() {
 					time.Sleep(start)
 					variable.move(fmt.Sprintf("ami-%08x", i+1))

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
@@ -165,7 +166,7 @@ func Check(text string) error {
 }
 
 func decode(text string, r *Record) error {
-	if err := manifest.Decode([]byte(text), r); err != nil {
+	if err := plainly(manifest.Decode([]byte(text), r)); err != nil {
 		return err
 	}
 	if r.Schema != manifest.Schema {
@@ -200,16 +201,34 @@ func EncodeParent(p Parent) (string, error) {
 func DecodeParent(text string) (Parent, error) {
 	var p Parent
 	if text == option.Unknown {
-		return p, errors.New("is not known")
+		return p, errors.New("is not known" + parentRemedy)
 	}
-	if err := manifest.Decode([]byte(text), &p); err != nil {
-		return p, fmt.Errorf("is not the ref of a data \"chain\": %w", err)
-	}
-	if err := manifest.CheckImage(p.Image); err != nil {
-		return p, fmt.Errorf("is not the ref of a data \"chain\": image %w", err)
-	}
-	if p.Identity == "" {
-		return p, errors.New("is not the ref of a data \"chain\": identity is missing")
+	if err := decodeParent(text, &p); err != nil {
+		return p, fmt.Errorf("is not the ref of a data \"chain\": %w"+parentRemedy, err)
 	}
 	return p, nil
+}
+
+const parentRemedy = "\n\nSet parents = [data.chain.NAME.ref]."
+
+func decodeParent(text string, p *Parent) error {
+	if err := plainly(manifest.Decode([]byte(text), p)); err != nil {
+		return err
+	}
+	if err := manifest.CheckImage(p.Image); err != nil {
+		return fmt.Errorf("image %w", err)
+	}
+	if p.Identity == "" {
+		return errors.New("identity is missing")
+	}
+	return nil
+}
+
+// plainly returns an error of a text that is no document of the registry: it is not damaged, it is
+// something else.
+func plainly(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), manifest.ErrCorrupt.Error()+": "))
 }

@@ -47,8 +47,10 @@ func full() Record {
 		LocalManifest: "manifest-app.json", Regions: []string{"eu-west-1"}, Unpublished: true, Unmarked: true,
 		Abandoned: []string{ami1 + " in eu-west-1"}, DefaultBranches: []string{"main"}, NotOnBranch: "not pushed", Warnings: []string{"git ignores x"},
 		Checkout: &Checkout{Paths: []string{"/src/app"}, Content: []string{"a"}, DirtyHash: "d", Untracked: []string{"x"}, NoGit: true},
-		Pointer:  &Pointer{Target: registry.Target{Position: at, Line: main}, Channel: "latest", Seq: 7, Back: true,
-			Owners: []string{"self"}, AllowDeprecated: true, AllowRevoked: true},
+		Pointer: &Pointer{
+			Target: registry.Target{Position: at, Line: main}, Channel: "latest", Seq: 7, Back: true,
+			Owners: []string{"self"}, AllowDeprecated: true, AllowRevoked: true,
+		},
 	}
 }
 
@@ -102,9 +104,9 @@ func TestDecode_errors(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
 		"unknown":     {option.Unknown, "record is not known" + remedy},
 		"empty":       {"", "record is required" + remedy},
-		"list":        {"[]", not("corrupt: not a JSON object")},
-		"cut short":   {`{"schema":1`, not(`corrupt: unexpected EOF after offset 11`)},
-		"twice":       {`{"schema":1,"schema":1}`, not(`corrupt: duplicate object member name "schema"`)},
+		"list":        {"[]", not("not a JSON object")},
+		"cut short":   {`{"schema":1`, not(`unexpected EOF after offset 11`)},
+		"twice":       {`{"schema":1,"schema":1}`, not(`duplicate object member name "schema"`)},
 		"no schema":   {"{}", not("schema 0, this plugin reads 1")},
 		"newer":       {`{"schema":2}`, not("schema 2, this plugin reads 1")},
 		"image":       {`{"schema":1,"image":"../x","fingerprint":"` + print1 + `"}`, not(`image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "../x"`)},
@@ -134,10 +136,10 @@ func TestDecodeParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct{ in, want string }{
-		"unknown":  {option.Unknown, "is not known"},
-		"an AMI":   {ami1, `is not the ref of a data "chain": corrupt: not a JSON object`},
-		"image":    {`{"image":"A"}`, `is not the ref of a data "chain": image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "A"`},
-		"a record": {whole, `is not the ref of a data "chain": identity is missing`},
+		"unknown":  {option.Unknown, "is not known" + parentRemedy},
+		"an AMI":   {ami1, `is not the ref of a data "chain": not a JSON object` + parentRemedy},
+		"image":    {`{"image":"A"}`, `is not the ref of a data "chain": image must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "A"` + parentRemedy},
+		"a record": {whole, `is not the ref of a data "chain": identity is missing` + parentRemedy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := DecodeParent(tt.in); err == nil || err.Error() != tt.want {

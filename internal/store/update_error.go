@@ -43,7 +43,7 @@ func (e *UpdateError) Error() string {
 		elapsed := e.Elapsed.Round(100 * time.Millisecond)
 		text += fmt.Sprintf(" after %d attempts in %s", e.Attempts, elapsed)
 	}
-	text += fmt.Sprintf(": %v", e.Err)
+	text += ": " + e.cause()
 	advice := e.advice()
 	switch {
 	case advice == "":
@@ -56,6 +56,13 @@ func (e *UpdateError) Error() string {
 
 // Unwrap returns the cause.
 func (e *UpdateError) Unwrap() error { return e.Err }
+
+// cause returns the text of the cause, without what Error has said by then.
+func (e *UpdateError) cause() string {
+	again := strings.NewReplacer("read "+e.Address+": ", "", "write "+e.Address+": ", "",
+		ErrUnknown.Error()+": ", "")
+	return again.Replace(e.Err.Error())
+}
 
 func (e *UpdateError) advice() string {
 	switch {

@@ -165,7 +165,7 @@ func TestUpdater_Update_permanent(t *testing.T) {
 	s.put = func(context.Context, int) error { return fmt.Errorf("%w\n\n%s", errDenied, "Ask for s3:PutObject.") }
 	_, err := store.Updater{Store: s}.Update(t.Context(), key, nil, storetest.Append("b"))
 	wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written: "+
-		"write memory://base/refs/latest.json: access denied\n\nAsk for s3:PutObject.")
+		"access denied\n\nAsk for s3:PutObject.")
 	if s.puts != 1 {
 		t.Errorf("%d writes, want 1", s.puts)
 	}
@@ -184,7 +184,7 @@ func TestUpdater_Update_unknown(t *testing.T) {
 		}
 		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: "+
-			"outcome unknown after 2 attempts in 0s: read memory://base/refs/latest.json: access denied\n\n"+
+			"outcome unknown after 2 attempts in 0s: access denied\n\n"+
 			"The write may have landed or not. Run it again: a write that has landed is recognised.")
 	})
 }
@@ -199,14 +199,14 @@ func TestUpdater_Update_vanished(t *testing.T) {
 		s.put = func(context.Context, int) error { s.Delete(key); return nil }
 		_, err := store.Updater{Store: s}.Update(t.Context(), key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written: "+
-			"write memory://base/refs/latest.json: "+advice)
+			advice)
 	})
 	t.Run("before the second read", func(t *testing.T) {
 		s := filled(t, "a")
 		s.put = func(context.Context, int) error { s.Delete(key); return store.ErrConflict }
 		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: "+
-			"not written after 2 attempts in 0s: read memory://base/refs/latest.json: "+advice)
+			"not written after 2 attempts in 0s: "+advice)
 		if _, err := s.Get(t.Context(), key); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the object was created anew: %v", err)
 		}
@@ -223,7 +223,7 @@ func TestUpdater_Update_deadline(t *testing.T) {
 		_, err := store.Updater{Store: s, Backoff: longest}.Update(ctx, key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written "+
 			"after 941 attempts in 5m0s: context deadline exceeded: "+
-			"write memory://base/refs/latest.json: changed by another writer\n\n"+
+			"changed by another writer\n\n"+
 			"Other writers keep changing it. Run it again, or allow more time.")
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, store.ErrConflict) {
 			t.Errorf("the error wraps not both the deadline and the conflict: %v", err)
@@ -275,14 +275,14 @@ func TestUpdater_Update_cancelledInWrite(t *testing.T) {
 		// A store may finish a write whose client has gone: that it is missing so far proves nothing.
 		s, err = cancelledInWrite(t, false, nil)
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: outcome unknown: "+
-			"read memory://base/refs/latest.json: it does not contain the write; the last attempt: "+
-			"write memory://base/refs/latest.json: outcome unknown: context canceled\n\n"+
+			"it does not contain the write; the last attempt: "+
+			"context canceled\n\n"+
 			"The write may have landed or not. Run it again: a write that has landed is recognised.")
 		wantIDs(t, s, "a")
 
 		_, err = cancelledInWrite(t, true, store.ErrTransient)
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: outcome unknown: "+
-			"write memory://base/refs/latest.json: outcome unknown: context canceled\n\n"+
+			"context canceled\n\n"+
 			"The write may have landed or not. Run it again: a write that has landed is recognised.")
 	})
 }
@@ -295,7 +295,7 @@ func TestUpdater_Update_namesTheCause(t *testing.T) {
 		lastRead error
 		before   string
 	}{
-		"read":          {nil, "read memory://base/refs/latest.json: it does not contain the write; the last attempt: "},
+		"read":          {nil, "it does not contain the write; the last attempt: "},
 		"not even read": {store.ErrTransient, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -311,8 +311,8 @@ func TestUpdater_Update_namesTheCause(t *testing.T) {
 					return nil
 				}
 				_, err := store.Updater{Store: s}.Update(ctx, key, nil, storetest.Append("b"))
-				want := ": " + tt.before + "context deadline exceeded: write memory://base/refs/latest.json: " +
-					"outcome unknown: storage full\n\nThe write may have landed or not."
+				want := ": " + tt.before + "context deadline exceeded: " +
+					"storage full\n\nThe write may have landed or not."
 				if err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, full) {
 					t.Errorf("got  %v\nwant %q in it", err, want)
 				}
@@ -335,8 +335,8 @@ func TestUpdater_Update_overtaken(t *testing.T) {
 		}
 		_, err := store.Updater{Store: s}.Update(ctx, key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.NotWritten, "update memory://base/refs/latest.json: not written: "+
-			"read memory://base/refs/latest.json: it does not contain the write; the last attempt: "+
-			"write memory://base/refs/latest.json: outcome unknown")
+			"it does not contain the write; the last attempt: "+
+			"outcome unknown")
 		wantIDs(t, s, "a", "c")
 	})
 }
@@ -354,7 +354,7 @@ func TestUpdater_Update_unknownStays(t *testing.T) {
 		}
 		_, err := store.Updater{Store: s, Backoff: noWait}.Update(t.Context(), key, nil, storetest.Append("b"))
 		wantUpdateError(t, err, store.Unknown, "update memory://base/refs/latest.json: "+
-			"outcome unknown after 2 attempts in 0s: write memory://base/refs/latest.json: access denied\n\n"+
+			"outcome unknown after 2 attempts in 0s: access denied\n\n"+
 			"The write may have landed or not. Run it again: a write that has landed is recognised.")
 	})
 }

@@ -50,7 +50,7 @@ func TestConfigure_errors(t *testing.T) {
 	}{
 		"nothing":    {"", []string{"record is required" + remedy}},
 		"good":       {ok, nil},
-		"record":     {`record = "ami-0a1b2c3d4e5f60718"`, []string{`record is not one of data "chain-image" or "chain": corrupt: not a JSON object` + remedy}},
+		"record":     {`record = "ami-0a1b2c3d4e5f60718"`, []string{`record is not one of data "chain-image" or "chain": not a JSON object` + remedy}},
 		"on_failure": {ok + `on_failure = "ignore"`, []string{`on_failure must be one of keep, fail, got "ignore"`}},
 		"channels":   {ok + `channels = ["latest", "", "latest", "a/b"]`, []string{"channels[1] is required", `channels must not repeat a value, got "latest" twice`, `channels[3] must be lower-case letters, digits, ".", "_" and "-", and start with a letter or digit, got "a/b"`}},
 		"branches": {ok + `branches = ["main", "*", "release/*", "refs/tags/v*", "refs/heads/main", "a b", "main"]`, []string{

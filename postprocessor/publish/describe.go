@@ -33,7 +33,8 @@ func (p publication) checkTemplate(source packersdk.Artifact) error {
 		return nil
 	}
 	if len(p.rec.Entries) == 0 {
-		return mistakef("the record names no image that exists")
+		return mistakef("the record names no image that exists\n\nSet record to the output record " +
+			"of data \"chain-image\" or \"chain\", as it is.")
 	}
 	if why := p.rec.Artifact().Differs(source); why != "" {
 		return mistakef("%s\n\n"+otherRecord, why)

@@ -28,6 +28,7 @@ const (
 func (p publication) failed(
 	ctx context.Context, source packersdk.Artifact, done progress, cause error,
 ) error {
+	cause = manifest.Advise(cause)
 	if p.promotes() {
 		return fmt.Errorf("promote %s: %w", p.rec.Image, cause)
 	}

@@ -121,6 +121,7 @@ func TestFailed_keepAfterManifest(t *testing.T) {
 	ui, err := process(t, configured(t, "file", newRecord(dir), "on_failure = \"keep\"\nchannels = [\"production\"]"), &fakeArtifact{id: "File"})
 	address := filepath.Join(dir, "app", "builds", print1+".json")
 	want := "publish app: move channel production of app: read " + path + ": corrupt: unexpected EOF after offset 1\n\n" +
+		"Restore an older version of it. If there is none, delete it, and run the builds that wrote it again.\n\n" +
 		"The manifest is published (" + address + "); its channels or the local manifest are incomplete.\nThe image is kept: File\n" +
 		"To finish, remove the cause and run the same packer build again: it builds nothing."
 	if err != nil || len(ui.red) != 1 {
@@ -164,6 +165,7 @@ func TestFailed_failAfterManifest(t *testing.T) {
 	address := filepath.Join(dir, "app", "builds", print1+".json")
 	_, err := process(t, configured(t, "file", newRecord(dir), `channels = ["production"]`), &fakeArtifact{id: "File"})
 	want := "publish app: move channel production of app: read " + path + ": corrupt: unexpected EOF after offset 1\n\n" +
+		"Restore an older version of it. If there is none, delete it, and run the builds that wrote it again.\n\n" +
 		"The manifest is published (" + address + "); its channels or the local manifest are incomplete.\n" +
 		"Packer keeps the image if the post-processor before this one succeeded: File\n" +
 		"To finish, remove the cause and run the same packer build again: it builds nothing."

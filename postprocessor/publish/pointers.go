@@ -33,7 +33,8 @@ func (p publication) movePointers(
 	}
 	request := p.request(ctx, done)
 	if _, complete := request.To.Entries(done.stored.Manifest); !complete {
-		return fmt.Errorf("%s no longer has the builds that this run has found", done.stored.URI)
+		return fmt.Errorf("%s no longer has the builds that this run has found\n\nRun it again.",
+			done.stored.URI)
 	}
 	if err := p.checkRevoked(done.entries); err != nil {
 		return err

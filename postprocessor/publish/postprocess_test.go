@@ -147,7 +147,7 @@ func TestPostProcess_panicLater(t *testing.T) {
 func TestPostProcess_noArtifact(t *testing.T) {
 	dir := folder(t)
 	_, keepInput, forceKeep, err := configured(t, "file", newRecord(dir), "").PostProcess(t.Context(), &screen{}, nil)
-	if want := "publish app: the builder made no artifact"; err == nil || err.Error() != want || !keepInput || !forceKeep {
+	if want := "publish app: the builder made no artifact\n\nPut the post-processor behind one that keeps the artifact, such as \"manifest\"."; err == nil || err.Error() != want || !keepInput || !forceKeep {
 		t.Errorf("got %v, %t, %t", err, keepInput, forceKeep)
 	}
 }
@@ -155,7 +155,7 @@ func TestPostProcess_noArtifact(t *testing.T) {
 func TestPostProcess_passedThroughNothing(t *testing.T) {
 	dir := folder(t)
 	_, err := process(t, configured(t, "chain", newRecord(dir), ""), &fakeArtifact{})
-	if want := "publish app: the record names no image that exists"; err == nil || err.Error() != want {
+	if want := "publish app: the record names no image that exists\n\nSet record to the output record of data \"chain-image\" or \"chain\", as it is."; err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
 }

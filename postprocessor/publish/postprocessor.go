@@ -84,7 +84,8 @@ func (p *PostProcessor) publish(
 		return source, err
 	}
 	if source == nil {
-		return source, fmt.Errorf("publish %s: the builder made no artifact", rec.Image)
+		return source, fmt.Errorf("publish %s: the builder made no artifact\n\nPut the "+
+			"post-processor behind one that keeps the artifact, such as \"manifest\".", rec.Image)
 	}
 	job := publication{config: p.config, ui: ui, rec: rec, ci: ci.Detect(os.Getenv)}
 	if job.promotes() {

@@ -154,7 +154,7 @@ func (p publication) checkRoom(image ami.Image) error {
 		return nil
 	}
 	return fmt.Errorf("tag %s: it has %d tags already, and would have %d; EC2 allows %d\n\n"+
-		"Remove some tags of the image, or publish fewer", image, len(image.Tags), len(all), tags.Max)
+		"Remove some tags of the image, or publish fewer.", image, len(image.Tags), len(all), tags.Max)
 }
 
 // tagRegion tags the AMIs of a region and their snapshots.

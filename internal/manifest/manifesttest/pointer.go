@@ -61,7 +61,7 @@ const goodPointer = `{
       "line": {"kind": "branch", "name": "main"},
       "at": "2026-01-02T03:04:05Z",
       "by": "anna",
-      "ci": {"provider": "github-actions", "build_id": "7", "build_url": "https://ci.example.com/7"},
+      "ci": {"provider": "github-actions", "build_id": "7", "build_url": "https://example.com/7"},
       "reason": "tested",
       "write_id": "w1"
     }

@@ -44,6 +44,9 @@ func (s *Store) replace(ctx context.Context, path string, body []byte, tag strin
 
 	lock := flock.New(filepath.Join(s.dir, lockName), flock.SetPermissions(fileMode))
 	if _, err := lock.TryLockContext(ctx, lockDelay); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("another build has locked %s: %w", lock.Path(), err)
+		}
 		return fmt.Errorf("lock %s: %w", lock.Path(), err)
 	}
 	defer lock.Close()

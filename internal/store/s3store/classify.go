@@ -27,7 +27,7 @@ var (
 	errRefused    = errors.New("the request was refused")
 	errUnexpected = errors.New("unexpected response")
 	errUnsent     = errors.New("the request could not be sent")
-	errNoTag      = errors.New("the response has no ETag")
+	errNoTag      = errors.New("the response has no ETag\n\n" + foreignAdvice)
 )
 
 const conditionAdvice = "Without conditional writes two builds that publish at once may lose a " +
@@ -35,9 +35,6 @@ const conditionAdvice = "Without conditional writes two builds that publish at o
 	"publishes at a time."
 
 const foreignAdvice = "Check the endpoint, and whether a proxy or a login page answers for it."
-
-const credentialAdvice = "Check the profile, the role to assume and the AWS_… environment " +
-	"variables."
 
 // kind is what a request does.
 type kind int
@@ -63,6 +60,18 @@ func (k kind) condition() string {
 	return "no condition"
 }
 
+// asks is what the request asks of AWS.
+func (k kind) asks() awserror.Kind {
+	switch k {
+	case read:
+		return awserror.Read
+	case swap:
+		return awserror.Replace
+	case create, overwrite:
+	}
+	return awserror.Create
+}
+
 // request is what classify needs to know of a request.
 type request struct {
 	kind kind
@@ -73,7 +82,7 @@ type request struct {
 	owner bool
 }
 
-// verdict is what a failure means, and what the user can do.
+// verdict is what a failure means, and what the user can do if that is not in package awserror.
 type verdict struct {
 	means  error
 	advice string
@@ -93,8 +102,9 @@ func (r request) classify(err error) error {
 	case r.kind == read:
 		verb = "read"
 	}
-	if v.advice != "" {
-		return fmt.Errorf("%s %s: %w: %w\n\n%s", verb, r.address, v.means, err, v.advice)
+	known := awserror.Request{Kind: r.kind.asks(), Region: f.region, Owner: r.owner}
+	if advice := cmp.Or(v.advice, known.Advice(err)); advice != "" {
+		return fmt.Errorf("%s %s: %w: %w\n\n%s", verb, r.address, v.means, err, advice)
 	}
 	return fmt.Errorf("%s %s: %w: %w", verb, r.address, v.means, err)
 }
@@ -104,11 +114,13 @@ func (r request) classify(err error) error {
 func (r request) judge(f failure) verdict {
 	switch {
 	case f.expired:
-		return verdict{errExpired, awserror.Expired}
+		return verdict{means: errExpired}
 	case f.credentials && f.passing:
 		return verdict{means: store.ErrTransient}
 	case f.credentials:
-		return verdict{errCredentials, cmp.Or(f.advice, credentialAdvice)}
+		return verdict{means: errCredentials}
+	case f.foreign && f.status == http.StatusProxyAuthRequired:
+		return verdict{means: errForeign}
 	case f.foreign && r.kind != read && f.status < 300:
 		return verdict{store.ErrUnknown, foreignAdvice}
 	case f.foreign:
@@ -118,10 +130,9 @@ func (r request) judge(f failure) verdict {
 	case f.cut && r.wroteNothing(f.status):
 		return verdict{means: store.ErrTransient}
 	case f.code == "NoSuchBucket":
-		return verdict{errNoBucket,
-			"Create the bucket, or check its name, the endpoint and use_path_style."}
+		return verdict{means: errNoBucket}
 	case f.misdirected():
-		return verdict{errWrongRegion, f.regionAdvice()}
+		return verdict{means: errWrongRegion}
 	case f.skewed, f.throttled(), f.resend():
 		return verdict{means: store.ErrTransient}
 	case f.status == http.StatusNotImplemented || f.code == "NotImplemented":
@@ -130,10 +141,11 @@ func (r request) judge(f failure) verdict {
 		}
 		return verdict{means: errUnexpected}
 	case f.badKey():
-		return verdict{errCredentials,
-			"The store does not accept the access key: check the key and its secret."}
+		return verdict{means: errCredentials}
+	case f.lacksNoRight():
+		return verdict{means: errRefused}
 	case f.status == http.StatusForbidden || f.status == http.StatusUnauthorized:
-		return verdict{store.ErrDenied, r.accessAdvice(f.denied)}
+		return verdict{means: store.ErrDenied}
 	case r.kind == read:
 		return r.judgeRead(f)
 	}
@@ -181,7 +193,7 @@ func (r request) judgeWrite(f failure) verdict {
 func (r request) judgeSilence(f failure) verdict {
 	switch {
 	case f.unreachable:
-		return verdict{errUnsent, "Check the endpoint, the region and the certificate of the store."}
+		return verdict{means: errUnsent}
 	case f.unsent && f.passing:
 		return verdict{means: store.ErrTransient}
 	case f.unsent:
@@ -190,38 +202,4 @@ func (r request) judgeSilence(f failure) verdict {
 		return verdict{means: store.ErrTransient}
 	}
 	return verdict{means: store.ErrUnknown}
-}
-
-func (r request) accessAdvice(explicit bool) string {
-	if explicit && r.kind == read {
-		return "A policy of the bucket or of the organization refuses the request explicitly. To give " +
-			"more rights to the credentials does not help."
-	}
-	if explicit {
-		return "A policy of the bucket or of the organization refuses the write explicitly. If it " +
-			"demands encryption, a KMS key or an ACL, set encryption, kms_key_id or acl in " +
-			"registry_access. To give more rights to the credentials does not help."
-	}
-	var advice string
-	switch r.kind {
-	case read:
-		if r.lists {
-			advice = "The credentials need s3:ListBucket on the bucket."
-			break
-		}
-		advice = "The credentials need s3:GetObject on the object and s3:ListBucket on the bucket; " +
-			"without s3:ListBucket S3 returns \"access denied\" for an object that does not exist."
-	case swap:
-		advice = "The credentials need s3:PutObject on the object, and s3:GetObject because the write " +
-			"has a condition."
-	case create, overwrite:
-		advice = "The credentials need s3:PutObject on the object."
-	}
-	if !r.lists {
-		advice += " With a KMS key they also need kms:Decrypt and kms:GenerateDataKey on it."
-	}
-	if r.owner {
-		advice += " The bucket must belong to the account of expected_bucket_owner."
-	}
-	return advice
 }

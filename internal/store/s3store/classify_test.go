@@ -117,7 +117,8 @@ func TestRequest_classify(t *testing.T) {
 		{"403 empty", answered(403, "Forbidden", ""), all(store.ErrDenied)},
 		{"403 key", answered(403, "InvalidAccessKeyId", ""), all(errCredentials)},
 		{"403 signature", answered(403, "SignatureDoesNotMatch", ""), all(errCredentials)},
-		{"403 clock", answered(403, "RequestTimeTooSkewed", ""), all(store.ErrDenied)},
+		{"403 clock", answered(403, "RequestTimeTooSkewed", ""), all(errRefused)},
+		{"403 archived", answered(403, "InvalidObjectState", ""), all(errRefused)},
 		{
 			"403 clock, corrected", operation("S3", skewed{answered(403, "RequestTimeTooSkewed", "")}),
 			all(store.ErrTransient),
@@ -259,7 +260,7 @@ func TestRequest_classify_text(t *testing.T) {
 			in: answered(301, "PermanentRedirect", "Moved", "X-Amz-Bucket-Region", "eu-west-1"),
 			want: [2]string{
 				"read " + address + ": wrong region: ",
-				"\n\nThe bucket is in eu-west-1: set the region of the registry to \"eu-west-1\".",
+				"\n\nThe bucket is in eu-west-1. Set region in registry_access to that of the bucket.",
 			},
 		},
 		{

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -33,8 +32,6 @@ type failure struct {
 	region string
 	// expired and credentials: the credentials were the cause, at S3 or before.
 	expired, credentials bool
-	// advice is what can be done about the credentials, if that is known.
-	advice string
 	// skewed: the clock of this machine is wrong. The SDK corrects that in the next request.
 	skewed bool
 	// unsent: not one byte of the request reached the store.
@@ -45,8 +42,6 @@ type failure struct {
 	passing bool
 	// foreign: the response is not that of an S3 store.
 	foreign bool
-	// denied: a policy refuses the request explicitly.
-	denied bool
 	// after is how long to wait before the next request, if the response says so.
 	after time.Duration
 	// cut: the body of the error broke off, and with it the code that explains the status.
@@ -64,7 +59,6 @@ func failureOf(err error) failure {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		f.code = api.ErrorCode()
-		f.denied = strings.Contains(api.ErrorMessage(), "explicit deny")
 		if match := expectedRegion.FindStringSubmatch(api.ErrorMessage()); match != nil {
 			f.region = match[1]
 		}
@@ -73,8 +67,7 @@ func failureOf(err error) failure {
 	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
 		f.expired = true
 	}
-	if f.credentials = failedBefore(err); f.credentials {
-		f.advice = awserror.OfCredentials(err)
+	if f.credentials = awserror.InCredentials(err); f.credentials {
 		return f
 	}
 	status, header := responseOf(err)
@@ -111,13 +104,6 @@ func brokeOff(err error) bool {
 	var connection *net.OpError
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.As(err, &connection)
-}
-
-// failedBefore reports whether another service failed, such as STS: within the request to S3, the
-// SDK gets credentials from it. Its status must not be taken for one of S3.
-func failedBefore(err error) bool {
-	var outer, inner *smithy.OperationError
-	return errors.As(err, &outer) && errors.As(outer.Err, &inner)
 }
 
 // sending reports how far a request without a response came.
@@ -157,14 +143,6 @@ func (f failure) misdirected() bool {
 		(f.code == "AuthorizationHeaderMalformed" && f.region != "")
 }
 
-func (f failure) regionAdvice() string {
-	if f.region == "" {
-		return "The bucket is in another region: set the region of the registry to that of the bucket."
-	}
-	return fmt.Sprintf(
-		"The bucket is in %s: set the region of the registry to %q.", f.region, f.region)
-}
-
 // throttled reports whether the store refused the request because there are too many. Then nothing
 // was written.
 func (f failure) throttled() bool {
@@ -186,6 +164,16 @@ func (f failure) resend() bool {
 func (f failure) badKey() bool {
 	switch f.code {
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthorizationHeaderMalformed":
+		return true
+	}
+	return false
+}
+
+// lacksNoRight reports whether a store refused the request with 403, and not for lack of a right.
+func (f failure) lacksNoRight() bool {
+	switch f.code {
+	case "RequestTimeTooSkewed", "InvalidObjectState", "AllAccessDisabled", "AccountProblem",
+		"NotSignedUp":
 		return true
 	}
 	return false

@@ -195,8 +195,7 @@ func (s *Store) unfit(why error, kind kind) error {
 // undecided turns a fault that may pass into [store.ErrTransient]: even if the test object was
 // written, the object that the caller wants to write was not touched.
 func (s *Store) undecided(err error) error {
-	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrUnknown) ||
-		errors.Is(err, store.ErrTransient) {
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrUnknown) {
 		return fmt.Errorf("test %s: %w: %s", s.Address(testKey), store.ErrTransient, err.Error())
 	}
 	return err

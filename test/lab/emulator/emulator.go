@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package emulator runs an AWS account on this machine: EC2, S3, SSM and STS by moto, on the loopback
-// address, gone when it is stopped. It serves one request at a time, without delay, so it shows
-// what a program does, not what happens when AWS is slow, wrong or used by others.
+// Package emulator runs an AWS account on this machine: EC2, S3, SSM and STS by moto, on the
+// loopback address, gone when it is stopped. It serves one request at a time, without delay, so it
+// shows what a program does, not what happens when AWS is slow, wrong or used by others.
 package emulator
 
 import (

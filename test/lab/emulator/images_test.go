@@ -190,7 +190,8 @@ func TestPolicy(t *testing.T) {
 	img := image(t, a, client(a, keys("test", "test")))
 	later := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 	steps := func(c *ami.Client, user aws.CredentialsProvider) error {
-		ctx, region := t.Context(), region
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
 		for _, step := range []func() error{
 			func() error {
 				return c.Share(ctx, region, []ami.Image{img}, ami.Permission{Accounts: []string{account}})
@@ -275,7 +276,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// TestParameters: each region has parameters of its own.
+// TestParameters: a parameter exists in one region only.
 func TestParameters(t *testing.T) {
 	t.Parallel()
 	a := start(t)
