@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // Image is an AMI as EC2 describes it.
@@ -132,8 +133,13 @@ func Problem(img Image) string {
 			words += ": " + img.StateReason
 		}
 		return words
-	case types.ImageStatePending, types.ImageStateDisabled:
-		return "is " + img.State
+	case types.ImageStateDisabled:
+		if reason, revoked := RevokedReason(img); revoked {
+			return strings.TrimSuffix("is disabled, and revoked: "+text.OneLine(reason), ": ")
+		}
+		return "is disabled"
+	case types.ImageStatePending:
+		return "is pending"
 	default:
 		return fmt.Sprintf("is in state %q, not available", img.State)
 	}

@@ -40,6 +40,8 @@ func TestProblem(t *testing.T) {
 		{in: Image{State: "available"}},
 		{in: Image{State: "pending"}, want: "is pending"},
 		{in: Image{State: "disabled"}, want: "is disabled"},
+		{in: Image{State: "disabled", Tags: map[string]string{"chain:revoked": "CVE-2026-0001"}}, want: "is disabled, and revoked: CVE-2026-0001"},
+		{in: Image{State: "disabled", Tags: map[string]string{"chain:revoked": ""}}, want: "is disabled, and revoked"},
 		{in: Image{State: "deregistered"}, want: "is gone (deregistered)"},
 		{in: Image{State: "failed", StateReason: "Server.InternalError"}, want: "has failed: Server.InternalError"},
 		{in: Image{State: "error"}, want: "is in state error"},

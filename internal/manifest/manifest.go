@@ -157,10 +157,10 @@ type Change struct {
 // Revocation is the change by which a build does not count any more.
 type Revocation struct {
 	Change
-	// EC2 is what was done to its AMIs besides: [EC2Deprecate], [EC2Disable], or nothing.
-	EC2 string `json:"ec2,omitzero"`
-	// DeprecatedAt maps "region/ami" to the time from which that AMI was to be deprecated before. It
-	// gets that time back when the build is restored.
+	// EC2 is what was done to its AMIs besides: [EC2Deprecate], [EC2Disable], both or nothing.
+	EC2 []string `json:"ec2,omitempty"`
+	// DeprecatedAt maps "region/ami" to the time from which that AMI was to be deprecated before
+	// [EC2Deprecate]. It gets that time back when the build is restored.
 	DeprecatedAt map[string]time.Time `json:"deprecated_at,omitempty"`
 
 	Unknown jsontext.Value `json:",embed"`

@@ -20,9 +20,8 @@ func (m *Manifest) Mark(
 		case !wanted(entry):
 		case (before == nil) != (mark == nil):
 			next.Builds[i].Revoked, changed = mark, true
-		case mark != nil && mark.EC2 != "" && mark.EC2 != before.EC2:
-			more := *before
-			more.EC2 = mark.EC2
+		case mark != nil && !before.Did(mark.EC2...):
+			more := before.with(*mark)
 			next.Builds[i].Revoked, changed = &more, true
 		}
 	}
@@ -32,4 +31,18 @@ func (m *Manifest) Mark(
 	chain.Seq, chain.WriteID, chain.UpdatedAt = chain.Seq+1, writeID, now
 	chain.AMIs = next.liveAMIs()
 	return &next, true
+}
+
+// Did reports whether the revocation did all of that to the AMIs.
+func (r Revocation) Did(what ...string) bool {
+	return !slices.ContainsFunc(what, func(one string) bool { return !slices.Contains(r.EC2, one) })
+}
+
+// with returns the revocation with what another one does to the AMIs besides.
+func (r Revocation) with(other Revocation) Revocation {
+	if other.Did(EC2Deprecate) && !r.Did(EC2Deprecate) {
+		r.DeprecatedAt = other.DeprecatedAt
+	}
+	r.EC2 = slices.Compact(slices.Sorted(slices.Values(slices.Concat(r.EC2, other.EC2))))
+	return r
 }

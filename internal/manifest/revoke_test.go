@@ -4,6 +4,7 @@ package manifest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -30,14 +31,24 @@ func TestManifest_Mark(t *testing.T) {
 	if again, changed := marked.Mark(second, other, at(4), "w4"); changed || again != marked {
 		t.Errorf("a mark is kept: %+v", again.Builds[1].Revoked)
 	}
-	other.EC2 = EC2Disable
-	more, changed := marked.Mark(second, other, at(4), "w4")
-	want := Revocation{Change: mark.Change, EC2: EC2Disable}
-	if diff := cmp.Diff(want, *more.Builds[1].Revoked); diff != "" || !changed || marked.Builds[1].Revoked.EC2 != "" {
-		t.Error(diff, changed)
+	// What is done to the AMIs is added, with how they were before that was done first.
+	for i, what := range []string{EC2Disable, EC2Deprecate, EC2Disable, EC2Deprecate} {
+		other.EC2, other.DeprecatedAt = []string{what}, map[string]time.Time{"eu-west-1/ami-2": at(10 + i)}
+		before := marked
+		if marked, changed = before.Mark(second, other, at(4), "w4"); changed != (i < 2) {
+			t.Errorf("%d: changed is %t: %+v", i, changed, marked.Builds[1].Revoked)
+		}
+		if i == 0 && len(before.Builds[1].Revoked.EC2) > 0 {
+			t.Error("the mark before has changed too")
+		}
 	}
-	back, changed := more.Mark(second, nil, at(5), "w5")
-	if !changed || back.Builds[1].Revoked != nil || back.Chain.AMIs["eu-west-1"] != "ami-2" || back.Chain.Seq != 5 {
+	want := Revocation{Change: mark.Change, EC2: []string{EC2Deprecate, EC2Disable},
+		DeprecatedAt: map[string]time.Time{"eu-west-1/ami-2": at(11)}}
+	if diff := cmp.Diff(want, *marked.Builds[1].Revoked); diff != "" {
+		t.Error(diff)
+	}
+	back, changed := marked.Mark(second, nil, at(5), "w5")
+	if !changed || back.Builds[1].Revoked != nil || back.Chain.AMIs["eu-west-1"] != "ami-2" || back.Chain.Seq != 6 {
 		t.Errorf("got %+v, %+v", back.Builds[1], back.Chain)
 	}
 	if _, changed := back.Mark(second, nil, at(6), "w6"); changed {

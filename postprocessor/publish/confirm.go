@@ -4,6 +4,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,6 +32,11 @@ func (p publication) confirm(
 		return nil, nil
 	}
 	seen, err := p.lookUp(ctx, conn, ids)
+	var bad *notGoodError
+	if errors.As(err, &bad) {
+		return nil, fmt.Errorf("%w\n\nBuild the image again: it needs a good AMI in every region. "+
+			"No channel is moved.", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +62,12 @@ func (p publication) accepts() record.Pointer {
 	return *p.rec.Pointer
 }
 
-// lookUp returns what EC2 says of AMIs, and an error if one of them is not good.
+// notGoodError says which AMIs are not good, and why.
+type notGoodError struct{ text string }
+
+func (e *notGoodError) Error() string { return e.text }
+
+// lookUp returns what EC2 says of AMIs, and a [notGoodError] if one of them is not good.
 func (p publication) lookUp(
 	ctx context.Context, conn *access.Connection, ids map[string][]string,
 ) (map[ami.Address]ami.Image, error) {
@@ -87,8 +98,7 @@ func (p publication) lookUp(
 		}
 	}
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("%s\n\nBuild the image again: it needs a good AMI in every region. "+
-			"No channel is moved.", strings.Join(problems, "; "))
+		return nil, &notGoodError{strings.Join(problems, "; ")}
 	}
 	return seen, nil
 }

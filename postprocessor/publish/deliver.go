@@ -73,7 +73,8 @@ func (p publication) deliver(
 		p.ui.Say(fmt.Sprintf("%s was moved to %.12s meanwhile: its parameters follow",
 			pointer.ID(), now.Fingerprint))
 		if err := p.confirmTarget(ctx, conn, now); err != nil {
-			return err
+			return fmt.Errorf("the parameters of %s do not follow: %w\n\nMove the channel to a good "+
+				"image. The parameters follow then.", pointer.ID(), err)
 		}
 		to = now
 	}

@@ -44,9 +44,12 @@ func (r retirement) revoke(ctx context.Context) error {
 	if len(before.channels) > 0 && !r.config.Force {
 		return pinned(before.channels)
 	}
-	mark := manifest.Revocation{Change: r.change, DeprecatedAt: before.deprecatedAt()}
+	mark := manifest.Revocation{Change: r.change}
 	if r.config.EC2 != none {
-		mark.EC2 = r.config.EC2
+		mark.EC2 = []string{r.config.EC2}
+	}
+	if mark.Did(manifest.EC2Deprecate) {
+		mark.DeprecatedAt = before.deprecatedAt()
 	}
 	stored, err := r.reg.Revoke(ctx, r.rec.Image, r.rec.Pointer.Target, mark)
 	if err != nil {
@@ -253,13 +256,14 @@ func (r retirement) markOf(image ami.Image) manifest.Revocation {
 // bringBack makes an AMI what it was before it was revoked. What others did to it stays.
 func (r retirement) bringBack(ctx context.Context, ec2 access.EC2, image ami.Image) error {
 	did, mark := "restored", r.markOf(image)
-	if mark.EC2 != "" && image.Disabled() {
+	if mark.Did(manifest.EC2Disable) && image.Disabled() {
 		if err := ec2.Enable(ctx, image.Region, image.ID); err != nil {
 			return err
 		}
 		did += ", enabled"
 	}
-	if at := mark.DeprecatedAt[keyOf(image)]; mark.EC2 != "" && !at.Equal(image.DeprecatedAt) {
+	at := mark.DeprecatedAt[keyOf(image)]
+	if mark.Did(manifest.EC2Deprecate) && !at.Equal(image.DeprecatedAt) {
 		if err := ec2.Deprecate(ctx, image.Region, image.ID, at); err != nil {
 			return err
 		}

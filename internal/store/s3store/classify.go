@@ -74,7 +74,9 @@ func (k kind) asks() awserror.Kind {
 
 // request is what classify needs to know of a request.
 type request struct {
-	kind    kind
+	kind kind
+	// lists is true if it reads what keys there are.
+	lists   bool
 	address string
 	// owner is true if the request names the account that must own the bucket.
 	owner bool
@@ -94,7 +96,10 @@ func (r request) classify(err error) error {
 		err = &store.LaterError{After: f.after, Err: err}
 	}
 	verb := "write"
-	if r.kind == read {
+	switch {
+	case r.lists:
+		verb = "list"
+	case r.kind == read:
 		verb = "read"
 	}
 	known := awserror.Request{Kind: r.kind.asks(), Region: f.region, Owner: r.owner}

@@ -4,7 +4,7 @@ package s3store
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
@@ -14,18 +14,35 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
 )
 
-// List returns keys with a prefix, as [store.List] does: one page of ListObjectsV2, which is not
-// repeated. It needs s3:ListBucket.
+// List returns keys with a prefix, as [store.List] does: one page of ListObjectsV2. It needs
+// s3:ListBucket, and tries as often as [Store.Get].
 func (s *Store) List(ctx context.Context, prefix, delimiter string) ([]string, error) {
+	for attempt := 1; ; attempt++ {
+		keys, err := s.listOnce(ctx, prefix, delimiter)
+		if !errors.Is(err, store.ErrTransient) || attempt == maxReads ||
+			s.backoff.Wait(ctx, attempt, err) != nil {
+			return keys, err
+		}
+	}
+}
+
+func (s *Store) listOnce(ctx context.Context, prefix, delimiter string) ([]string, error) {
 	attempt, cancel := context.WithTimeout(ctx, s.options.AttemptTimeout)
 	defer cancel()
 	above := s.path("")
-	out, err := s.client.Load().ListObjectsV2(attempt, &s3.ListObjectsV2Input{
+	in := &s3.ListObjectsV2Input{
 		Bucket: &s.options.Bucket, Prefix: aws.String(above + prefix), Delimiter: &delimiter,
 		MaxKeys: aws.Int32(store.MaxListed), ExpectedBucketOwner: s.owner(),
-	})
+	}
+	out, err := s.client.Load().ListObjectsV2(attempt, in)
+	if err != nil && s.inRegionOf(err) {
+		out, err = s.client.Load().ListObjectsV2(attempt, in)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", s.Address(prefix), err)
+		call := request{
+			kind: read, lists: true, address: s.Address(prefix), owner: in.ExpectedBucketOwner != nil,
+		}
+		return nil, call.classify(s.explainTimeout(ctx, err))
 	}
 	var keys []string
 	for _, folder := range out.CommonPrefixes {

@@ -3,8 +3,10 @@
 package s3store
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,13 +44,31 @@ func TestStore_List(t *testing.T) {
 	}
 }
 
-// TestStore_List_denied is asked once: the list only helps to explain something else.
+// TestStore_List_denied is asked once, and names the right.
 func TestStore_List_denied(t *testing.T) {
 	r, url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		s3server.Fail(w, http.StatusForbidden, "AccessDenied")
 	})
 	keys, err := foreign(t, url, Options{}).List(t.Context(), "", "/")
-	if err == nil || len(keys) > 0 || len(r.all()) != 1 {
+	const want = "list s3://"
+	if !errors.Is(err, store.ErrDenied) || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "s3:ListBucket") || len(keys) > 0 || len(r.all()) != 1 {
+		t.Errorf("got %q, %v after %d requests", keys, err, len(r.all()))
+	}
+}
+
+// TestStore_List_busy is asked again.
+func TestStore_List_busy(t *testing.T) {
+	fake, busy := fakeS3(t), 2
+	r, url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("list-type") && busy > 0 {
+			busy--
+			s3server.Fail(w, http.StatusServiceUnavailable, "SlowDown")
+			return
+		}
+		fake.ServeHTTP(w, r)
+	})
+	keys, err := foreign(t, url, Options{}).List(t.Context(), "", "/")
+	if err != nil || len(keys) > 0 || len(r.all()) != 3 {
 		t.Errorf("got %q, %v after %d requests", keys, err, len(r.all()))
 	}
 }
