@@ -273,6 +273,7 @@ func TestDeliver_notMoved(t *testing.T) {
 		"held back": {func(t *testing.T, dir string, rec *record.Record) {
 			moved(t, dir, "production", func(r *registry.Request) {
 				r.To.Fingerprint, r.To.Content = print1, rec.Git.Content
+				r.To.Commit, r.To.CommitTime = sha1, now
 			})
 			moved(t, dir, "production", func(r *registry.Request) { older(r); r.AllowRollback = true })
 		}, "channel production stays on 222222222222: a rollback left what this run has"},
