@@ -98,7 +98,8 @@ func others(m *manifest.Manifest, chosen []manifest.Entry) []string {
 		is := func(e manifest.Entry) bool {
 			return e.PackerRunUUID == entry.PackerRunUUID && e.Source() == entry.Source()
 		}
-		if amis := entry.AMIs(); len(amis) > 0 && !slices.ContainsFunc(chosen, is) && len(ids) < maxOthers {
+		amis := entry.AMIs()
+		if len(amis) > 0 && !slices.ContainsFunc(chosen, is) && len(ids) < maxOthers {
 			ids = append(ids, amis[0].ID+" in "+amis[0].Region)
 		}
 	}

@@ -327,8 +327,8 @@ func (p publication) stays(why string, warn bool) error {
 func (p publication) warnOfParameters(name registry.Name, before, now []string) {
 	for _, parameter := range before {
 		if !slices.Contains(now, parameter) {
-			p.warn(fmt.Sprintf("parameter %s stays where it is: whoever moved %s before kept it up to date, "+
-				"and this template has no ssm_parameter for it", text.OneLine(parameter), name))
+			p.warn(fmt.Sprintf("parameter %s stays where it is: whoever moved %s before kept it up to "+
+				"date, and this template has no ssm_parameter for it", text.OneLine(parameter), name))
 		}
 	}
 }
