@@ -236,7 +236,11 @@ func (r retirement) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.ui.Say(fmt.Sprintf("%s is restored", r.rec.Image))
+	did := "is restored"
+	if !slices.ContainsFunc(r.rec.Entries, func(e manifest.Entry) bool { return e.Revoked != nil }) {
+		did = "was not revoked"
+	}
+	r.ui.Say(r.rec.Image + " " + did)
 	r.ui.Say("manifest: " + stored.URI)
 	return nil
 }
