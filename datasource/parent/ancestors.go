@@ -159,7 +159,7 @@ func (s search) readAncestors(
 			name := registry.Name{Kind: registry.Channel, Name: a.Channel}
 			pointer, err := reg.Pointer(ctx, a.Image, name)
 			if err != nil {
-				// It only says whether the image is up to date.
+				// Without it, the image may be up to date or not.
 				log.Printf("[WARN] where is %s of %s? %s", name, a.Image, err)
 				return nil
 			}

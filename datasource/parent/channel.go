@@ -46,7 +46,10 @@ func choices(name registry.Name, images []registry.Move) string {
 		if move.Commit != "" {
 			line += fmt.Sprintf("  commit %.12s", move.Commit)
 		}
-		lines[i] = strings.TrimRight(line+"  "+text.OneLine(move.By)+because(move.Reason), " ")
+		if who := strings.TrimPrefix(text.OneLine(move.By)+because(move.Reason), ": "); who != "" {
+			line += "  " + who
+		}
+		lines[i] = line
 	}
 	return fmt.Sprintf("The images of %s, with their number for previous:\n\n%s",
 		name, strings.Join(lines, "\n"))

@@ -69,9 +69,9 @@ type DatasourceOutput struct {
 	Status string `mapstructure:"status"`
 	// Opaque JSON: one element of `parents` in `data "chain-image"`.
 	Ref string `mapstructure:"ref"`
-	// Opaque JSON: the value for `record` of the `chain` builder and the `chain` post-processor, to
-	// promote exactly this image to a channel or to roll a channel back to it. Empty if the image was
-	// not found in the registry.
+	// Opaque JSON: the value for `record` of the `chain` builder and of the post-processors `chain`
+	// and `chain-revoke`, to promote exactly this image, to roll a channel back to it, or to revoke
+	// it. Empty if the image was not found in the registry.
 	Record string `mapstructure:"record"`
 }
 

@@ -53,7 +53,7 @@ func isAt(to registry.Target, a manifest.Ancestor) bool {
 	return true
 }
 
-// cameFrom returns the channel that tells whether the parent is up to date, or "".
+// cameFrom returns the channel by which the parent is found to be up to date or not, or "".
 func (p *parent) cameFrom(c Config) string {
 	if p.way != wayRegistry || c.Fingerprint != "" {
 		return ""

@@ -208,7 +208,7 @@ type Ancestor struct {
 	Image       string            `json:"image"`
 	Fingerprint string            `json:"fingerprint,omitzero"`
 	AMIs        map[string]string `json:"amis,omitempty"`
-	// Channel is [Parent.Channel]. Where it is now tells whether the ancestor is out of date.
+	// Channel is [Parent.Channel]. If it is elsewhere now, the ancestor is out of date.
 	Channel string `json:"channel,omitzero"`
 }
 

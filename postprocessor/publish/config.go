@@ -23,7 +23,7 @@ type Config struct {
 	access.Config       `mapstructure:",squash"`
 	// The `record` output of the `chain-image` data source. It says which image this is, where its
 	// registry is, and how to reach AWS. With that of a `chain` data source, the image that was found
-	// is promoted: its channels are moved, and nothing else is done.
+	// is promoted: nothing is built, the AMIs get `tags`, and the channels are moved.
 	Record string `mapstructure:"record" required:"true"`
 	// More tags for the AMIs and snapshots, at most 42. Keys that begin with `chain:` are reserved
 	// for the plugin. A promotion adds its tags to those of the build, in every region.

@@ -19,7 +19,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// delivers reports whether an image is handed on once a channel points at it.
+// delivers reports whether the image of a channel is shared, or named by a parameter.
 func (p publication) delivers() bool {
 	return p.config.Share != nil || len(p.config.SSMParameters) > 0
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // movePointers moves the line of the run and the channels, concurrently. If one fails, the others
-// still move, and the next run moves that one. What a channel hands on is prepared before.
+// still move, and the next run moves that one. What a channel delivers is prepared before.
 func (p publication) movePointers(
 	ctx context.Context, conn *access.Connection, reg *registry.Registry, done progress,
 	early registry.Early,

@@ -86,7 +86,9 @@ func validateBlock(t *testing.T, packer packercli.Packer, block string) {
 // validate runs packer validate in a folder, without any AWS account.
 func validate(t *testing.T, packer packercli.Packer, folder string) {
 	t.Helper()
-	offline := packer.With("AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL="+deadEndpoint)
+	offline := packer.With("AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL="+deadEndpoint,
+		// Whoever revokes an image has to say which, and why.
+		"PKR_VAR_fingerprint="+strings.Repeat("0", 64), "PKR_VAR_reason=CVE-2026-0001")
 	result, err := offline.Validate(t.Context(), folder)
 	if err != nil {
 		t.Fatal(err)

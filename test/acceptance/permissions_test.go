@@ -33,7 +33,7 @@ func restrictedLab(t *testing.T) (*lab, emulator.Policy) {
 	l.write("app/app.pkr.hcl", restricted(t, "child",
 		"# parent options", "# image options", "# post-processor options"))
 	l.commit("add the child")
-	policy, err := emulator.ReadPolicy(root + "/README.md")
+	policy, err := emulator.ReadPolicy(root+"/README.md", "To build")
 	l.check(err)
 	admin, err := l.aws.CreateUser(t.Context(), "admin", emulator.Everything)
 	l.check(err)

@@ -24,7 +24,7 @@ func TestPermissions(t *testing.T) {
 	ctx, n := begin(t)
 	n.note = "s3:ListBucket is left out: the emulator does not need it, see TestS3_denied"
 	aws := startAWS(ctx, t)
-	policy, err := emulator.ReadPolicy("../../README.md")
+	policy, err := emulator.ReadPolicy("../../README.md", "To build")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,25 +43,32 @@ func (l *list) UnmarshalJSON(text []byte) error {
 var Everything = Policy{Version: "2012-10-17", Statement: []Statement{
 	{Effect: "Allow", Action: list{"*"}, Resource: list{"*"}}}}
 
-// ReadPolicy reads the policy in a page of Markdown: its only block of JSON with a Statement.
-func ReadPolicy(page string) (Policy, error) {
+// ReadPolicy reads the policy in a section of a page of Markdown, such as "To build": the only
+// block of JSON with a Statement there.
+func ReadPolicy(page, heading string) (Policy, error) {
 	var policy Policy
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return policy, err
 	}
+	_, section, found := strings.Cut(string(text), "\n### "+heading+"\n")
+	if !found {
+		return policy, fmt.Errorf("read the policy of %s: it has no heading %q", page, heading)
+	}
+	section, _, _ = strings.Cut(section, "\n#")
 	var blocks []string
-	for i, part := range strings.Split(string(text), "```") {
+	for i, part := range strings.Split(section, "```") {
 		block, ok := strings.CutPrefix(part, "json\n")
 		if ok && i%2 == 1 && strings.Contains(block, `"Statement"`) {
 			blocks = append(blocks, block)
 		}
 	}
 	if len(blocks) != 1 {
-		return policy, fmt.Errorf("read the policy of %s: got %d policies, want one", page, len(blocks))
+		return policy, fmt.Errorf("read the policy of %s, %s: got %d policies, want one",
+			page, heading, len(blocks))
 	}
 	if err := json.Unmarshal([]byte(blocks[0]), &policy); err != nil {
-		return policy, fmt.Errorf("read the policy of %s: %w", page, err)
+		return policy, fmt.Errorf("read the policy of %s, %s: %w", page, heading, err)
 	}
 	return policy, nil
 }
