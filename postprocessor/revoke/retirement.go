@@ -236,11 +236,11 @@ func (r retirement) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	said := "%s is restored"
+	did := "is restored"
 	if !slices.ContainsFunc(r.rec.Entries, func(e manifest.Entry) bool { return e.Revoked != nil }) {
-		said = "%s was not revoked"
+		did = "was not revoked"
 	}
-	r.ui.Say(fmt.Sprintf(said, r.rec.Image))
+	r.ui.Say(r.rec.Image + " " + did)
 	r.ui.Say("manifest: " + stored.URI)
 	return nil
 }

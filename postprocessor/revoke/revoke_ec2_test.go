@@ -257,9 +257,9 @@ func TestRestore(t *testing.T) {
 				t.Errorf("got %q, %+v", ui.said, w.mark("run"))
 			}
 			seq := w.stored().Chain.Seq
-			_, err = w.run(w.record("run"), "restore = true", map[string][]amitest.Step{here: {tt.after.in(here)}})
-			if w.check(err); w.stored().Chain.Seq != seq {
-				t.Error("to restore it again writes something")
+			ui, err = w.run(w.record("run"), "restore = true", map[string][]amitest.Step{here: {tt.after.in(here)}})
+			if w.check(err); w.stored().Chain.Seq != seq || !slices.Contains(ui.said, "app was not revoked") {
+				t.Errorf("to restore it again writes something: %q", ui.said)
 			}
 		})
 	}

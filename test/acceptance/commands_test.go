@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -36,14 +37,14 @@ var commands = map[string]command{
 	"json":      readJSON,
 	"launched":  usage("launched N", 1, 1, launched),
 	"packer":    runPacker,
-	"parameter": usage("parameter REGION NAME VALUE", 3, 3, parameter),
+	"parameter": usage("parameter REGION NAME VALUE [ACCOUNT]", 3, 4, parameter),
 	"parent":    parent,
 	"prints":    prints,
 	"registry":  usage("registry WHAT", 1, 1, registry),
 	"set":       usage("set NAME PATTERN", 2, 2, set),
-	"shared":    usage("shared REGION AMI ACCOUNT|ORGANIZATION", 3, 3, shared),
+	"shared":    shared,
 	"state":     usage("state REGION AMI STATE", 3, 3, state),
-	"tags":      usage("tags AMI KEY[=VALUE]...", 2, 99, tags),
+	"tags":      tags,
 }
 
 // usage is for a command that takes so many arguments, and no "!".
@@ -304,19 +305,24 @@ func launched(_ *testscript.TestScript, l *lab, args []string) error {
 }
 
 func parameter(_ *testscript.TestScript, l *lab, args []string) error {
-	value, err := l.aws.Parameter(l.t.Context(), args[0], args[1])
+	value, err := l.aws.Parameter(l.t.Context(), args[0], args[1], args[3:]...)
 	if err == nil && value != args[2] {
 		err = fmt.Errorf("parameter %s in %s is %q, want %s", args[1], args[0], value, args[2])
 	}
 	return err
 }
 
-func shared(_ *testscript.TestScript, l *lab, args []string) error {
-	with, err := l.aws.SharedWith(l.t.Context(), args[0], args[1])
-	if err == nil && !slices.Contains(with, args[2]) {
-		err = fmt.Errorf("%s in %s is shared with %v, and not with %s", args[1], args[0], with, args[2])
+// shared wants an account or an organization to be able to launch an AMI; with "!" not to.
+func shared(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: [!] shared REGION AMI ACCOUNT|ORGANIZATION")
 	}
-	return err
+	l := labOf(ts)
+	with, err := l.aws.SharedWith(l.t.Context(), args[0], args[1])
+	ts.Check(err)
+	if slices.Contains(with, args[2]) == neg {
+		ts.Fatalf("%s in %s is shared with %v", args[1], args[0], with)
+	}
 }
 
 func state(_ *testscript.TestScript, l *lab, args []string) error {
@@ -339,26 +345,27 @@ func console(_ *testscript.TestScript, l *lab, args []string) error {
 	return fmt.Errorf("aws knows tag AMI KEY=VALUE and deregister AMI, not %v", args)
 }
 
-// tags wants tags on an AMI and on each of its snapshots: any value, or the one that is given.
-func tags(_ *testscript.TestScript, l *lab, args []string) error {
+// tags wants tags on an AMI and on each of its snapshots: any value, or the one that is given. With
+// "!" it wants none of them.
+func tags(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: [!] tags AMI KEY[=VALUE]...")
+	}
+	l := labOf(ts)
 	all := slices.Concat(l.images(region), l.images(copyRegion))
 	i := slices.IndexFunc(all, func(image emulator.Image) bool { return image.ID == args[0] })
 	if i < 0 || len(all[i].Snapshots) == 0 {
-		return fmt.Errorf("%s does not exist, or has no snapshot: %v", args[0], all)
+		ts.Fatalf("%s does not exist, or has no snapshot: %v", args[0], all)
 	}
-	err := wantTags(args[0], all[i].Tags, args[1:])
-	for id, snapshot := range all[i].Snapshots {
-		err = errors.Join(err, wantTags(id, snapshot, args[1:]))
-	}
-	return err
-}
-
-func wantTags(id string, tags map[string]string, wanted []string) error {
-	for _, want := range wanted {
-		key, value, exact := strings.Cut(want, "=")
-		if tags[key] == "" || exact && tags[key] != value {
-			return fmt.Errorf("%s has %s=%q, want %s; all are %v", id, key, tags[key], want, tags)
+	on := map[string]map[string]string{args[0]: all[i].Tags}
+	maps.Copy(on, all[i].Snapshots)
+	for id, tags := range on {
+		for _, want := range args[1:] {
+			key, value, exact := strings.Cut(want, "=")
+			has := tags[key] != "" && (!exact || tags[key] == value)
+			if has == neg {
+				ts.Fatalf("%s has %s=%q; all are %v", id, key, tags[key], tags)
+			}
 		}
 	}
-	return nil
 }

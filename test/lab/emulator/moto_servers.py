@@ -5,8 +5,8 @@ moto compares and stores an S3 object without a lock, so that only a single thre
 conditional writes atomic. To import it and to make up its first regions takes seconds, so that is
 done once, and each server is a fork. It reads commands: "start LOG" prints the port and the process
 id of a new server, and "stop ID" prints "stopped". All end when the standard input does, or when
-this process is killed: they never outlive the program that started it. moto_images.py comes before
-it, as one program.
+this process is killed: they never outlive the program that started it. moto_images.py and
+moto_permissions.py come before it, as one program.
 """
 import os
 import signal
@@ -94,6 +94,7 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Ami.__init__ = make_ami
     extend_images()
+    extend_permissions()
     app = DomainDispatcherApplication(create_backend_app)
     warm(app)
     lifeline = os.pipe()

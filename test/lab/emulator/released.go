@@ -13,12 +13,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Parameter returns the value of a parameter of SSM, or "" if it does not exist.
-func (a *AWS) Parameter(ctx context.Context, region, name string) (string, error) {
-	out, err := ssm.NewFromConfig(a.config(region)).GetParameter(ctx,
-		&ssm.GetParameterInput{Name: &name})
+// Parameter returns the value of a parameter of SSM, or "" if it does not exist. Another account than
+// that of [AWS.Env] may be named.
+func (a *AWS) Parameter(
+	ctx context.Context, region, name string, account ...string,
+) (string, error) {
+	client := ssm.NewFromConfig(a.config(region), func(o *ssm.Options) {
+		for _, id := range account {
+			o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue("x-moto-account-id", id))
+		}
+	})
+	out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
 	var missing *ssmtypes.ParameterNotFound
 	if errors.As(err, &missing) {
 		return "", nil

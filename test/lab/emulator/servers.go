@@ -17,10 +17,12 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
-// extension and launcher are the two parts of one program.
+// images, permissions and launcher are the parts of one program.
 var (
 	//go:embed moto_images.py
-	extension string
+	images string
+	//go:embed moto_permissions.py
+	permissions string
 	//go:embed moto_servers.py
 	launcher string
 )
@@ -39,7 +41,7 @@ var launch = sync.OnceValues(func() (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(python, "-c", extension+"\n"+launcher)
+	cmd := exec.Command(python, "-c", images+"\n"+permissions+"\n"+launcher)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir(),
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "PYTHONDONTWRITEBYTECODE=1"}
 	cmd.Stderr = os.Stderr
