@@ -153,7 +153,7 @@ func TestAccPermissions_revoke(t *testing.T) {
 	state("disabled")
 	l.without(policy, "ec2:DisableImageDeprecation", "revoke", "restore base: remove the deprecation of ami-")
 	l.without(policy, "ec2:DeleteTags", "revoke", "restore base: untag ami-")
-	l.with(policy, "restore", "revoke", "base is untagged", old+": restored")
+	l.with(policy, "restore", "revoke", "base is restored", old+": untagged")
 	state("available")
 	l.with(policy, "restore-again", "revoke", "base was not revoked")
 }
