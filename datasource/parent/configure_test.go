@@ -74,6 +74,8 @@ func TestConfigure_errors(t *testing.T) {
 		"path too":            {ok + "path = \".\"\nfingerprint = \"" + print1 + "\"", []string{"only one of fingerprint, git_sha, path may be set, got fingerprint and path"}},
 		"previous":            {ok + "channel = \"production\"\nprevious = 2", nil},
 		"previous below 0":    {ok + "channel = \"production\"\nprevious = -1", []string{"previous must be 0 or more, and needs channel without path and git_sha"}},
+		"ami":                 {ok + "fingerprint = \"" + print1 + "\"\nami = \"ami-0a1b2c3d4e5f60718\"", nil},
+		"ami alone":           {ok + "ami = \"ami-0a1b2c3d4e5f60718\"", []string{"ami needs fingerprint"}},
 		"previous of nothing": {ok + "previous = 1", []string{"previous must be 0 or more, and needs channel without path and git_sha"}},
 		"previous and path":   {ok + "channel = \"production\"\npath = \".\"\nprevious = 1", []string{"previous must be 0 or more, and needs channel without path and git_sha"}},
 		"git_sha":             {ok + "git_sha = \"4f1c9e2\"", []string{`git_sha must be a whole git object id, 40 or 64 lower-case hex digits, got "4f1c9e2"`}},

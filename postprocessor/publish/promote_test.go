@@ -98,6 +98,8 @@ func TestPromote_refused(t *testing.T) {
 		"of a branch":                {nil, func(rec *record.Record) { rec.Pointer.Line.Name = "feature" }, false, "", ""},
 		"not on branches":            {nil, nil, false, "\nbranches = [\"main\"]", move + "local is not one of main"},
 		"nobody may":                 {nil, nil, false, "\nbranches = []", move + "branches is empty"},
+		"one source of two": {nil, func(rec *record.Record) { rec.Sources = []string{"amazon-ebs.other", "file.image"} }, false, "",
+			"publish app: the record has no build of amazon-ebs.other\n\nA channel takes whole images only."},
 		"uncommitted files": {nil, func(rec *record.Record) { rec.Git.Dirty = true }, false, "",
 			"promote app: no channel is moved: the image contains uncommitted files"},
 		"another origin": {func(t *testing.T, dir string) {
