@@ -24,7 +24,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// delivery is a registry with images that are promoted, each in a process of its own, and the
+// delivery is a registry with images that are promoted, each in its own process, and the
 // parameters that name what the channel points at.
 type delivery struct {
 	reg      *registry.Registry
