@@ -55,6 +55,7 @@ func (c *Config) prepare() []error {
 	check.That("registry", c.Registry, option.Optional(registry.CheckLocation))
 	check.That("git_sha", c.GitSHA, option.Optional(manifest.CheckGitSHA))
 	check.That("fingerprint", c.Fingerprint, option.Optional(manifest.CheckFingerprint))
+	check.That("ami", c.AMI, option.Optional(option.AMI))
 	check.That("branch", c.Branch, option.Optional(manifest.CheckBranch))
 	check.That("channel", c.Channel, option.Optional(manifest.CheckChannel))
 	check.That("architecture", c.Architecture, option.Optional(option.OneOf(ami.Architectures...)))
@@ -107,6 +108,9 @@ func (c *Config) checkWays() []error {
 	}
 	if ifKnown(c.Channel) != "" && c.Registry == "" {
 		errs = append(errs, errors.New("channel needs registry: channels have no tag"))
+	}
+	if ifKnown(c.AMI) != "" && c.Fingerprint == "" {
+		errs = append(errs, errors.New("ami needs fingerprint"))
 	}
 	byFiles := ifKnown(c.Path)+ifKnown(c.GitSHA) != ""
 	if c.Previous < 0 || c.Previous > 0 && (c.Channel == "" || byFiles) {

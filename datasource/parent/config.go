@@ -45,6 +45,9 @@ type Config struct {
 	// The fingerprint of the parent: 64 hex digits, as its `data "chain-image"` has it. It means the
 	// newest build with that fingerprint. For exactly the AMIs of one run, use `channel`.
 	Fingerprint string `mapstructure:"fingerprint"`
+	// An AMI of the build that is meant, if the image was built several times with the same
+	// `fingerprint`. Only together with that. Default: the newest build.
+	AMI string `mapstructure:"ami"`
 	// A channel of the parent in the registry, such as `production`. It points at the exact AMIs that
 	// were moved there. With `path` or `git_sha`, it is where to look after the own line. Not
 	// together with `local_manifest`. Default: `latest`.

@@ -36,6 +36,7 @@ type FlatConfig struct {
 	Branch                      *string                    `mapstructure:"branch" cty:"branch" hcl:"branch"`
 	GitSHA                      *string                    `mapstructure:"git_sha" cty:"git_sha" hcl:"git_sha"`
 	Fingerprint                 *string                    `mapstructure:"fingerprint" cty:"fingerprint" hcl:"fingerprint"`
+	AMI                         *string                    `mapstructure:"ami" cty:"ami" hcl:"ami"`
 	Channel                     *string                    `mapstructure:"channel" cty:"channel" hcl:"channel"`
 	Previous                    *int                       `mapstructure:"previous" cty:"previous" hcl:"previous"`
 	LocalManifest               *string                    `mapstructure:"local_manifest" cty:"local_manifest" hcl:"local_manifest"`
@@ -91,6 +92,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"branch":                        &hcldec.AttrSpec{Name: "branch", Type: cty.String, Required: false},
 		"git_sha":                       &hcldec.AttrSpec{Name: "git_sha", Type: cty.String, Required: false},
 		"fingerprint":                   &hcldec.AttrSpec{Name: "fingerprint", Type: cty.String, Required: false},
+		"ami":                           &hcldec.AttrSpec{Name: "ami", Type: cty.String, Required: false},
 		"channel":                       &hcldec.AttrSpec{Name: "channel", Type: cty.String, Required: false},
 		"previous":                      &hcldec.AttrSpec{Name: "previous", Type: cty.Number, Required: false},
 		"local_manifest":                &hcldec.AttrSpec{Name: "local_manifest", Type: cty.String, Required: false},

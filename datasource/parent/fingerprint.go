@@ -51,6 +51,14 @@ func (s search) findFingerprint(
 	}
 	found := fromStored(stored)
 	found.foundBy = fmt.Sprintf("registry: fingerprint %.12s", s.config.Fingerprint)
+	if s.config.AMI != "" {
+		run := runOf(stored.Manifest, s.config.AMI)
+		if len(run) == 0 {
+			return nil, missingf("%s has no build with %s", stored.URI, s.config.AMI)
+		}
+		found.setEntries(run)
+		found.foundBy += ", " + s.config.AMI
+	}
 	at := leftBy(stored.Manifest.Chain, found.entries)
 	for _, name := range names {
 		if move, pinned := pointers[name].Of(at); pinned {
@@ -59,7 +67,43 @@ func (s search) findFingerprint(
 		}
 	}
 	found.pointer = &record.Pointer{Target: at}
+	if s.config.AMI == "" {
+		found.pointer.Others = others(stored.Manifest, found.entries)
+	}
 	return []candidate{found}, nil
+}
+
+// runOf returns the builds of the run that made an AMI.
+func runOf(m *manifest.Manifest, id string) []manifest.Entry {
+	made := func(e manifest.Entry) bool {
+		return slices.ContainsFunc(e.AMIs(), func(i manifest.Image) bool { return i.ID == id })
+	}
+	first := slices.IndexFunc(m.Builds, made)
+	if first < 0 {
+		return nil
+	}
+	run := m.Builds[first].PackerRunUUID
+	return slices.DeleteFunc(slices.Clone(m.Builds), func(e manifest.Entry) bool {
+		return e.PackerRunUUID != run
+	})
+}
+
+// maxOthers is how many other builds of a fingerprint a record names.
+const maxOthers = 10
+
+// others returns an AMI of each build that is not among those that were chosen, newest first.
+func others(m *manifest.Manifest, chosen []manifest.Entry) []string {
+	var ids []string
+	for _, entry := range slices.Backward(m.Builds) {
+		is := func(e manifest.Entry) bool {
+			return e.PackerRunUUID == entry.PackerRunUUID && e.Source() == entry.Source()
+		}
+		amis := entry.AMIs()
+		if len(amis) > 0 && !slices.ContainsFunc(chosen, is) && len(ids) < maxOthers {
+			ids = append(ids, amis[0].ID+" in "+amis[0].Region)
+		}
+	}
+	return ids
 }
 
 // whereMainMoved returns the pointers that the runs of the default branch move, best first.

@@ -34,10 +34,11 @@ build {
   sources = ["source.chain.candidate"]
 
   post-processor "chain" {
-    record   = local.record
-    channels = [var.to]
-    reason   = var.reason
-    tags     = { Release = var.to }
+    record         = local.record
+    channels       = [var.to]
+    allow_rollback = var.allow_rollback
+    reason         = var.reason
+    tags           = { Release = var.to }
 
     # Launch templates and Terraform follow this parameter, in every region of the image.
     ssm_parameter {

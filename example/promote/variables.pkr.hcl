@@ -38,3 +38,9 @@ variable "reason" {
   description = "Why, for the history of the channel."
   default     = ""
 }
+
+variable "allow_rollback" {
+  type        = bool
+  description = "Promote an older image, or one that a rollback has left."
+  default     = false
+}

@@ -19,6 +19,7 @@ variable "registry" { default = "s3://acme-images/chain" }
 variable "region" { default = "eu-west-1" }
 variable "image" { default = "snowflake" }
 variable "fingerprint" { type = string }
+variable "ami" { default = "" } # one of it, if the image was built several times from the same parts
 variable "reason" { default = "" }
 variable "ec2" { default = "none" }
 variable "restore" { default = false }
@@ -29,6 +30,7 @@ data "chain" "image" {
   region           = var.region
   image            = var.image
   fingerprint      = var.fingerprint
+  ami              = var.ami
   allow_revoked    = true # or a run that was cut off could not be repeated
   allow_deprecated = true
 }

@@ -75,16 +75,15 @@ func (c *Config) Inherit(from record.Access) error {
 
 // needs returns the error for secrets that a component has to be given again.
 func needs(missing []string) error {
-	const reason = "is set in the data source, and secrets are not passed on in record"
 	for i, name := range missing {
 		if block, _, inBlock := strings.Cut(name, "."); inBlock {
 			missing[i] = name + " (with the whole block " + block + ")"
 		}
 	}
-	return fmt.Errorf("%s is missing: it %s\n\nSet it here too, with the profile and assume_role of "+
-		"the data source if it has them; or in none of them, and AWS_ACCESS_KEY_ID, "+
-		"AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE in the environment.",
-		strings.Join(missing, ", "), reason)
+	return fmt.Errorf("missing: %s, set in the data source. Secrets are not passed on in record"+
+		"\n\nSet the same here, with the profile and assume_role of the data source if it has them; "+
+		"or in none of them, and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or "+
+		"AWS_PROFILE in the environment.", strings.Join(missing, ", "))
 }
 
 // dropEmptyRoles removes the roles without an ARN: they are none.

@@ -92,17 +92,17 @@ func TestConfig_Inherit(t *testing.T) {
 			own:  Config{RegistryAccess: &RegistryAccess{Region: "us-west-2"}},
 			want: Config{RegistryAccess: &RegistryAccess{Region: "us-west-2"}}},
 		{name: "no keys", from: keys, own: Config{Region: "eu-west-1"},
-			err: "access_key, secret_key, token is missing: it is set in the data source, and secrets are not " +
-				"passed on in record\n\nSet it here too", notInText: "0123456789"},
+			err: "missing: access_key, secret_key, token, set in the data source. Secrets are not " +
+				"passed on in record\n\nSet the same here", notInText: "0123456789"},
 		{name: "keys again", from: keys, own: keys, want: keys},
 		{name: "another profile in place of keys", from: keys, own: Config{Profile: "p"}, want: Config{Profile: "p"}},
 		{name: "no external id", from: Config{AssumeRole: secretRole},
-			err:       "assume_role.external_id (with the whole block assume_role) is missing: it is set in the data source",
+			err:       "missing: assume_role.external_id (with the whole block assume_role), set in the data source",
 			notInText: "acme"},
 		{name: "the role again", from: Config{AssumeRole: secretRole}, own: Config{AssumeRole: secretRole},
 			want: Config{AssumeRole: secretRole}},
 		{name: "no external id for the bucket", from: Config{RegistryAccess: &RegistryAccess{AssumeRole: secretRole}}, own: keys,
-			err: "registry_access.assume_role.external_id (with the whole block registry_access) is missing", notInText: "acme"},
+			err: "missing: registry_access.assume_role.external_id (with the whole block registry_access), set", notInText: "acme"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for range 2 { // Packer prepares twice.

@@ -187,6 +187,9 @@ func lacking(img Image, tags map[string]string) []string {
 	return keys
 }
 
+// HasTags reports whether an image has tags, with these values.
+func HasTags(img Image, tags map[string]string) bool { return len(lacking(img, tags)) == 0 }
+
 func (t *tagging) create(ctx context.Context, api ec2API, ids []string) error {
 	in := &ec2.CreateTagsInput{Resources: ids}
 	for _, key := range slices.Sorted(maps.Keys(t.tags)) {

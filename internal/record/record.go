@@ -95,6 +95,8 @@ type Pointer struct {
 	Seq     int64  `json:"seq,omitzero"`
 	// Back is true if it is where the channel was before.
 	Back bool `json:"back,omitzero"`
+	// Others are AMIs of other builds with the same fingerprint, if nothing says which one is meant.
+	Others []string `json:"others,omitempty"`
 	// Owners are the accounts that the AMIs may belong to. They are checked again before a channel
 	// is moved, in every region.
 	Owners []string `json:"owners,omitempty"`

@@ -49,7 +49,7 @@ func full() Record {
 		Checkout: &Checkout{Paths: []string{"/src/app"}, Content: []string{"a"}, DirtyHash: "d", Untracked: []string{"x"}, NoGit: true},
 		Pointer: &Pointer{
 			Target: registry.Target{Position: at, Line: main}, Channel: "latest", Seq: 7, Back: true,
-			Owners: []string{"self"}, AllowDeprecated: true, AllowRevoked: true,
+			Others: []string{ami1 + " in eu-west-1"}, Owners: []string{"self"}, AllowDeprecated: true, AllowRevoked: true,
 		},
 	}
 }

@@ -17,7 +17,7 @@ func (r *Registry) Move(ctx context.Context, req Request, early Early) (Result, 
 	if err := req.To.check(); err != nil {
 		return Result{}, fmt.Errorf("write %s: %w", r.PointerURI(req.Image, req.Name), err)
 	}
-	move := Move{Change: req.Change, WriteID: r.newID()}
+	move := Move{Change: req.Change, Parameters: req.Parameters, WriteID: r.newID()}
 	move.At = r.now()
 	// outdated is the seq of a manifest that the pointer knows and that is known to be gone.
 	outdated := int64(0)

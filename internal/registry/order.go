@@ -23,6 +23,8 @@ type Request struct {
 	TakeOver string
 	// ReadSeq, if set, is the seq of the channel that the request relies on.
 	ReadSeq int64
+	// Parameters are the names of those that follow the pointer.
+	Parameters []string
 	// Change says who moves and why, for the history. The time is filled in.
 	Change manifest.Change
 	// Ancestor reports whether a commit is known to be an ancestor of another. Nil: never.

@@ -119,7 +119,10 @@ type Move struct {
 	Kind MoveKind `json:"kind"`
 	Target
 	manifest.Change
-	WriteID string `json:"write_id"`
+	// Parameters are the names of those that were to follow the pointer. Another template may move it
+	// next, and not know them.
+	Parameters []string `json:"parameters,omitempty"`
+	WriteID    string   `json:"write_id"`
 
 	Unknown jsontext.Value `json:",embed"`
 }

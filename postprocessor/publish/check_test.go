@@ -79,7 +79,7 @@ func TestConfigure_inherits(t *testing.T) {
 		"all": {given, nil, given, ""},
 		"its own region": {given, map[string]any{"region": "us-east-1"},
 			access.Config{Profile: "images", Region: "us-east-1", RegistryAccess: given.RegistryAccess}, ""},
-		"keys are missing": {keys, nil, access.Config{}, "access_key, secret_key is missing: it is set in the data source"},
+		"keys are missing": {keys, nil, access.Config{}, "missing: access_key, secret_key, set in the data source"},
 		"keys again": {keys, map[string]any{"access_key": "AKIDEXAMPLE", "secret_key": "hide-this-key"},
 			keys, ""},
 	} {

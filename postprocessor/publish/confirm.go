@@ -136,7 +136,9 @@ func (p publication) tagMore(
 				return err
 			}
 			for _, image := range images[region] {
-				p.ui.Say(p.tagLine(image, len(p.config.Tags)))
+				if !ami.HasTags(image, p.config.Tags) {
+					p.ui.Say(p.tagLine(image, len(p.config.Tags)))
+				}
 			}
 			return nil
 		})

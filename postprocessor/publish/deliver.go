@@ -126,6 +126,19 @@ func (p publication) writeParameters(
 	return group.Wait()
 }
 
+// parameterNames returns the names of the parameters that follow a channel to a target, sorted.
+func (p publication) parameterNames(channel string, to registry.Target) []string {
+	var names []string
+	for _, block := range p.config.SSMParameters {
+		// What is wrong with it is said where it is written.
+		regions, _ := parameterValues(block, p.rec.Image, channel, to)
+		for _, values := range regions {
+			names = append(names, slices.Collect(maps.Keys(values))...)
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(names)))
+}
+
 // parameterValues returns the names of the parameters of a block and the AMIs that they name, by
 // region. It returns an error if two AMIs would have one name, or if there is no AMI.
 func parameterValues(

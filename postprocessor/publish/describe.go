@@ -19,6 +19,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/artifact"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // builderType is what Packer calls the builder of this plugin.
@@ -36,10 +37,26 @@ func (p publication) checkTemplate(source packersdk.Artifact) error {
 		return mistakef("the record names no image that exists\n\nSet record to the output record " +
 			"of data \"chain-image\" or \"chain\", as it is.")
 	}
+	if missing := p.unnamed(); len(missing) > 0 {
+		return mistakef("the record has no build of %s\n\nA channel takes whole images only. Find the "+
+			"image without ami, or by a channel.", text.List(missing))
+	}
 	if why := p.rec.Artifact().Differs(source); why != "" {
 		return mistakef("%s\n\n"+otherRecord, why)
 	}
 	return nil
+}
+
+// unnamed returns the sources of which a record to promote has no build.
+func (p publication) unnamed() []string {
+	if !p.promotes() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(p.rec.Sources), func(source string) bool {
+		return slices.ContainsFunc(p.rec.Entries, func(e manifest.Entry) bool {
+			return e.Source() == source
+		})
+	})
 }
 
 // otherRecord is what to do about a build of two images whose post-processors do not know which is

@@ -104,6 +104,7 @@ func (p publication) prepare(
 // ofChannel returns the request for a channel.
 func (p publication) ofChannel(request registry.Request, channel string) registry.Request {
 	request.Name = channelName(channel)
+	request.Parameters = p.parameterNames(channel, request.To)
 	if at := p.rec.Pointer; at != nil && at.Back && at.Channel == channel {
 		request.ReadSeq = at.Seq
 	}
@@ -278,6 +279,7 @@ func (p publication) report(request registry.Request, result registry.Result) er
 			how = " (rolled back)"
 		}
 		p.ui.Say(fmt.Sprintf("%s -> %.12s%s", name, to.Fingerprint, how))
+		p.warnOfParameters(name, result.Before.Moves[0].Parameters, request.Parameters)
 		p.warnOfArchitectures(name, result.Before.Current().Architectures(), to.Architectures())
 		return nil
 	case registry.There:
@@ -318,6 +320,17 @@ func (p publication) stays(why string, warn bool) error {
 		p.ui.Say(why)
 	}
 	return nil
+}
+
+// warnOfParameters warns of parameters that followed the channel so far, and of which this template
+// does not know.
+func (p publication) warnOfParameters(name registry.Name, before, now []string) {
+	for _, parameter := range before {
+		if !slices.Contains(now, parameter) {
+			p.warn(fmt.Sprintf("parameter %s stays where it is: whoever moved %s before kept it up to "+
+				"date, and this template has no ssm_parameter for it", text.OneLine(parameter), name))
+		}
+	}
 }
 
 // warnOfArchitectures warns if a channel has got an image for other machines.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
@@ -21,6 +22,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -94,6 +96,12 @@ func (c *Config) checkRecord() []error {
 	case c.PackerBuilderType != "" && c.PackerBuilderType != builderType:
 		return []error{fmt.Errorf("%s.%s builds an image, and this one is only revoked\n\n"+
 			"Add only = [\"chain.NAME\"] to the post-processor.", c.PackerBuilderType, c.PackerBuildName)}
+	}
+	if others := rec.Pointer.Others; len(others) > 0 {
+		return []error{fmt.Errorf("image %s was built several times with this fingerprint, and each "+
+			"build is revoked for itself. The newest is %s; the others are %s\n\nSay which one is "+
+			"meant: set ami of data \"chain\" to one of its AMIs.", rec.Image,
+			strings.Join(rec.Artifact().Lines(), ", "), text.List(others))}
 	}
 	if err := c.Inherit(rec.Access); err != nil {
 		return []error{err}

@@ -259,25 +259,29 @@ func (r retirement) markOf(image ami.Image) manifest.Revocation {
 
 // bringBack makes an AMI what it was before it was revoked. What others did to it stays.
 func (r retirement) bringBack(ctx context.Context, ec2 access.EC2, image ami.Image) error {
-	did, mark := "restored", r.markOf(image)
+	var did []string
+	mark := r.markOf(image)
 	if mark.Did(manifest.EC2Disable) && image.Disabled() {
 		if err := ec2.Enable(ctx, image.Region, image.ID); err != nil {
 			return err
 		}
-		did += ", enabled"
+		did = append(did, "enabled")
 	}
 	at := mark.DeprecatedAt[keyOf(image)]
 	if mark.Did(manifest.EC2Deprecate) && !at.Equal(image.DeprecatedAt) {
 		if err := ec2.Deprecate(ctx, image.Region, image.ID, at); err != nil {
 			return err
 		}
-		did += ", deprecation as before"
+		did = append(did, "deprecation as before")
 	}
 	if _, revoked := ami.RevokedReason(image); revoked {
 		if err := ec2.Untag(ctx, image.Region, []string{image.ID}, tags.Revoked); err != nil {
 			return err
 		}
+		did = append(did, "untagged")
 	}
-	r.ui.Say(fmt.Sprintf("%s: %s: %s", image.Region, image.ID, did))
+	if len(did) > 0 {
+		r.ui.Say(fmt.Sprintf("%s: %s: %s", image.Region, image.ID, strings.Join(did, ", ")))
+	}
 	return nil
 }

@@ -216,15 +216,15 @@ func TestRestore(t *testing.T) {
 		steps         []amitest.Step
 		did           string
 	}{
-		"none":      {"none", marked, shown{}, nil, "restored"},
-		"disabled":  {"disable", off, shown{}, []amitest.Step{off.in(here), did("EnableImage", here), marked.in(here)}, "restored, enabled"},
-		"deprecate": {"deprecate", shown{reason, "", past}, shown{}, []amitest.Step{shown{reason, "", past}.in(here), did("DisableImageDeprecation", here), marked.in(here)}, "restored, deprecation as before"},
+		"none":      {"none", marked, shown{}, nil, "untagged"},
+		"disabled":  {"disable", off, shown{}, []amitest.Step{off.in(here), did("EnableImage", here), marked.in(here)}, "enabled, untagged"},
+		"deprecate": {"deprecate", shown{reason, "", past}, shown{}, []amitest.Step{shown{reason, "", past}.in(here), did("DisableImageDeprecation", here), marked.in(here)}, "deprecation as before, untagged"},
 		"disabled by others": {"deprecate", shown{reason, "disabled", past}, shown{"", "disabled", ""}, []amitest.Step{
-			shown{reason, "disabled", past}.in(here), did("DisableImageDeprecation", here), off.in(here)}, "restored, deprecation as before"},
+			shown{reason, "disabled", past}.in(here), did("DisableImageDeprecation", here), off.in(here)}, "deprecation as before, untagged"},
 		"deprecated by others": {"disable", shown{reason, "disabled", past}, shown{"", "", past}, []amitest.Step{
-			shown{reason, "disabled", past}.in(here), did("EnableImage", here), shown{reason, "", past}.in(here)}, "restored, enabled"},
-		"all by others":              {"none", shown{reason, "disabled", past}, shown{"", "disabled", past}, nil, "restored"},
-		"enabled and untagged again": {"disable", shown{}, shown{}, nil, "restored"},
+			shown{reason, "disabled", past}.in(here), did("EnableImage", here), shown{reason, "", past}.in(here)}, "enabled, untagged"},
+		"all by others":              {"none", shown{reason, "disabled", past}, shown{"", "disabled", past}, nil, "untagged"},
+		"enabled and untagged again": {"disable", shown{}, shown{}, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -252,7 +252,8 @@ func TestRestore(t *testing.T) {
 			}
 			ui, err := w.run(w.record("run"), "restore = true", map[string][]amitest.Step{here: begin})
 			w.check(err)
-			if !slices.Contains(ui.said, here+": "+ids[here]+": "+tt.did) || !slices.Contains(ui.said, "app is restored") || w.mark("run") != nil {
+			line := here + ": " + ids[here] + ": " + tt.did
+			if slices.Contains(ui.said, line) != (tt.did != "") || !slices.Contains(ui.said, "app is restored") || w.mark("run") != nil {
 				t.Errorf("got %q, %+v", ui.said, w.mark("run"))
 			}
 			seq := w.stored().Chain.Seq

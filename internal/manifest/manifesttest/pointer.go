@@ -63,6 +63,7 @@ const goodPointer = `{
       "by": "anna",
       "ci": {"provider": "github-actions", "build_id": "7", "build_url": "https://example.com/7"},
       "reason": "tested",
+      "parameters": ["/images/x/latest"],
       "write_id": "w1"
     }
   ]
@@ -124,12 +125,13 @@ var (
 		"moves/0/commit_time", "moves/0/decided_at", "moves/0/content/x", "moves/0/git_sha",
 		"moves/0/origin", "moves/0/line/kind", "moves/0/line/name",
 		"moves/0/builds/0/architecture", "moves/0/at", "moves/0/by", "moves/0/ci/provider",
-		"moves/0/ci/build_id", "moves/0/ci/build_url", "moves/0/reason", "moves/0/write_id",
+		"moves/0/ci/build_id", "moves/0/ci/build_url", "moves/0/reason", "moves/0/parameters/0",
+		"moves/0/write_id",
 	}
 	others = []string{
 		"schema", "seq", "amis", "manifest_seq", "ancestors", "ancestors/0", "ancestors/0/amis", "mark",
 		"held", "held/0", "held/0/content", "moves", "moves/0", "moves/0/builds", "moves/0/builds/0",
-		"moves/0/builds/0/amis", "moves/0/content", "moves/0/line", "moves/0/ci",
+		"moves/0/builds/0/amis", "moves/0/content", "moves/0/line", "moves/0/ci", "moves/0/parameters",
 	}
 	// checked are those that go into addresses, requests and commands.
 	checked = []string{
