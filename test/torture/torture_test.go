@@ -37,8 +37,9 @@ const promiseLimit = 8 * time.Minute
 const childVariable = "CHAIN_TORTURE_CHILD"
 
 var children = map[string]func(args []string) error{
-	folderChild: writeFolder,
-	mortalChild: liveAndDie,
+	folderChild:   writeFolder,
+	mortalChild:   liveAndDie,
+	promoterChild: promoteAndDie,
 }
 
 func TestMain(m *testing.M) {

@@ -16,8 +16,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Parameter returns the value of a parameter of SSM, or "" if it does not exist. Another account than
-// that of [AWS.Env] may be named.
+// Parameter returns the value of a parameter of SSM, or "" if it does not exist. It may be that of
+// another account than the one of [AWS.Env].
 func (a *AWS) Parameter(
 	ctx context.Context, region, name string, account ...string,
 ) (string, error) {
