@@ -4,9 +4,6 @@ package parent
 
 import (
 	"slices"
-
-	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
-	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 // What the output "status" says.
@@ -29,7 +26,7 @@ func (p *parent) status() (status string, outdated []string) {
 		switch {
 		case channel == nil:
 			status = statusUnknown
-		case !isAt(channel.Current(), a) && !slices.Contains(outdated, a.Image):
+		case !channel.Current().Is(a.Fingerprint, a.AMIs) && !slices.Contains(outdated, a.Image):
 			outdated = append(outdated, a.Image)
 		}
 	}
@@ -37,20 +34,6 @@ func (p *parent) status() (status string, outdated []string) {
 		status = statusOutdated
 	}
 	return status, outdated
-}
-
-// isAt reports whether a target is an ancestor, as it was built on.
-func isAt(to registry.Target, a manifest.Ancestor) bool {
-	if len(a.AMIs) == 0 {
-		return to.Fingerprint == a.Fingerprint
-	}
-	for _, at := range addresses(a) {
-		is := func(b registry.Build) bool { return b.AMIs[at.Region] == at.ID }
-		if !slices.ContainsFunc(to.Builds, is) {
-			return false
-		}
-	}
-	return true
 }
 
 // cameFrom returns the channel by which the parent is found to be up to date or not, or "".

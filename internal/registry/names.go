@@ -26,7 +26,7 @@ const (
 func (r *Registry) Similar(ctx context.Context, image, channel string) string {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
-	images, err := r.list(ctx, "", "/", manifest.CheckImage)
+	images, err := r.Images(ctx)
 	if err != nil || len(images) == 0 {
 		return ""
 	}
@@ -36,7 +36,7 @@ func (r *Registry) Similar(ctx context.Context, image, channel string) string {
 	if channel == "" {
 		return ""
 	}
-	channels, err := r.list(ctx, image+"/"+string(Channel)+"s/", ".json", manifest.CheckChannel)
+	channels, err := r.Channels(ctx, image)
 	switch {
 	case err != nil || slices.Contains(channels, channel):
 		return ""
@@ -45,6 +45,16 @@ func (r *Registry) Similar(ctx context.Context, image, channel string) string {
 	}
 	return "Image " + image + " has no channel " + channel + ". " +
 		closest("It has ", channel, channels)
+}
+
+// Images returns the names of all images, sorted. It lists, so it is nothing for a build.
+func (r *Registry) Images(ctx context.Context) ([]string, error) {
+	return r.list(ctx, "", "/", manifest.CheckImage)
+}
+
+// Channels returns the names of the channels of an image, sorted. It lists.
+func (r *Registry) Channels(ctx context.Context, image string) ([]string, error) {
+	return r.list(ctx, image+"/"+string(Channel)+"s/", ".json", manifest.CheckChannel)
 }
 
 // list returns the names below a prefix that end with a suffix and have the right form. Others can

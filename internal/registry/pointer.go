@@ -219,6 +219,23 @@ func (t Target) Architectures() []string {
 	return slices.Compact(slices.Sorted(slices.Values(all)))
 }
 
+// Is reports whether a target is an image as another was built on it: the same AMIs in the regions
+// that are named, or if it is no AMI, the same fingerprint. A key of amis is "region" or
+// "region/source".
+func (t Target) Is(fingerprint string, amis map[string]string) bool {
+	if len(amis) == 0 {
+		return t.Fingerprint == fingerprint
+	}
+	for key, id := range amis {
+		region, _, _ := strings.Cut(key, "/")
+		is := func(b Build) bool { return b.AMIs[region] == id }
+		if !slices.ContainsFunc(t.Builds, is) {
+			return false
+		}
+	}
+	return true
+}
+
 // Overlaps reports whether two targets have a build in common.
 func (t Target) Overlaps(other Target) bool {
 	return slices.ContainsFunc(t.Builds, func(a Build) bool {

@@ -65,7 +65,7 @@ func (r *Registry) mark(
 // ChannelsAt returns the channels of an image that are on one of a target's builds, by name. It
 // lists the channels, and reads them concurrently.
 func (r *Registry) ChannelsAt(ctx context.Context, image string, of Target) ([]*Pointer, error) {
-	names, err := r.list(ctx, image+"/"+string(Channel)+"s/", ".json", manifest.CheckChannel)
+	names, err := r.Channels(ctx, image)
 	if err != nil {
 		return nil, err
 	}
