@@ -27,7 +27,7 @@ func TestQuick(t *testing.T) {
 		t.Skip("PACKER_ACC is not set: make test sets it")
 	}
 	got, err := run(t.Context(), options{root: "../..", quick: true, log: t.Output(),
-		only: "lookup,files,binary,publishers,depth,history"})
+		only: "lookup,files,binary,publishers,depth,after-depth,history"})
 	if err != nil {
 		t.Fatal(err)
 	}
