@@ -172,7 +172,7 @@ func (l *lab) measureAfter(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		got, err := l.turns(ctx, 10, j.byPlugin(ours, 2), j.byGlue(theirs, 2))
+		got, err := l.turns(ctx, 5, j.byPlugin(ours, 2), j.byGlue(theirs, 2))
 		if err != nil {
 			return err
 		}
