@@ -98,7 +98,7 @@ revoke() {
     exit 1
   fi
   jq --arg id "$(openssl rand -hex 16)" --arg reason "$REASON" \
-    '.chain.revoked = $reason | .chain.seq += 1 | .chain.write_id = $id' \
+    '.builds[-1].revoked = {at: (now | todate), reason: $reason} | .chain.seq += 1 | .chain.write_id = $id' \
     "$work/manifest.json" >"$work/new.json"
   put "$key" "$work/new.json" "$etag"
   each "$work/new.json" .chain.amis tag chain:revoked "$REASON"
