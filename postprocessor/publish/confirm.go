@@ -15,6 +15,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
@@ -49,6 +50,28 @@ func (p publication) checkRevoked(entries []manifest.Entry) error {
 		if mark := entry.Revoked; mark != nil && !p.accepts().AllowRevoked {
 			return fmt.Errorf("%s was revoked at %s%s\n\nNo channel is moved. Build the image again.",
 				artifactOf(entry), mark.At.Format(time.RFC3339), because(mark.Reason))
+		}
+	}
+	return nil
+}
+
+// stillGood returns an error if an image was revoked while a promotion moved a channel to it. Whoever
+// revokes looks at the channels after the mark is set, so one of the two sees the other.
+func (p publication) stillGood(
+	ctx context.Context, reg *registry.Registry, request registry.Request,
+) error {
+	if !p.promotes() || p.accepts().AllowRevoked {
+		return nil
+	}
+	now, err := reg.Manifest(ctx, p.rec.Image, request.To.Fingerprint)
+	if err != nil {
+		return err
+	}
+	entries, _ := request.To.Entries(now.Manifest)
+	for _, entry := range entries {
+		if mark := entry.Revoked; mark != nil {
+			return fmt.Errorf("%s was revoked while the channel moved to it%s\n\nMove the channel on, or "+
+				"back, with previous = 1 and allow_rollback = true.", artifactOf(entry), because(mark.Reason))
 		}
 	}
 	return nil

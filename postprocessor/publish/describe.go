@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -42,7 +43,11 @@ func (p publication) checkTemplate(source packersdk.Artifact) error {
 			"image without ami, or by a channel.", text.List(missing))
 	}
 	if why := p.rec.Artifact().Differs(source); why != "" {
-		return mistakef("%s\n\n"+otherRecord, why)
+		remedy := otherRecord
+		if p.promotes() {
+			remedy = strings.ReplaceAll(remedy, "data.chain-image.", "data.chain.")
+		}
+		return mistakef("%s\n\n%s", why, remedy)
 	}
 	return nil
 }

@@ -52,7 +52,11 @@ func (p publication) movePointers(
 			if err != nil || !there {
 				return err
 			}
-			return p.deliver(ctx, conn, reg, channel, request.To)
+			return concurrently(func() error {
+				return p.deliver(ctx, conn, reg, channel, request.To)
+			}, func() error {
+				return p.stillGood(ctx, reg, request)
+			})
 		})
 	}
 	return concurrently(steps...)

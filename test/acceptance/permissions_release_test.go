@@ -44,6 +44,9 @@ func (l *lab) without(policy emulator.Policy, action, folder string, want ...str
 	l.t.Log("without " + action)
 	l.as("without-"+strings.ReplaceAll(action, ":", "-"), policy.Without(action))
 	result := wantCode(l.t, 1, l.build(folder))
+	if strings.HasPrefix(action, "ec2:") {
+		want = append(want, action+" is not allowed")
+	}
 	wantOutput(l.t, result, append(want, action)...)
 	l.check(l.aws.Enforce(l.t.Context(), false))
 }

@@ -27,7 +27,7 @@ func TestQuick(t *testing.T) {
 		t.Skip("PACKER_ACC is not set: make test sets it")
 	}
 	got, err := run(t.Context(), options{root: "../..", quick: true, log: t.Output(),
-		only: "lookup,files,binary,publishers,depth,history"})
+		only: "lookup,files,binary,publishers,depth,after-depth,history"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,6 +38,16 @@ func TestQuick(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got.Depth); diff != "" {
 		t.Errorf("depth: %s", diff)
+	}
+	var wantAfter []afterDepth
+	for _, n := range []int{1, 3} {
+		for _, moves := range []int{2, remembered} {
+			wantAfter = append(wantAfter,
+				afterDepth{Regions: n, Moves: moves, Promote: 10, Rollback: 8, Revoke: 10})
+		}
+	}
+	if diff := cmp.Diff(wantAfter, got.After); diff != "" {
+		t.Errorf("depth after the build: %s", diff)
 	}
 	var names []string
 	for _, f := range got.Figures {

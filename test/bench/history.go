@@ -6,8 +6,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -130,6 +133,21 @@ func fingerprint(image string, i int) string {
 func publish(
 	ctx context.Context, reg *chain.Registry, image string, i int, ami string, channels ...string,
 ) error {
+	return publishIn(ctx, reg, image, i, map[string]string{home: ami}, channels...)
+}
+
+// publishIn is [publish] for an image with AMIs in several regions.
+func publishIn(
+	ctx context.Context, reg *chain.Registry, image string, i int, amis map[string]string,
+	channels ...string,
+) error {
+	var artifact []string
+	var images []manifest.Image
+	for _, region := range slices.Sorted(maps.Keys(amis)) {
+		artifact = append(artifact, region+":"+amis[region])
+		images = append(images,
+			manifest.Image{Provider: manifest.ProviderAWS, Region: region, ID: amis[region]})
+	}
 	// Older than every commit of the repository, so that runs of Packer move the pointers on.
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	own := fingerprint(image, i)
@@ -150,8 +168,7 @@ func publish(
 		Versions:   manifest.Versions{Packer: "1.16.0", Plugin: "0.1.0"},
 	}, []manifest.Entry{{
 		Name: "app", BuilderType: "amazon-ebs", BuilderID: "mitchellh.amazonebs", BuildTime: at.Unix(),
-		ArtifactID: home + ":" + ami, PackerRunUUID: own,
-		Images: []manifest.Image{{Provider: manifest.ProviderAWS, Region: home, ID: ami}},
+		ArtifactID: strings.Join(artifact, ","), PackerRunUUID: own, Images: images,
 	}}, early)
 	if err != nil {
 		return err

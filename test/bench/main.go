@@ -35,6 +35,8 @@ var measurements = []measurement{
 	{"binary", (*lab).measureBinary},
 	{"publishers", (*lab).measurePublishers},
 	{"depth", (*lab).measureDepth},
+	{"after", (*lab).measureAfter},
+	{"after-depth", (*lab).measureAfterDepth},
 	{"history", (*lab).measureHistory},
 }
 

@@ -43,6 +43,12 @@ func startProxy(s3, ec2 string) (*proxy, error) {
 		next, what := toEC2, "EC2"
 		if strings.HasSuffix(r.Host, s3Host) {
 			next, what = toS3, "S3 "+r.Method+" "+r.URL.Path
+		} else {
+			// The emulator would take the region from the name of the host, not from the signature.
+			r.Host = strings.TrimPrefix(ec2, "http://")
+			if target := r.Header.Get("X-Amz-Target"); target != "" {
+				what = target
+			}
 		}
 		// Both plugins use the AWS SDK; the Amazon plugin adds a mark of its maker.
 		if strings.Contains(r.UserAgent(), "HashiCorp/") {

@@ -31,10 +31,21 @@ type depth struct {
 	Publish int `json:"publish"`
 }
 
+// afterDepth is the same for what is done with an image after its build, by a channel with so many
+// moves.
+type afterDepth struct {
+	Regions  int `json:"regions"`
+	Moves    int `json:"moves"`
+	Promote  int `json:"promote"`
+	Rollback int `json:"rollback"`
+	Revoke   int `json:"revoke"`
+}
+
 // results are what a run measured.
 type results struct {
-	Figures []figure `json:"figures"`
-	Depth   []depth  `json:"depth"`
+	Figures []figure     `json:"figures"`
+	Depth   []depth      `json:"depth"`
+	After   []afterDepth `json:"after"`
 
 	machine []string
 }
@@ -68,6 +79,13 @@ How many requests wait for one another, for an image in so many regions:
 |---|---|---|---|
 `
 
+const afterIntroduction = `
+The same for an image that exists, whose channel has been moved so many times:
+
+| regions | moves | promote | rollback | revoke |
+|---|---|---|---|---|
+`
+
 // String returns the page of the results, in Markdown.
 func (r results) String() string {
 	var b strings.Builder
@@ -79,6 +97,10 @@ func (r results) String() string {
 	fmt.Fprint(&b, depthIntroduction)
 	for _, d := range r.Depth {
 		fmt.Fprintf(&b, "| %d | %d | %d | %d |\n", d.Regions, d.Resolve, d.Decide, d.Publish)
+	}
+	fmt.Fprint(&b, afterIntroduction)
+	for _, d := range r.After {
+		fmt.Fprintf(&b, "| %d | %d | %d | %d | %d |\n", d.Regions, d.Moves, d.Promote, d.Rollback, d.Revoke)
 	}
 	return b.String()
 }
