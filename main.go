@@ -11,6 +11,7 @@ import (
 	sdkversion "github.com/hashicorp/packer-plugin-sdk/version"
 
 	"github.com/packer-chain/packer-plugin-chain/builder/existing"
+	"github.com/packer-chain/packer-plugin-chain/builder/report"
 	"github.com/packer-chain/packer-plugin-chain/datasource/image"
 	"github.com/packer-chain/packer-plugin-chain/datasource/parent"
 	"github.com/packer-chain/packer-plugin-chain/internal/version"
@@ -24,6 +25,7 @@ func main() {
 	set.RegisterDatasource(plugin.DEFAULT_NAME, new(parent.Datasource))
 	set.RegisterDatasource("image", new(image.Datasource))
 	set.RegisterBuilder(plugin.DEFAULT_NAME, new(existing.Builder))
+	set.RegisterBuilder("report", new(report.Builder))
 	set.RegisterPostProcessor(plugin.DEFAULT_NAME, new(publish.PostProcessor))
 	set.RegisterPostProcessor("revoke", new(revoke.PostProcessor))
 	if err := set.Run(); err != nil {

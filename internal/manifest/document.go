@@ -86,14 +86,20 @@ func CheckSchema(schema jsontext.Value) error {
 // Encode returns v as the indented JSON that is stored. It returns [ErrTooLarge] for a body over
 // [MaxSize].
 func Encode(v any) ([]byte, error) {
+	body, err := Indent(v)
+	if err == nil && len(body) > MaxSize {
+		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, len(body), MaxSize)
+	}
+	return body, err
+}
+
+// Indent returns v as indented JSON of any size. The same value is always the same bytes.
+func Indent(v any) ([]byte, error) {
 	var out bytes.Buffer
 	err := json.MarshalWrite(&out, v, json.Deterministic(true), jsontext.WithIndent("  "))
 	if err != nil {
 		return nil, err
 	}
 	out.WriteByte('\n')
-	if out.Len() > MaxSize {
-		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, out.Len(), MaxSize)
-	}
 	return out.Bytes(), nil
 }
