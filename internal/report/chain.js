@@ -14,13 +14,13 @@
     element,
     card: cards[i],
     status: element.dataset.status,
-    channels: all(".channel", element).map((element) => ({
+    channels: all(":scope > details", element).map((element) => ({
       element,
       open: element.open,
       name: one("b", element).textContent,
-      status: one(".badge", element).textContent,
-      amis: all("dl > dd > ul > li > span:first-child", element)
-        .map((name) => ({ region: name.textContent, line: name.parentElement })),
+      status: one("i", element).textContent,
+      amis: all(".amis > li", element)
+        .map((line) => ({ region: line.firstChild.data.trim(), line })),
     })),
   }));
   const choices = (select, values) => select.append(...[...new Set(values)].sort()
@@ -102,8 +102,8 @@
     const target = document.getElementById(id);
     if (!target || target.localName !== "article") return;
     if (target.hidden) clear();
-    const first = one(".channel", target);
-    if (first && !one(".channel[open]", target)) first.open = true;
+    const first = one(":scope > details", target);
+    if (first && !one(":scope > details[open]", target)) first.open = true;
     target.scrollIntoView();
   }
   addEventListener("hashchange", follow);
@@ -159,7 +159,7 @@
   }
   function offerCopies(details) {
     if (!details.open || one(".copy", details)) return;
-    for (const code of all("dl > dd > ul > li > span + code, dl > dd > code", details)) {
+    for (const code of all(".amis > li > code, dl > dd > code", details)) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = "copy";
@@ -170,9 +170,9 @@
     }
   }
   document.addEventListener("toggle", (event) => {
-    if (event.target.matches?.(".channel")) offerCopies(event.target);
+    if (event.target.matches?.("article > details")) offerCopies(event.target);
   }, true);
-  all(".channel[open]").forEach(offerCopies);
+  all("article > details[open]").forEach(offerCopies);
 
   // On paper nothing can be opened.
   let closed = [];
@@ -181,6 +181,11 @@
     for (const each of closed) each.open = true;
   });
   addEventListener("afterprint", () => closed.forEach((each) => { each.open = false; }));
+
+  // The exact time is shown over an age.
+  document.addEventListener("mouseover", (event) => {
+    if (event.target.localName === "time") event.target.title = event.target.dateTime;
+  });
 
   const days = Math.floor((Date.now() - new Date(one(".at").dateTime)) / 864e5);
   if (days >= 2) {

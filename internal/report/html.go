@@ -22,11 +22,14 @@ var (
 )
 
 // maxPage is how large chain.html becomes at most, if that can be reached by showing less history.
-const maxPage = 1_950_000
+const maxPage = 1_990_000
 
-// shownMoves are how many moves of each channel the page shows: the first of these with which it is
-// small enough.
-var shownMoves = []int{10, 6, 3, 1, 0}
+// details are how much the page shows of each channel: the first of these with which it is small
+// enough.
+var details = []struct {
+	moves int
+	lean  bool
+}{{10, false}, {10, true}, {5, true}, {3, true}, {2, true}, {1, true}, {0, true}}
 
 // Everything in a report was written by others. html/template escapes it, and should that ever
 // fail, the policy lets nothing run but this script, and nothing be fetched at all.
@@ -44,8 +47,8 @@ var (
 func HTML(w io.Writer, r Report) error {
 	p := newPage(r)
 	var out bytes.Buffer
-	for _, moves := range shownMoves {
-		p.showMoves(moves)
+	for _, d := range details {
+		p.showMoves(d.moves, d.lean)
 		out.Reset()
 		if err := chainPage.Execute(&out, p); err != nil {
 			return err

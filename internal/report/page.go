@@ -57,11 +57,22 @@ type shownChannel struct {
 	Built, Moved string
 	Last         *Move
 	From         []shownParent
+	Parts        []part
 	Moves        []Move
 	// More is how many moves are only in chain.json.
 	More int
+	// Lean is true if the page leaves out what chain.json has besides.
+	Lean bool
+	// Alike is true if the channel is as its image is, for the same reason.
+	Alike bool
 	// Open is true if the page is small enough to show everything about this channel at once.
 	Open bool
+}
+
+// part is what one source built.
+type part struct {
+	Source, Architecture string
+	AMIs                 []AMI
 }
 
 type shownParent struct {
@@ -104,7 +115,8 @@ func showImage(image Image, here map[string]bool, now time.Time, open bool) show
 		Image: image, Above: kinOf(image.Parents, here), Below: kinOf(image.Children, here),
 	}
 	for i, channel := range image.Channels {
-		c := shownChannel{Channel: channel, Built: age(channel.BuiltAt, now), Open: open && i == 0}
+		c := shownChannel{Channel: channel, Built: age(channel.BuiltAt, now), Open: open && i == 0,
+			Parts: parts(channel.AMIs), Alike: channel.Status == image.Status && channel.Reason == image.Reason}
 		if len(channel.History) > 0 {
 			c.Last = &channel.History[0]
 			c.Moved = age(c.Last.At, now)
@@ -123,11 +135,28 @@ func showImage(image Image, here map[string]bool, now time.Time, open bool) show
 	return shown
 }
 
-// showMoves shows so many moves of each channel.
-func (p *page) showMoves(limit int) {
+// parts groups AMIs by what built them.
+func parts(images []AMI) []part {
+	var all []part
+	for _, image := range images {
+		i := slices.IndexFunc(all, func(p part) bool {
+			return p.Source == image.Source && p.Architecture == image.Architecture
+		})
+		if i < 0 {
+			i = len(all)
+			all = append(all, part{Source: image.Source, Architecture: image.Architecture})
+		}
+		all[i].AMIs = append(all[i].AMIs, image)
+	}
+	return all
+}
+
+// showMoves shows so many moves of each channel, and if lean is true, less of everything.
+func (p *page) showMoves(limit int, lean bool) {
 	for i := range p.Shown {
 		for j := range p.Shown[i].Shown {
 			c := &p.Shown[i].Shown[j]
+			c.Lean = lean
 			c.Moves = c.History[:min(len(c.History), limit)]
 			c.More = len(c.History) - len(c.Moves)
 		}
@@ -174,7 +203,7 @@ func link(address string) string { return manifest.If(manifest.IsURL, address) }
 
 // clock returns a time for people, and stamp for programs.
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
 
 // age returns how long ago something was, such as "3 days ago", or "" if that is not known.
 func age(then, now time.Time) string {

@@ -4,6 +4,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"unicode/utf8"
 )
@@ -39,57 +40,111 @@ const (
 	// flatFrom is from how many images on the cards are flat.
 	flatFrom = 40
 	// perCharacter is about how wide one is, and most is larger than any name that is shown whole.
-	perCharacter, most = 8, 30
-	columnGap, edgeOf  = 56, 8
+	perCharacter, most = 8, 26
+	columnGap, edgeOf  = 44, 8
+	// tallFrom is from how many rows on an image is beside the first of what is built on it, because
+	// the middle would not be in sight.
+	tallFrom = 14
+	// indent is by how much an outline goes right, and outlineWidth is how wide it becomes.
+	indent, outlineWidth = 36, 1150
 )
 
-// draw lays out a chain. Each image is in the column of its level, and beside what is built on it:
-// images form a tree, because each follows the highest of its parents. So cards never overlap.
+// draw lays out a chain. Images form a tree, because each follows the highest of its parents.
 func draw(images []Image) picture {
 	p := picture{Flat: len(images) >= flatFrom}
 	p.measure(images)
-	at, columns := map[string]int{}, map[int]int{}
-	for i, image := range images {
-		at[image.Name] = i
-		columns[image.Level] = 0
+	t := grow(images)
+	if p.Flat {
+		p.outline(t)
+	} else {
+		p.columns(images, t)
 	}
-	for i, level := range sortedKeys(columns) {
-		columns[level] = i
-	}
-	parents, children, roots, alone := forest(images, at)
-	rowHeight := p.Card.Height + map[bool]int{true: 8, false: 14}[p.Flat]
-	left := func(column int) int { return edgeOf + column*(p.Card.Width+columnGap) }
-	rows := 0
-	var place func(i int) int
-	place = func(i int) int {
-		y := edgeOf + rows*rowHeight
-		if kids := children[i]; len(kids) > 0 {
-			first := place(kids[0])
-			last := first
-			for _, kid := range kids[1:] {
-				last = place(kid)
-			}
-			y = (first + last) / 2
-		} else {
-			rows++
-		}
-		p.Cards[i].X, p.Cards[i].Y = left(columns[images[i].Level]), y
-		return y
-	}
-	for _, root := range roots {
-		place(root)
-	}
-	across := max(len(columns), 3)
-	for i, single := range alone {
-		p.Cards[single].X = left(i % across)
-		p.Cards[single].Y = edgeOf + (rows+i/across)*rowHeight
-	}
-	p.connect(images, parents)
 	for _, c := range p.Cards {
 		p.Width = max(p.Width, c.X+p.Card.Width+edgeOf)
 		p.Height = max(p.Height, c.Y+p.Card.Height+edgeOf)
 	}
+	for to, all := range t.parents {
+		for _, from := range all {
+			p.Edges = append(p.Edges, edge{
+				From: from, To: to, Old: isOld(images[to], images[from].Name),
+				Path: p.path(p.Cards[from], p.Cards[to], slices.Contains(t.beside[from], to)),
+			})
+		}
+	}
 	return p
+}
+
+// columns places each image in the column of its level, and beside what is built on it.
+func (p *picture) columns(images []Image, t tree) {
+	column := map[int]int{}
+	for _, image := range images {
+		column[image.Level] = 0
+	}
+	for i, level := range slices.Sorted(maps.Keys(column)) {
+		column[level] = i
+	}
+	step, rowHeight := p.Card.Width+columnGap, p.Card.Height+14
+	rows, leaves := 0, len(images)-len(t.alone)
+	for _, beside := range t.beside {
+		leaves -= min(len(beside), 1)
+	}
+	var place func(i int) int
+	place = func(i int) int {
+		y := edgeOf + rows*rowHeight
+		for n, kid := range t.beside[i] {
+			last := place(kid)
+			if leaves < tallFrom && n == len(t.beside[i])-1 {
+				y = (y + last) / 2
+			}
+		}
+		if len(t.beside[i]) == 0 {
+			rows++
+		}
+		p.Cards[i].X, p.Cards[i].Y = edgeOf+column[images[i].Level]*step, y
+		return y
+	}
+	for _, root := range t.roots {
+		place(root)
+	}
+	across := max(len(column), 3)
+	for n, i := range t.alone {
+		p.Cards[i].X, p.Cards[i].Y = edgeOf+n%across*step, edgeOf+(rows+n/across)*rowHeight
+	}
+}
+
+// outline places each image below the one that it is built on, and further right. Images on which
+// nothing is built fill rows.
+func (p *picture) outline(t tree) {
+	step, rowHeight := p.Card.Width+14, p.Card.Height+8
+	y := edgeOf
+	fill := func(all []int, x int) {
+		across := max((outlineWidth-x)/step, 1)
+		for n, i := range all {
+			p.Cards[i].X, p.Cards[i].Y = x+n%across*step, y+n/across*rowHeight
+		}
+		y += (len(all) + across - 1) / across * rowHeight
+	}
+	var place func(i, x int)
+	place = func(i, x int) {
+		p.Cards[i].X, p.Cards[i].Y = x, y
+		y += rowHeight
+		var leaves []int
+		for _, kid := range t.beside[i] {
+			if len(t.beside[kid]) == 0 {
+				leaves = append(leaves, kid)
+			}
+		}
+		fill(leaves, x+indent)
+		for _, kid := range t.beside[i] {
+			if len(t.beside[kid]) > 0 {
+				place(kid, x+indent)
+			}
+		}
+	}
+	for _, root := range t.roots {
+		place(root, edgeOf)
+	}
+	fill(t.alone, edgeOf)
 }
 
 // measure makes the cards, as wide as the longest name needs.
@@ -98,7 +153,7 @@ func (p *picture) measure(images []Image) {
 	for _, image := range images {
 		longest = max(longest, min(utf8.RuneCountInString(image.Name), most))
 	}
-	p.Card.Width, p.Card.Height = longest*perCharacter+32, 48
+	p.Card.Width, p.Card.Height = longest*perCharacter+36, 48
 	if p.Flat {
 		p.Card.Width, p.Card.Height = longest*perCharacter+104, 28
 	}
@@ -108,10 +163,20 @@ func (p *picture) measure(images []Image) {
 	}
 }
 
-// forest returns the parents of each image, as indices; what is placed beside each; where that
-// begins; and the images that are built on nothing and have nothing built on them.
-func forest(images []Image, at map[string]int) (parents, beside [][]int, roots, alone []int) {
-	parents, beside = make([][]int, len(images)), make([][]int, len(images))
+// tree is how images are placed, by their indices.
+type tree struct {
+	// parents are those of each image, and beside is what is placed right of it.
+	parents, beside [][]int
+	// roots begin, and alone are images without parents and children.
+	roots, alone []int
+}
+
+func grow(images []Image) tree {
+	at := map[string]int{}
+	for i, image := range images {
+		at[image.Name] = i
+	}
+	t := tree{parents: make([][]int, len(images)), beside: make([][]int, len(images))}
 	hasChildren := make([]bool, len(images))
 	for i, image := range images {
 		trunk := -1
@@ -120,7 +185,7 @@ func forest(images []Image, at map[string]int) (parents, beside [][]int, roots, 
 			if !here || parent == i {
 				continue
 			}
-			parents[i] = append(parents[i], parent)
+			t.parents[i] = append(t.parents[i], parent)
 			hasChildren[parent] = true
 			level := images[parent].Level
 			if level < image.Level && (trunk < 0 || level > images[trunk].Level) {
@@ -128,34 +193,41 @@ func forest(images []Image, at map[string]int) (parents, beside [][]int, roots, 
 			}
 		}
 		if trunk >= 0 {
-			beside[trunk] = append(beside[trunk], i)
+			t.beside[trunk] = append(t.beside[trunk], i)
 		} else {
-			roots = append(roots, i)
+			t.roots = append(t.roots, i)
 		}
 	}
-	isAlone := func(i int) bool { return len(parents[i]) == 0 && !hasChildren[i] }
-	for _, i := range roots {
+	isAlone := func(i int) bool { return len(t.parents[i]) == 0 && !hasChildren[i] }
+	for _, i := range t.roots {
 		if isAlone(i) {
-			alone = append(alone, i)
+			t.alone = append(t.alone, i)
 		}
 	}
-	return parents, beside, slices.DeleteFunc(roots, isAlone), alone
+	t.roots = slices.DeleteFunc(t.roots, isAlone)
+	return t
 }
 
-// connect draws the edges.
-func (p *picture) connect(images []Image, parents [][]int) {
-	for to, all := range parents {
-		for _, from := range all {
-			a, b := p.Cards[from], p.Cards[to]
-			x1, y1 := a.X+p.Card.Width, a.Y+p.Card.Height/2
-			x2, y2 := b.X, b.Y+p.Card.Height/2
-			bend := columnGap / 2
-			p.Edges = append(p.Edges, edge{
-				From: from, To: to, Old: isOld(images[to], images[from].Name),
-				Path: fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+bend, y1, x2-bend, y2, x2, y2),
-			})
-		}
+// path returns the way of an edge between two cards. In the tree, edges of one parent share what
+// they can.
+func (p *picture) path(from, to card, inTree bool) string {
+	x1, y1 := from.X+p.Card.Width, from.Y+p.Card.Height/2
+	x2, y2 := to.X, to.Y+p.Card.Height/2
+	switch {
+	case !inTree:
+		return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+indent, y1, x2-indent, y2, x2, y2)
+	case p.Flat:
+		return fmt.Sprintf("M%d %dV%dq0 8 8 8H%d", from.X+indent/2, from.Y+p.Card.Height, y2-8, x2)
+	case y1 == y2:
+		return fmt.Sprintf("M%d %dH%d", x1, y1, x2)
 	}
+	round := min(8, max(y1-y2, y2-y1)/2)
+	turn, down := x1+columnGap/2, round
+	if y2 < y1 {
+		down = -round
+	}
+	return fmt.Sprintf("M%d %dH%dQ%d %d %d %dV%dQ%d %d %d %dH%d", x1, y1, turn-round, turn, y1, turn,
+		y1+down, y2-down, turn, y2, turn+round, y2, x2)
 }
 
 // isOld reports whether a parent of an image has a newer build.
@@ -174,13 +246,4 @@ func middle(name string, limit int) string {
 	}
 	tail := limit / 2
 	return string(runes[:limit-tail-1]) + "…" + string(runes[len(runes)-tail:])
-}
-
-func sortedKeys(m map[int]int) []int {
-	var keys []int
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
