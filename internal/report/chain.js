@@ -73,7 +73,7 @@
     for (const c of counts) c.button.setAttribute("aria-pressed", String(c.status === status.value));
     one(".none").hidden = found > 0 || images.length === 0;
     const every = found === images.length;
-    one(".found").textContent = every ? "" : `${found} of ${images.length} images`;
+    one(".found a").textContent = every ? "" : `${found} of ${images.length} images`;
   }
   function clear() {
     bar.reset();
@@ -192,7 +192,7 @@
     one(".stale").textContent = `This page is ${days} days old.`;
     one(".stale").hidden = false;
   }
-  bar.hidden = false;
+  bar.hidden = images.length === 0;
   filter();
   follow();
 })();
