@@ -129,7 +129,9 @@ func TestHTML_age(t *testing.T) {
 const (
 	hostileText = `"'><img src=//evil.example/x onerror=alert(1)><script>alert(2)</script></title>` +
 		`</style></svg><base href=//evil.example>--> ${alert(3)} {{.}} #`
-	hostileURL = `javascript:alert(4)//`
+	// hostileCommit would run, and hostileBuild would lead to another server.
+	hostileCommit = `javascript:alert(4)//`
+	hostileBuild  = `//evil.example/`
 )
 
 // hostile returns a report with HTML and script in each text that it has, and these texts.
@@ -140,8 +142,11 @@ func hostile() (report.Report, []string) {
 		switch v.Kind() {
 		case reflect.String:
 			text := hostileText + path
-			if strings.Contains(path, "URL") {
-				text = hostileURL + path
+			switch {
+			case strings.HasSuffix(path, ".CommitURL"):
+				text = hostileCommit + path
+			case strings.HasSuffix(path, ".BuildURL"):
+				text = hostileBuild + path
 			}
 			v.SetString(text)
 			texts = append(texts, text)
