@@ -4,6 +4,7 @@ package report_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,19 +58,12 @@ func sample(images, channels int) report.Report {
 		}
 		r.Images = append(r.Images, image)
 		if s := image.Status; s == report.Outdated || s == report.Incomplete || s == report.Revoked {
-			step := report.Step{Image: image.Name, Level: min(image.Level, 2), Why: image.Reason, Follows: []string{}}
-			r.Plan = append(r.Plan, step)
+			r.Plan = append(r.Plan, report.Step{
+				Image: image.Name, Level: min(image.Level, 2), Why: image.Reason, Follows: []string{},
+			})
 		}
 	}
-	for level := range 3 { // as the real plan, in order
-		for _, step := range r.Plan[:len(r.Plan):len(r.Plan)] {
-			if step.Level == level {
-				r.Plan = append(r.Plan, step)
-			}
-		}
-		_ = level
-	}
-	r.Plan = r.Plan[len(r.Plan)/2:]
+	slices.SortStableFunc(r.Plan, func(a, b report.Step) int { return a.Level - b.Level })
 	return r
 }
 

@@ -263,6 +263,10 @@ func TestHTML_use(t *testing.T) {
 				"document.documentElement.scrollWidth <= innerWidth", true)
 		}
 	}
+	b.open(sample(12, 3), 390, "")
+	b.check("everything fits on a phone", `document.querySelectorAll('details').forEach((d) => d.open = true);
+		[...document.querySelectorAll('article *')]
+			.filter((e) => e.getBoundingClientRect().right > innerWidth).map((e) => e.outerHTML).join()`, "")
 	b.open(sample(30, 4), 1280, "#docker-0")
 	b.check("a link opens its image", "document.querySelector('#docker-0 > details').open", true)
 	b.check("all are shown", shown, 30.0)

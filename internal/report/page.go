@@ -84,7 +84,9 @@ type shownParent struct {
 const maxOpen = 12
 
 func newPage(r Report) *page {
-	p := &page{Report: r, Style: template.CSS(style), Script: template.JS(script), Picture: draw(r.Images)}
+	p := &page{
+		Report: r, Style: template.CSS(style), Script: template.JS(script), Picture: draw(r.Images),
+	}
 	here := map[string]bool{}
 	counts := map[Status]int{}
 	for _, image := range r.Images {
@@ -115,8 +117,11 @@ func showImage(image Image, here map[string]bool, now time.Time, open bool) show
 		Image: image, Above: kinOf(image.Parents, here), Below: kinOf(image.Children, here),
 	}
 	for i, channel := range image.Channels {
-		c := shownChannel{Channel: channel, Built: age(channel.BuiltAt, now), Open: open && i == 0,
-			Parts: parts(channel.AMIs), Alike: channel.Status == image.Status && channel.Reason == image.Reason}
+		c := shownChannel{
+			Channel: channel, Built: age(channel.BuiltAt, now), Parts: parts(channel.AMIs),
+			Alike: channel.Status == image.Status && channel.Reason == image.Reason,
+			Open:  open && i == 0,
+		}
 		if len(channel.History) > 0 {
 			c.Last = &channel.History[0]
 			c.Moved = age(c.Last.At, now)
