@@ -34,6 +34,8 @@ type edge struct {
 	Path     string
 	// Old is true if the parent has a newer build.
 	Old bool
+	// Far is true if it is not between neighbours of the tree.
+	Far bool
 }
 
 const (
@@ -65,9 +67,10 @@ func draw(images []Image) picture {
 	}
 	for to, all := range t.parents {
 		for _, from := range all {
+			far := !slices.Contains(t.beside[from], to)
 			p.Edges = append(p.Edges, edge{
-				From: from, To: to, Old: isOld(images[to], images[from].Name),
-				Path: p.path(p.Cards[from], p.Cards[to], slices.Contains(t.beside[from], to)),
+				From: from, To: to, Old: isOld(images[to], images[from].Name), Far: far,
+				Path: p.path(p.Cards[from], p.Cards[to], far),
 			})
 		}
 	}
@@ -210,11 +213,11 @@ func grow(images []Image) tree {
 
 // path returns the way of an edge between two cards. In the tree, edges of one parent share what
 // they can.
-func (p *picture) path(from, to card, inTree bool) string {
+func (p *picture) path(from, to card, far bool) string {
 	x1, y1 := from.X+p.Card.Width, from.Y+p.Card.Height/2
 	x2, y2 := to.X, to.Y+p.Card.Height/2
 	switch {
-	case !inTree:
+	case far:
 		return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+indent, y1, x2-indent, y2, x2, y2)
 	case p.Flat:
 		return fmt.Sprintf("M%d %dV%dq0 8 8 8H%d", from.X+indent/2, from.Y+p.Card.Height, y2-8, x2)
