@@ -135,7 +135,7 @@ func (c *Config) configured() []string {
 	if c.Registry != "" {
 		ways = append(ways, wayRegistry)
 	}
-	if c.Kind != kindArtifact && (c.Path != "" || c.GitSHA != "" || c.Fingerprint != "") {
+	if c.Kind != kindArtifact && c.AMI == "" && (c.Path != "" || c.GitSHA != "" || c.Fingerprint != "") {
 		ways = append(ways, wayTag)
 	}
 	return ways

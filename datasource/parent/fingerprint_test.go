@@ -29,7 +29,7 @@ func TestFingerprint_severalBuilds(t *testing.T) {
 		want    string // an AMI; empty: not found
 		others  []string
 	}{
-		"the newest": {want: amiThere, others: []string{amiHere + " in " + here}},
+		"the newest": {want: amiThere, others: []string{here + ": " + amiHere}},
 		"the first":  {options: fmt.Sprintf("ami = %q", amiHere), want: amiHere},
 		"the second": {options: fmt.Sprintf("ami = %q", amiThere), want: amiThere},
 		"none of it": {options: fmt.Sprintf("ami = %q", other)},

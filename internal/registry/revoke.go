@@ -26,16 +26,34 @@ func (r *Registry) Revoke(
 	ctx context.Context, image string, of Target, mark manifest.Revocation,
 ) (Stored, error) {
 	mark.At = r.now()
-	return r.mark(ctx, image, of, &mark)
+	return r.mark(ctx, image, of, &mark, nil)
 }
 
-// Restore takes the mark from the builds of a target. It retries until ctx ends.
-func (r *Registry) Restore(ctx context.Context, image string, of Target) (Stored, error) {
-	return r.mark(ctx, image, of, nil)
+// Restore takes the mark from the builds of a target, if it still is as it was seen in the manifest
+// before its AMIs were restored. It retries until ctx ends.
+func (r *Registry) Restore(
+	ctx context.Context, image string, of Target, seen Stored,
+) (Stored, error) {
+	return r.mark(ctx, image, of, nil, func(now *manifest.Manifest) error {
+		before, _ := of.Entries(seen.Manifest)
+		for i, entry := range entriesOf(of, now) {
+			mark, old := entry.Revoked, before[i].Revoked
+			if mark != nil && (old == nil || !mark.At.Equal(old.At) || !slices.Equal(mark.EC2, old.EC2)) {
+				return errors.New("it was revoked again meanwhile\n\nRun it again.")
+			}
+		}
+		return nil
+	})
+}
+
+func entriesOf(of Target, m *manifest.Manifest) []manifest.Entry {
+	entries, _ := of.Entries(m)
+	return entries
 }
 
 func (r *Registry) mark(
 	ctx context.Context, image string, of Target, mark *manifest.Revocation,
+	check func(*manifest.Manifest) error,
 ) (Stored, error) {
 	writeID := r.newID()
 	key := BuildKey(image, of.Fingerprint)
@@ -50,7 +68,12 @@ func (r *Registry) mark(
 		if _, complete := of.Entries(stored.Manifest); !complete {
 			return nil, fmt.Errorf("%s no longer has the builds that were found", stored.URI)
 		}
-		marked, changed := stored.Manifest.Mark(of.Has, mark, r.now(), writeID)
+		if check != nil {
+			if err := check(stored.Manifest); err != nil {
+				return nil, err
+			}
+		}
+		marked, changed := stored.Manifest.Mark(of.Has, mark, writeID)
 		if !changed {
 			return nil, store.ErrUnchanged
 		}

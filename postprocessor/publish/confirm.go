@@ -55,19 +55,19 @@ func (p publication) checkRevoked(entries []manifest.Entry) error {
 	return nil
 }
 
-// stillGood returns an error if an image was revoked while a promotion moved a channel to it. Whoever
-// revokes looks at the channels after the mark is set, so one of the two sees the other.
+// stillGood returns an error if an image was revoked while a channel moved to it. Whoever revokes
+// looks at the channels after the mark is set, so one of the two sees the other.
 func (p publication) stillGood(
-	ctx context.Context, reg *registry.Registry, request registry.Request,
+	ctx context.Context, reg *registry.Registry, to registry.Target,
 ) error {
-	if !p.promotes() || p.accepts().AllowRevoked {
+	if !p.published() || p.accepts().AllowRevoked {
 		return nil
 	}
-	now, err := reg.Manifest(ctx, p.rec.Image, request.To.Fingerprint)
+	now, err := reg.Manifest(ctx, p.rec.Image, to.Fingerprint)
 	if err != nil {
 		return err
 	}
-	entries, _ := request.To.Entries(now.Manifest)
+	entries, _ := to.Entries(now.Manifest)
 	for _, entry := range entries {
 		if mark := entry.Revoked; mark != nil {
 			return fmt.Errorf("%s was revoked while the channel moved to it%s\n\nMove the channel on, or "+

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/packer-plugin-sdk/common"
+
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -46,7 +48,7 @@ func TestPromote_revokedMeanwhile(t *testing.T) {
 			}
 			rec.Pending, rec.Entries = nil, stored.Manifest.Builds
 			rec.Pointer = &record.Pointer{Target: to, AllowRevoked: allowed}
-			j := publication{config: Config{Channels: []string{"production"}}, ui: &screen{}, rec: rec, here: main}
+			j := publication{config: Config{Channels: []string{"production"}, PackerConfig: common.PackerConfig{PackerBuilderType: builderType}}, ui: &screen{}, rec: rec, here: main}
 			_, err = j.point(t.Context(), &access.Connection{}, reg, progress{stored: stored}, nil)
 			if allowed && err != nil || !allowed && (err == nil || !strings.Contains(err.Error(), "was revoked while the channel moved to it: leaked")) {
 				t.Errorf("got %v", err)

@@ -22,7 +22,6 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
-	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -99,9 +98,9 @@ func (c *Config) checkRecord() []error {
 	}
 	if others := rec.Pointer.Others; len(others) > 0 {
 		return []error{fmt.Errorf("image %s was built several times with this fingerprint, and each "+
-			"build is revoked for itself. The newest is %s; the others are %s\n\nSay which one is "+
-			"meant: set ami of data \"chain\" to one of its AMIs.", rec.Image,
-			strings.Join(rec.Artifact().Lines(), ", "), text.List(others))}
+			"build is revoked on its own. Newest first:\n\n  %s\n  %s\n\nSay which one is meant: set ami "+
+			"of data \"chain\" to one of its AMIs, or find it by channel and previous.", rec.Image,
+			strings.Join(rec.Artifact().Lines(), ", "), strings.Join(others, "\n  "))}
 	}
 	if err := c.Inherit(rec.Access); err != nil {
 		return []error{err}
