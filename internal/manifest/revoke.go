@@ -25,7 +25,8 @@ func (m *Manifest) Mark(
 	if !changed {
 		return m, false
 	}
-	// UpdatedAt stays: it is when the newest build was published, which orders builds without commits.
+	// UpdatedAt stays: it is when the newest build was published, which orders builds without
+	// commits.
 	chain.Seq, chain.WriteID = chain.Seq+1, writeID
 	chain.AMIs = next.liveAMIs()
 	return &next, true

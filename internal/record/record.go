@@ -188,11 +188,11 @@ func (r *Record) checkPointer() error {
 	if r.Pointer == nil {
 		return nil
 	}
-	if err := r.Pointer.Target.Check(); err != nil {
+	if err := r.Pointer.Check(); err != nil {
 		return fmt.Errorf("pointer: %w", err)
 	}
 	entries := registry.TargetOf(r.Fingerprint, r.Entries)
-	if len(r.Pending) > 0 || r.Unpublished || r.Unmarked || !r.Pointer.Target.Same(entries) {
+	if len(r.Pending) > 0 || r.Unpublished || r.Unmarked || !r.Pointer.Same(entries) {
 		return errors.New("its builds are not those that it points at")
 	}
 	return nil

@@ -69,8 +69,8 @@ func TestConfigure_refuses(t *testing.T) {
 	}
 }
 
-// TestConfigure_inherits: what the data source was told about AWS need not be told again. Secrets do
-// not travel, and are asked for before anything is built.
+// TestConfigure_inherits: what the data source was told about AWS need not be told again. Secrets
+// do not travel, and are asked for before anything is built.
 func TestConfigure_inherits(t *testing.T) {
 	offline(t)
 	given := access.Config{Profile: "images", Region: "eu-west-1",

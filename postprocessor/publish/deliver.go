@@ -130,7 +130,8 @@ func (p publication) writeParameters(
 	return group.Wait()
 }
 
-// parameterNames returns the parameters that follow a channel to a target, as "region:name", sorted.
+// parameterNames returns the parameters that follow a channel to a target, as "region:name",
+// sorted.
 func (p publication) parameterNames(channel string, to registry.Target) []string {
 	var names []string
 	for _, block := range p.config.SSMParameters {

@@ -29,8 +29,8 @@ func (s *revoking) Put(ctx context.Context, key string, body []byte, tag string)
 	return s.Store.Put(ctx, key, body, tag)
 }
 
-// TestPromote_revokedMeanwhile: whoever revokes has looked at the channels by then, and seen nothing.
-// So the promotion has to look.
+// TestPromote_revokedMeanwhile: whoever revokes has looked at the channels by then, and seen
+// nothing. So the promotion has to look.
 func TestPromote_revokedMeanwhile(t *testing.T) {
 	for name, allowed := range map[string]bool{"refused": false, "allowed": true} {
 		t.Run(name, func(t *testing.T) {

@@ -112,8 +112,8 @@ func TestPublish_conflict(t *testing.T) {
 	}
 }
 
-// TestConfigure_secondSource refuses both sources of an image that lists none: the second one before
-// the build, and the first one before it is published.
+// TestConfigure_secondSource refuses both sources of an image that lists none: the second one
+// before the build, and the first one before it is published.
 func TestConfigure_secondSource(t *testing.T) {
 	dir := folder(t)
 	rec := newRecord(dir)

@@ -176,8 +176,8 @@ func (f found) missed() error {
 	if len(f.others) == 0 {
 		return nil
 	}
-	return fmt.Errorf("these AMIs were left alone, and can still be started:\n\n%s\n\nRun it with the "+
-		"credentials of the account that owns them.", strings.Join(f.others, "\n"))
+	return fmt.Errorf("these AMIs were left alone, and can still be started:\n\n%s\n\nRun it with "+
+		"the credentials of the account that owns them.", strings.Join(f.others, "\n"))
 }
 
 // disabled returns the AMIs that nobody can start already, by region and id.
@@ -270,7 +270,7 @@ func (r retirement) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	entries, _ := r.rec.Pointer.Target.Entries(seen.Manifest)
+	entries, _ := r.rec.Pointer.Entries(seen.Manifest)
 	err = r.eachRegion(ctx, before.images,
 		func(ctx context.Context, ec2 access.EC2, image ami.Image) error {
 			return r.bringBack(ctx, ec2, image, markOf(entries, image))
