@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
@@ -330,8 +331,9 @@ func (p publication) stays(why string, warn bool) error {
 func (p publication) warnOfParameters(name registry.Name, before, now []string) {
 	for _, parameter := range before {
 		if !slices.Contains(now, parameter) {
-			p.warn(fmt.Sprintf("parameter %s stays as it is: whoever moved %s before kept it up to "+
-				"date, and this run has no AMI or no ssm_parameter for it", text.OneLine(parameter), name))
+			region, its, _ := strings.Cut(text.OneLine(parameter), ":")
+			p.warn(fmt.Sprintf("%s: parameter %s stays as it is: whoever moved %s before kept it up to "+
+				"date, and this run has no AMI or no ssm_parameter for it", region, its, name))
 		}
 	}
 }

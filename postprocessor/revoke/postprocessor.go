@@ -22,6 +22,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/tags"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -100,12 +101,21 @@ func (c *Config) checkRecord() []error {
 		return []error{fmt.Errorf("image %s was built several times with this fingerprint, and each "+
 			"build is revoked on its own. Newest first:\n\n  %s\n  %s\n\nSay which one is meant: set ami "+
 			"of data \"chain\" to one of its AMIs, or find it by channel and previous.", rec.Image,
-			strings.Join(rec.Artifact().Lines(), ", "), strings.Join(others, "\n  "))}
+			idsOf(rec), strings.Join(others, "\n  "))}
 	}
 	if err := c.Inherit(rec.Access); err != nil {
 		return []error{err}
 	}
 	return nil
+}
+
+// idsOf returns the ids of the image of a record, on one line.
+func idsOf(rec record.Record) string {
+	id := rec.Artifact().Id()
+	for _, separator := range []string{":", ","} {
+		id = strings.ReplaceAll(id, separator, separator+" ")
+	}
+	return text.OneLine(id)
 }
 
 // PostProcess revokes the image, or restores it, and passes the artifact on.
