@@ -83,14 +83,7 @@ func explain(err error, region, action string) error {
 	if isForeign(err) {
 		return fmt.Errorf("%w\n\n%s", err, foreign)
 	}
-	advice := awserror.Request{Kind: awserror.EC2, Action: action, Region: region}.Advice(err)
-	if advice == "" {
-		return err
-	}
-	if awserror.Denied(err) && !awserror.InCredentials(err) {
-		err = fmt.Errorf("%s is not allowed: %w", action, err)
-	}
-	return fmt.Errorf("%w\n\n%s", err, advice)
+	return awserror.Request{Kind: awserror.EC2, Action: action, Region: region}.Explain(err)
 }
 
 const foreign = "It belongs to another account, and only that account can change it."

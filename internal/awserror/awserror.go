@@ -8,6 +8,7 @@ package awserror
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -98,6 +99,18 @@ func (r Request) Advice(err error) string {
 		}
 	}
 	return ""
+}
+
+// Explain returns the error with its advice. It stays the cause. A denial names the action.
+func (r Request) Explain(err error) error {
+	advice := r.Advice(err)
+	if advice == "" {
+		return err
+	}
+	if Denied(err) && !InCredentials(err) {
+		err = fmt.Errorf("%s is not allowed: %w", r.Action, err)
+	}
+	return fmt.Errorf("%w\n\n%s", err, advice)
 }
 
 // actions are those of requests that name none.

@@ -37,6 +37,11 @@ func (r Revocation) Did(what ...string) bool {
 	return !slices.ContainsFunc(what, func(one string) bool { return !slices.Contains(r.EC2, one) })
 }
 
+// Same reports whether another mark is this one, and did the same to the AMIs.
+func (r Revocation) Same(other *Revocation) bool {
+	return other != nil && r.At.Equal(other.At) && slices.Equal(r.EC2, other.EC2)
+}
+
 // with returns the revocation with what another one does to the AMIs besides.
 func (r Revocation) with(other Revocation) Revocation {
 	if other.Did(EC2Deprecate) && !r.Did(EC2Deprecate) {

@@ -76,17 +76,12 @@ func (w *writing) briefly(err error) string {
 
 // explain adds what the user can do to an error of SSM. The error stays the cause.
 func explain(err error, region, action string) error {
-	advice := awserror.Request{Kind: awserror.SSM, Action: action, Region: region}.Advice(err)
-	if advice == "" {
-		return err
+	explained := awserror.Request{Kind: awserror.SSM, Action: action, Region: region}.Explain(err)
+	if awserror.Denied(err) && !awserror.InCredentials(err) && action == writeAction {
+		return fmt.Errorf("%w They also need %s, with which SSM checks the AMI.", explained,
+			describeAction)
 	}
-	if awserror.Denied(err) {
-		err = fmt.Errorf("%s is not allowed: %w", action, err)
-		if action == writeAction {
-			advice += " They also need " + describeAction + ", with which SSM checks the AMI."
-		}
-	}
-	return fmt.Errorf("%w\n\n%s", err, advice)
+	return explained
 }
 
 // foreign returns why a parameter is not overwritten. Its value may be a secret.

@@ -34,11 +34,10 @@ func (r *Registry) Revoke(
 func (r *Registry) Restore(
 	ctx context.Context, image string, of Target, seen Stored,
 ) (Stored, error) {
-	return r.mark(ctx, image, of, nil, func(now *manifest.Manifest) error {
-		before, _ := of.Entries(seen.Manifest)
-		for i, entry := range entriesOf(of, now) {
-			mark, old := entry.Revoked, before[i].Revoked
-			if mark != nil && (old == nil || !mark.At.Equal(old.At) || !slices.Equal(mark.EC2, old.EC2)) {
+	return r.mark(ctx, image, of, nil, func(now []manifest.Entry) error {
+		before, complete := of.Entries(seen.Manifest)
+		for i, entry := range now {
+			if mark := entry.Revoked; mark != nil && (!complete || !mark.Same(before[i].Revoked)) {
 				return errors.New("it was revoked again meanwhile\n\nRun it again.")
 			}
 		}
@@ -46,14 +45,9 @@ func (r *Registry) Restore(
 	})
 }
 
-func entriesOf(of Target, m *manifest.Manifest) []manifest.Entry {
-	entries, _ := of.Entries(m)
-	return entries
-}
-
 func (r *Registry) mark(
 	ctx context.Context, image string, of Target, mark *manifest.Revocation,
-	check func(*manifest.Manifest) error,
+	check func(now []manifest.Entry) error,
 ) (Stored, error) {
 	writeID := r.newID()
 	key := BuildKey(image, of.Fingerprint)
@@ -65,11 +59,12 @@ func (r *Registry) mark(
 		if err != nil {
 			return nil, err
 		}
-		if _, complete := of.Entries(stored.Manifest); !complete {
+		entries, complete := of.Entries(stored.Manifest)
+		if !complete {
 			return nil, fmt.Errorf("%s no longer has the builds that were found", stored.URI)
 		}
 		if check != nil {
-			if err := check(stored.Manifest); err != nil {
+			if err := check(entries); err != nil {
 				return nil, err
 			}
 		}

@@ -51,6 +51,10 @@ func TestRevoke(t *testing.T) {
 	if _, err := reg.Restore(t.Context(), image, bad, seen); err == nil || !strings.Contains(err.Error(), "revoked again meanwhile") {
 		t.Errorf("got %v", err)
 	}
+	unseen := Stored{Manifest: &manifest.Manifest{}}
+	if _, err := reg.Restore(t.Context(), image, bad, unseen); err == nil || !strings.Contains(err.Error(), "revoked again meanwhile") {
+		t.Errorf("got %v", err)
+	}
 	if seen, err = reg.Manifest(t.Context(), image, fp1); err != nil {
 		t.Fatal(err)
 	}
