@@ -146,7 +146,7 @@ func (e existing) choose(
 		}
 	}
 	if all := ofSource(e.all(), c, source); why == "" && len(all) > 0 {
-		why = strings.TrimSuffix("revoked: "+text.OneLine(all[len(all)-1].Revoked.Reason), ": ")
+		why = "revoked" + text.Because(all[len(all)-1].Revoked.Reason)
 	}
 	return manifest.Entry{}, false, cmp.Or(why, "not built yet")
 }

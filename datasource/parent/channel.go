@@ -46,7 +46,7 @@ func choices(name registry.Name, images []registry.Move) string {
 		if move.Commit != "" {
 			line += fmt.Sprintf("  commit %.12s", move.Commit)
 		}
-		if who := strings.TrimPrefix(text.OneLine(move.By)+because(move.Reason), ": "); who != "" {
+		if who := strings.TrimPrefix(text.OneLine(move.By)+text.Because(move.Reason), ": "); who != "" {
 			line += "  " + who
 		}
 		lines[i] = line

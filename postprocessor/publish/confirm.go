@@ -25,7 +25,7 @@ import (
 func (p publication) confirm(
 	ctx context.Context, conn *access.Connection, entries []manifest.Entry,
 ) (map[string][]ami.Image, error) {
-	ids := amisByRegion(entries)
+	ids := manifest.AMIsByRegion(entries)
 	if len(ids) == 0 {
 		if p.delivers() {
 			return nil, errNoAMI
@@ -49,7 +49,7 @@ func (p publication) checkRevoked(entries []manifest.Entry) error {
 	for _, entry := range entries {
 		if mark := entry.Revoked; mark != nil && !p.accepts().AllowRevoked {
 			return fmt.Errorf("%s was revoked at %s%s\n\nNo channel is moved. Build the image again.",
-				artifactOf(entry), mark.At.Format(time.RFC3339), because(mark.Reason))
+				artifactOf(entry), mark.At.Format(time.RFC3339), text.Because(mark.Reason))
 		}
 	}
 	return nil
@@ -71,7 +71,8 @@ func (p publication) stillGood(
 	for _, entry := range entries {
 		if mark := entry.Revoked; mark != nil {
 			return fmt.Errorf("%s was revoked while the channel moved to it%s\n\nMove the channel on, or "+
-				"back, with previous = 1 and allow_rollback = true.", artifactOf(entry), because(mark.Reason))
+				"back, with previous = 1 and allow_rollback = true.",
+				artifactOf(entry), text.Because(mark.Reason))
 		}
 	}
 	return nil
@@ -124,14 +125,6 @@ func (p publication) lookUp(
 		return nil, &notGoodError{strings.Join(problems, "; ")}
 	}
 	return seen, nil
-}
-
-// because returns a reason as the end of a sentence.
-func because(reason string) string {
-	if reason = text.OneLine(reason); reason == "" {
-		return ""
-	}
-	return ": " + reason
 }
 
 // tagMore adds the tags of a promotion to the AMIs and their snapshots, in all regions

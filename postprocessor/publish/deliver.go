@@ -92,10 +92,10 @@ func (p publication) confirmTarget(
 	entries, _ := pointer.Current().Entries(stored.Manifest)
 	for _, entry := range entries {
 		if entry.Revoked != nil {
-			return fmt.Errorf("%s is revoked%s", artifactOf(entry), because(entry.Revoked.Reason))
+			return fmt.Errorf("%s is revoked%s", artifactOf(entry), text.Because(entry.Revoked.Reason))
 		}
 	}
-	_, err = p.lookUp(ctx, conn, amisByRegion(entries))
+	_, err = p.lookUp(ctx, conn, manifest.AMIsByRegion(entries))
 	return err
 }
 

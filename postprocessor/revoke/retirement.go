@@ -134,12 +134,7 @@ func (r retirement) look(ctx context.Context) (found, error) {
 func (r retirement) images(
 	ctx context.Context,
 ) (images map[string][]ami.Image, others []string, err error) {
-	ids := map[string][]string{}
-	for _, entry := range r.rec.Entries {
-		for _, image := range entry.AMIs() {
-			ids[image.Region] = append(ids[image.Region], image.ID)
-		}
-	}
+	ids := manifest.AMIsByRegion(r.rec.Entries)
 	if len(ids) == 0 {
 		return nil, nil, nil
 	}
