@@ -67,7 +67,7 @@ func (b *Builder) Run(
 	}
 	existing := rec.Artifact()
 	ui.Say(fmt.Sprintf("%s: %s: nothing is built (fingerprint %.12s)",
-		rec.Image, rec.Reason, rec.Fingerprint))
+		rec.Image, text.OneLine(rec.Reason), rec.Fingerprint))
 	for _, line := range existing.Lines() {
 		ui.Say(line)
 	}
@@ -81,7 +81,7 @@ func announce(ui packersdk.Ui, rec record.Record) {
 		what += " (" + text.List(rec.Pending) + ")"
 	}
 	ui.Say(fmt.Sprintf("%s has to be built: %s (fingerprint %.12s)",
-		what, rec.Reason, rec.Fingerprint))
+		what, text.OneLine(rec.Reason), rec.Fingerprint))
 	if len(rec.Abandoned) > 0 {
 		ui.Error(fmt.Sprintf("warning: %s: built before with this fingerprint, and never published: "+
 			"its test or its publication failed, the post-processor \"chain\" is missing, "+

@@ -34,7 +34,7 @@ type Config struct {
 	ExtraPaths []string `mapstructure:"extra_paths"`
 	// Set it to false if `path` is in no git checkout, such as in an archive that a pipeline unpacks.
 	// The `git` command is needed all the same: it names the files as it would after a commit of all
-	// that it does not ignore. `extra_paths` are called after their place relative to `path`, `dirty`
+	// that it does not ignore. `extra_paths` are named by their place relative to `path`, `dirty`
 	// has no effect, and the commit is the one that the CI service names, if any. Default: true.
 	Git config.Trilean `mapstructure:"git"`
 	// Other things that the image depends on, by name: values of variables, the id of the AMI that

@@ -45,10 +45,15 @@ func decide(c Config, facts manifest.Facts, e existing, now time.Time) decision 
 		return all
 	}
 	d := e.each(c, sources)
-	if !d.unpublished && !c.Force {
-		if found, whole := e.pinned(c, sources); whole {
-			return found
-		}
+	if d.unpublished || c.Force {
+		return d
+	}
+	found, whole, why := e.pinned(c, sources)
+	switch {
+	case whole:
+		return found
+	case why != "" && len(d.pending) == 0:
+		d.reason += ", but another build counts now: " + why
 	}
 	return d
 }
@@ -62,10 +67,10 @@ func wantedSources(c Config) []string {
 }
 
 // pinned returns the image that a pointer pins, if all of it is good. That is what the last run
-// passed on, so this one does the same.
-func (e existing) pinned(c Config, sources []string) (decision, bool) {
+// passed on, so this one does the same. Otherwise why says what is wrong with the first of them.
+func (e existing) pinned(c Config, sources []string) (found decision, whole bool, why string) {
 	if e.published == nil {
-		return decision{}, false
+		return decision{}, false, ""
 	}
 	for _, target := range e.preferred {
 		all, good := target.Entries(e.published)
@@ -74,14 +79,19 @@ func (e existing) pinned(c Config, sources []string) (decision, bool) {
 		for _, source := range sources {
 			// Of each source, a pointer pins one build.
 			of := ofSource(all, c, source)
-			good = good && len(of) == 1 && of[0].Revoked == nil && len(e.problems(c, of[0])) == 0
+			good = good && len(of) == 1 && of[0].Revoked == nil
+			if len(of) > 0 {
+				problems := e.problems(c, of[0])
+				good = good && len(problems) == 0
+				why = cmp.Or(why, strings.Join(problems, "; "))
+			}
 			entries = append(entries, of...)
 		}
 		if good {
-			return decision{reason: reasonUnchanged, entries: entries}, true
+			return decision{reason: reasonUnchanged, entries: entries}, true, ""
 		}
 	}
-	return decision{}, false
+	return decision{}, false, why
 }
 
 // each decides for each source: what was built and not published comes first, then the newest good
@@ -136,7 +146,7 @@ func (e existing) choose(
 		}
 	}
 	if all := ofSource(e.all(), c, source); why == "" && len(all) > 0 {
-		why = strings.TrimSuffix("revoked: "+text.OneLine(all[len(all)-1].Revoked.Reason), ": ")
+		why = "revoked" + text.Because(all[len(all)-1].Revoked.Reason)
 	}
 	return manifest.Entry{}, false, cmp.Or(why, "not built yet")
 }

@@ -198,7 +198,7 @@ func revoke(t *testing.T, rec record.Record, reason string, at time.Time) {
 		t.Fatal(err)
 	}
 	every := func(manifest.Entry) bool { return true }
-	m, _ = m.Mark(every, manifesttest.Revoked(reason, at), at, "w2")
+	m, _ = m.Mark(every, manifesttest.Revoked(reason, at), "w2")
 	body, err := manifest.Encode(m)
 	if err != nil {
 		t.Fatal(err)

@@ -307,12 +307,7 @@ func lookUpAMIs(
 	ctx context.Context, conn *access.Connection, regions []string, entries []manifest.Entry,
 	ancestors []manifest.Ancestor,
 ) ([]string, map[ami.Address]ami.Image, error) {
-	ids := map[string][]string{}
-	for _, entry := range entries {
-		for _, image := range entry.AMIs() {
-			ids[image.Region] = append(ids[image.Region], image.ID)
-		}
-	}
+	ids := manifest.AMIsByRegion(entries)
 	if len(ids) == 0 {
 		return regions, nil, nil
 	}

@@ -177,13 +177,15 @@ func TestDecide_pinned(t *testing.T) {
 		reason  string
 		entries []string
 	}{
-		"older than the newest":     {seen: seen(), pins: []registry.Target{first}, entries: []string{oldA, onlyB}},
-		"the first pointer counts":  {seen: seen(), pins: []registry.Target{first, second}, entries: []string{oldA, onlyB}},
-		"the newest":                {seen: seen(), pins: []registry.Target{second, first}, entries: []string{newA, onlyB}},
-		"gone":                      {seen: seen(oldA), pins: []registry.Target{first}, entries: []string{newA, onlyB}},
-		"gone, the second is good":  {seen: seen(newA), pins: []registry.Target{second, first}, entries: []string{oldA, onlyB}},
-		"revoked since":             {seen: seen().revoked("run2"), pins: []registry.Target{second, first}, entries: []string{oldA, onlyB}},
-		"too old":                   {config: Config{MaxAge: 36 * time.Hour, Sources: []string{sourceA}}, seen: seen(), pins: []registry.Target{first}, entries: []string{newA}},
+		"older than the newest":    {seen: seen(), pins: []registry.Target{first}, entries: []string{oldA, onlyB}},
+		"the first pointer counts": {seen: seen(), pins: []registry.Target{first, second}, entries: []string{oldA, onlyB}},
+		"the newest":               {seen: seen(), pins: []registry.Target{second, first}, entries: []string{newA, onlyB}},
+		"gone": {seen: seen(oldA), pins: []registry.Target{first}, entries: []string{newA, onlyB},
+			reason: "unchanged, but another build counts now: " + oldA + " in eu-west-1 is gone"},
+		"gone, the second is good": {seen: seen(newA), pins: []registry.Target{second, first}, entries: []string{oldA, onlyB}},
+		"revoked since":            {seen: seen().revoked("run2"), pins: []registry.Target{second, first}, entries: []string{oldA, onlyB}},
+		"too old": {config: Config{MaxAge: 36 * time.Hour, Sources: []string{sourceA}}, seen: seen(), pins: []registry.Target{first}, entries: []string{newA},
+			reason: "unchanged, but another build counts now: older than 36h"},
 		"of a build that is lost":   {seen: seen(), pins: []registry.Target{pin(made("a", "run9", leftA, 1), b1), first}, entries: []string{oldA, onlyB}},
 		"of other AMIs of that run": {seen: seen(), pins: []registry.Target{pin(made("a", "run1", leftA, 48), b1)}, entries: []string{newA, onlyB}},
 		"of one source only":        {seen: seen(), pins: []registry.Target{pin(a1)}, entries: []string{newA, onlyB}},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
@@ -142,8 +141,8 @@ func (e existing) revokedBelow() string {
 		for _, region := range slices.Sorted(maps.Keys(ancestor.AMIs)) {
 			image := e.images[ami.Address{Region: region, ID: ancestor.AMIs[region]}]
 			if reason, revoked := ami.RevokedReason(image); revoked {
-				return strings.TrimSuffix(fmt.Sprintf("its ancestor %s, %s, is revoked: %s",
-					ancestor.Image, image, text.OneLine(reason)), ": ")
+				return fmt.Sprintf("its ancestor %s, %s, is revoked%s",
+					ancestor.Image, image, text.Because(reason))
 			}
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/store"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // ancestorBuild names the manifest of an ancestor, and ancestorChannel the channel that it came
@@ -181,12 +182,12 @@ func revokedBelow(
 	for _, a := range ancestors {
 		for _, at := range addresses(a) {
 			if reason, revoked := ami.RevokedReason(seen[at]); revoked {
-				return fmt.Sprintf("its ancestor %s, %s, is revoked%s", a.Image, at, because(reason))
+				return fmt.Sprintf("its ancestor %s, %s, is revoked%s", a.Image, at, text.Because(reason))
 			}
 		}
 		build := builds[ancestorBuild{a.Image, a.Fingerprint}]
 		if mark := revokedBuild(build, a); mark != nil {
-			return fmt.Sprintf("its ancestor %s is revoked%s", a.Image, because(mark.Reason))
+			return fmt.Sprintf("its ancestor %s is revoked%s", a.Image, text.Because(mark.Reason))
 		}
 	}
 	return ""

@@ -33,8 +33,9 @@ type candidate struct {
 	content map[string]string
 	// pointer is where it was read from, for a promotion; nil if it was not a channel.
 	pointer *record.Pointer
-	// entries are the builds that it consists of, according to its manifest.
-	entries []manifest.Entry
+	// entries are the builds that it consists of, according to its manifest: all, or in the end those
+	// of the wanted source. whole are all.
+	entries, whole []manifest.Entry
 	// seen are AMIs of the manifest that EC2 has described already.
 	seen map[ami.Address]ami.Image
 	// asked are the ancestors that EC2 and the registry have been asked about, revokedBelow which of
@@ -61,7 +62,7 @@ func fromManifest(way string, m *manifest.Manifest, uri, sha256 string) candidat
 
 // setEntries sets the builds that the candidate consists of. It is revoked if one of them is.
 func (c *candidate) setEntries(entries []manifest.Entry) {
-	c.entries, c.revoked = entries, nil
+	c.entries, c.whole, c.revoked = entries, entries, nil
 	for _, entry := range entries {
 		c.revoked = cmp.Or(c.revoked, entry.Revoked)
 	}

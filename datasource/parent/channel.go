@@ -46,7 +46,7 @@ func choices(name registry.Name, images []registry.Move) string {
 		if move.Commit != "" {
 			line += fmt.Sprintf("  commit %.12s", move.Commit)
 		}
-		if who := strings.TrimPrefix(text.OneLine(move.By)+because(move.Reason), ": "); who != "" {
+		if who := strings.TrimPrefix(text.OneLine(move.By)+text.Because(move.Reason), ": "); who != "" {
 			line += "  " + who
 		}
 		lines[i] = line
@@ -69,9 +69,13 @@ func standing(moves []registry.Move) []registry.Move {
 	var stack []registry.Move
 	for _, move := range slices.Backward(moves[newest:]) {
 		back := slices.IndexFunc(stack, func(m registry.Move) bool { return m.Same(move.Target) })
-		if move.Kind == registry.Rollback && back >= 0 {
+		switch {
+		case move.Kind != registry.Rollback:
+		case back >= 0:
 			stack = stack[:back+1]
 			continue
+		case len(stack) > 0: // It was left, and what it went to is forgotten or of another channel.
+			stack = stack[:len(stack)-1]
 		}
 		if len(stack) == 0 || !stack[len(stack)-1].Same(move.Target) {
 			stack = append(stack, move)

@@ -135,7 +135,8 @@ func (c *Config) configured() []string {
 	if c.Registry != "" {
 		ways = append(ways, wayRegistry)
 	}
-	if c.Kind != kindArtifact && (c.Path != "" || c.GitSHA != "" || c.Fingerprint != "") {
+	named := c.Path != "" || c.GitSHA != "" || c.Fingerprint != ""
+	if c.Kind != kindArtifact && c.AMI == "" && named {
 		ways = append(ways, wayTag)
 	}
 	return ways

@@ -21,9 +21,9 @@ type Config struct {
 	// The name of the parent image, as in its own `data "chain-image"`.
 	Image string `mapstructure:"image" required:"true"`
 	// What the parent is: `ami` (default), or `artifact` for anything else, such as a Docker image or
-	// files. An AMI is always looked up in EC2, whatever a manifest says. Of an artifact there is
-	// nothing to look up: its `id` is as trustworthy as everybody who can write to the registry or
-	// the local manifest.
+	// files. An AMI is always looked up in EC2, whatever a manifest says. An artifact cannot be
+	// looked up: its `id` is no more trustworthy than anyone who can write to the registry or the
+	// local manifest.
 	Kind string `mapstructure:"kind"`
 	// Where builds and channels are kept: `s3://bucket/prefix`, or a local folder as
 	// `file:///folder` or a path such as `"${path.root}/../registry"`. Required, unless the parent

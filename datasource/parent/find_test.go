@@ -81,7 +81,7 @@ func revoke(t *testing.T, path, reason string) {
 	m, err := manifest.Parse(body)
 	check(t, err)
 	every := func(manifest.Entry) bool { return true }
-	m, _ = m.Mark(every, manifesttest.Revoked(reason, now), now, "w2")
+	m, _ = m.Mark(every, manifesttest.Revoked(reason, now), "w2")
 	check(t, os.WriteFile(path, []byte(encode(t, *m)), 0o644))
 }
 

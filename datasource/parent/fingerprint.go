@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // findFingerprint returns the newest build with a fingerprint.
@@ -91,19 +94,33 @@ func runOf(m *manifest.Manifest, id string) []manifest.Entry {
 // maxOthers is how many other builds of a fingerprint a record names.
 const maxOthers = 10
 
-// others returns an AMI of each build that is not among those that were chosen, newest first.
+// others returns the AMIs, or the artifact, of each build that is not among those that were chosen,
+// newest first.
 func others(m *manifest.Manifest, chosen []manifest.Entry) []string {
-	var ids []string
-	for _, entry := range slices.Backward(m.Builds) {
-		is := func(e manifest.Entry) bool {
-			return e.PackerRunUUID == entry.PackerRunUUID && e.Source() == entry.Source()
-		}
-		amis := entry.AMIs()
-		if len(amis) > 0 && !slices.ContainsFunc(chosen, is) && len(ids) < maxOthers {
-			ids = append(ids, amis[0].ID+" in "+amis[0].Region)
-		}
+	type build struct{ run, source string }
+	known := map[build]bool{}
+	for _, entry := range chosen {
+		known[build{entry.PackerRunUUID, entry.Source()}] = true
 	}
-	return ids
+	var names []string
+	for _, entry := range slices.Backward(m.Builds) {
+		if known[build{entry.PackerRunUUID, entry.Source()}] {
+			continue
+		}
+		if len(names) == maxOthers {
+			break
+		}
+		name := text.OneLine(entry.ArtifactID)
+		if target := registry.TargetOf("", []manifest.Entry{entry}); len(target.AMIs()) > 0 {
+			var parts []string
+			for _, region := range slices.Sorted(maps.Keys(target.AMIs())) {
+				parts = append(parts, region+": "+target.AMIs()[region])
+			}
+			name = strings.Join(parts, ", ")
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // whereMainMoved returns the pointers that the runs of the default branch move, best first.

@@ -16,8 +16,9 @@ import (
 // other is an AMI of no build.
 const other = "ami-0d3e4f5a6b708192a"
 
-// TestFingerprint_severalBuilds has an image that was built twice from the same parts. The fingerprint
-// means the newest build, and the record says that there are others. An AMI says which one is meant.
+// TestFingerprint_severalBuilds has an image that was built twice from the same parts. The
+// fingerprint means the newest build, and the record says that there are others. An AMI says which
+// one is meant.
 func TestFingerprint_severalBuilds(t *testing.T) {
 	offline(t)
 	dir := t.TempDir()
@@ -29,7 +30,7 @@ func TestFingerprint_severalBuilds(t *testing.T) {
 		want    string // an AMI; empty: not found
 		others  []string
 	}{
-		"the newest": {want: amiThere, others: []string{amiHere + " in " + here}},
+		"the newest": {want: amiThere, others: []string{here + ": " + amiHere}},
 		"the first":  {options: fmt.Sprintf("ami = %q", amiHere), want: amiHere},
 		"the second": {options: fmt.Sprintf("ami = %q", amiThere), want: amiThere},
 		"none of it": {options: fmt.Sprintf("ami = %q", other)},

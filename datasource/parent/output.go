@@ -148,7 +148,7 @@ func (p *parent) record(c Config) (string, error) {
 		reason += fmt.Sprintf(", %d back", c.Previous)
 	}
 	encoded, err := record.Record{
-		Facts: p.facts, Registry: c.Registry, Access: given, Entries: p.entries,
+		Facts: p.facts, Registry: c.Registry, Access: given, Entries: p.whole,
 		Reason:    reason,
 		DecidedAt: at.DecidedAt, Pointer: &at,
 	}.Encode()

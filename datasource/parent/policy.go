@@ -73,15 +73,6 @@ func (p *parent) createdAt() time.Time {
 	return oldest.CreatedAt
 }
 
-// because returns a reason as the end of a sentence. It comes from a tag or a document, and may be
-// anything.
-func because(reason string) string {
-	if reason = text.OneLine(reason); reason == "" {
-		return ""
-	}
-	return ": " + reason
-}
-
 func (c candidate) refused(why, remedy string) error {
 	where := c.uri
 	if where == "" {

@@ -19,6 +19,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/localmanifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // search is the parent that the options ask for, and the connection to look for it with.
@@ -137,7 +138,7 @@ func (s search) checked(ctx context.Context, c candidate) (*parent, error) {
 	}
 	// An AMI that was disabled with the revocation is not missing.
 	if c.revoked != nil && !s.config.AllowRevoked {
-		return nil, c.refused("it is revoked"+because(c.revoked.Reason),
+		return nil, c.refused("it is revoked"+text.Because(c.revoked.Reason),
 			"Build the parent again, or set allow_revoked = true.")
 	}
 	found, err := s.verify(ctx, c)

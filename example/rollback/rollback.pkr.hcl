@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 #
-# Rolls a channel back to an image that it has pointed at before. To repeat it changes nothing; one
+# Rolls a channel back to an image that it has pointed at before. Repeating it changes nothing; one
 # image further back is previous=2.
 #
 #     packer build -var image=snowflake -var reason="snowflake 42 fails its health check" .
@@ -20,6 +20,7 @@ variable "image" { default = "snowflake" }
 variable "channel" { default = "production" }
 variable "previous" { default = 1 }
 variable "reason" { default = "" }
+variable "parameter" { default = "/images/{image}/{channel}" } # "": the channel has none
 
 data "chain" "earlier" {
   registry = var.registry
@@ -42,8 +43,11 @@ build {
     allow_rollback = true
     reason         = var.reason
 
-    ssm_parameter {
-      name = "/images/{image}/{channel}"
+    dynamic "ssm_parameter" {
+      for_each = var.parameter == "" ? [] : [var.parameter]
+      content {
+        name = var.parameter
+      }
     }
   }
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
@@ -60,22 +58,12 @@ func isGone(code string) bool {
 // errors, or if what is new is not known everywhere yet (Amazon EC2 API Reference, "Eventual
 // consistency").
 func retryable(err error) bool {
-	switch code := awserror.Code(err); code {
+	switch awserror.Code(err) {
 	case "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound",
 		"RequestLimitExceeded", "Unavailable", "ServiceUnavailable", "InternalError", "InternalFailure":
 		return true
-	default:
-		if strings.HasPrefix(code, "Throttl") {
-			return true
-		}
 	}
-	var status interface{ HTTPStatusCode() int }
-	if errors.As(err, &status) && (status.HTTPStatusCode() >= 500 || status.HTTPStatusCode() == 429) {
-		return true
-	}
-	known := retry.IsErrorRetryables(retry.DefaultRetryables)
-	return errors.Is(err, errNotYet) || errors.Is(err, errPending) ||
-		known.IsErrorRetryable(err) == aws.TrueTernary
+	return errors.Is(err, errNotYet) || errors.Is(err, errPending) || awserror.Passing(err)
 }
 
 // explain adds what the user can do to an error of EC2. The error stays the cause.
@@ -83,14 +71,7 @@ func explain(err error, region, action string) error {
 	if isForeign(err) {
 		return fmt.Errorf("%w\n\n%s", err, foreign)
 	}
-	advice := awserror.Request{Kind: awserror.EC2, Action: action, Region: region}.Advice(err)
-	if advice == "" {
-		return err
-	}
-	if awserror.Denied(err) && !awserror.InCredentials(err) {
-		err = fmt.Errorf("%s is not allowed: %w", action, err)
-	}
-	return fmt.Errorf("%w\n\n%s", err, advice)
+	return awserror.Request{Kind: awserror.EC2, Action: action, Region: region}.Explain(err)
 }
 
 const foreign = "It belongs to another account, and only that account can change it."

@@ -95,6 +95,9 @@ func (q Query) matches(img Image) bool {
 		(q.Architecture == "" || q.Architecture == img.Architecture)
 }
 
+// Gone begins what [Client.Explain] says of an AMI that EC2 does not show.
+const Gone = "is gone or not visible"
+
 // Explain returns why [Client.ByID] does not return an image, or why it cannot be used, such as
 // "is pending" or "belongs to 123456789012, not to self". For one that is available and belongs to
 // owners, it returns for which machines it is.
@@ -105,7 +108,7 @@ func (c *Client) Explain(ctx context.Context, region, id string, owners []string
 	case errors.As(err, &gone) && gone.code == "InvalidAMIID.Malformed":
 		return "is not the id of an AMI"
 	case errors.As(err, &gone), err == nil && len(images) == 0:
-		return "is gone or not visible: it was deregistered or never existed, is not shared with this " +
+		return Gone + ": it was deregistered or never existed, is not shared with this " +
 			"account, or is excluded by the account's Allowed AMIs setting"
 	case err != nil:
 		return "could not be looked up: " + err.Error()

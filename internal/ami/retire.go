@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/retry"
 )
@@ -81,7 +80,7 @@ func deprecation(img Image, wrong bool) string {
 func (c *Client) Disable(ctx context.Context, region, id string) error {
 	return c.change(ctx, region, id, change{
 		verb: "disable", action: disableAction,
-		lacks: func(img Image) string { return shownState(img, !disabled(img)) },
+		lacks: func(img Image) string { return shownState(img, !img.Disabled()) },
 		write: func(ctx context.Context, api ec2API) error {
 			_, err := api.disableImage(ctx, &ec2.DisableImageInput{ImageId: &id}, noRetries)
 			return err
@@ -94,15 +93,13 @@ func (c *Client) Disable(ctx context.Context, region, id string) error {
 func (c *Client) Enable(ctx context.Context, region, id string) error {
 	return c.change(ctx, region, id, change{
 		verb: "enable", action: enableAction,
-		lacks: func(img Image) string { return shownState(img, disabled(img)) },
+		lacks: func(img Image) string { return shownState(img, img.Disabled()) },
 		write: func(ctx context.Context, api ec2API) error {
 			_, err := api.enableImage(ctx, &ec2.EnableImageInput{ImageId: &id}, noRetries)
 			return err
 		},
 	})
 }
-
-func disabled(img Image) bool { return img.State == string(types.ImageStateDisabled) }
 
 // shownState returns the state of an image in words, or "" if it is not wrong.
 func shownState(img Image, wrong bool) string {

@@ -48,7 +48,7 @@ func (c *Client) Share(
 	defer job.watch.Stop()
 	var grants []grant
 	for _, img := range images {
-		if img.State == string(types.ImageStateDisabled) {
+		if img.Disabled() {
 			return fmt.Errorf("share %s in %s: it is disabled, and EC2 shares no disabled AMI",
 				img.ID, region)
 		}

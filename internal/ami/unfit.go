@@ -3,7 +3,6 @@
 package ami
 
 import (
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -24,7 +23,7 @@ type Flaw struct {
 // judge alike: what the one refuses, the other builds again.
 func Judge(img Image, now time.Time, allowDeprecated, allowRevoked bool) Flaw {
 	if reason, revoked := RevokedReason(img); revoked && !allowRevoked {
-		return Flaw{strings.TrimSuffix("is revoked: "+text.OneLine(reason), ": "), "allow_revoked"}
+		return Flaw{"is revoked" + text.Because(reason), "allow_revoked"}
 	}
 	if img.Deprecated(now) && !allowDeprecated {
 		since := img.DeprecatedAt.UTC().Format(time.RFC3339)

@@ -8,9 +8,13 @@ package awserror
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go"
 )
@@ -79,6 +83,18 @@ func Code(err error) string {
 // Denied reports whether AWS refused a request for lack of permission.
 func Denied(err error) bool { return slices.Contains(strings.Fields(denials), Code(err)) }
 
+// Passing reports whether the same request may succeed later, whichever service it went to: after
+// throttling, and after errors of the server or the network.
+func Passing(err error) bool {
+	var status interface{ HTTPStatusCode() int }
+	if errors.As(err, &status) &&
+		(status.HTTPStatusCode() >= 500 || status.HTTPStatusCode() == http.StatusTooManyRequests) {
+		return true
+	}
+	known := retry.IsErrorRetryables(retry.DefaultRetryables)
+	return strings.HasPrefix(Code(err), "Throttl") || known.IsErrorRetryable(err) == aws.TrueTernary
+}
+
 // InCredentials reports whether a request failed before it was sent, because another service gave
 // no credentials for it, such as STS. Its status must not be taken for one of the request.
 func InCredentials(err error) bool {
@@ -98,6 +114,18 @@ func (r Request) Advice(err error) string {
 		}
 	}
 	return ""
+}
+
+// Explain returns the error with its advice. It stays the cause. A denial names the action.
+func (r Request) Explain(err error) error {
+	advice := r.Advice(err)
+	if advice == "" {
+		return err
+	}
+	if Denied(err) && !InCredentials(err) {
+		err = fmt.Errorf("%s is not allowed: %w", r.Action, err)
+	}
+	return fmt.Errorf("%w\n\n%s", err, advice)
 }
 
 // actions are those of requests that name none.

@@ -162,6 +162,9 @@ type Revocation struct {
 	// DeprecatedAt maps "region/ami" to the time from which that AMI was to be deprecated before
 	// [EC2Deprecate]. It gets that time back when the build is restored.
 	DeprecatedAt map[string]time.Time `json:"deprecated_at,omitempty"`
+	// DisabledBefore are the AMIs, as "region/ami", that others had disabled before [EC2Disable].
+	// They stay so.
+	DisabledBefore []string `json:"disabled_before,omitempty"`
 
 	Unknown jsontext.Value `json:",embed"`
 }

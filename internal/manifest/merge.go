@@ -33,6 +33,17 @@ func (e Entry) AMIs() []Image {
 	return amis
 }
 
+// AMIsByRegion returns the ids of the AMIs of entries.
+func AMIsByRegion(entries []Entry) map[string][]string {
+	ids := map[string][]string{}
+	for _, entry := range entries {
+		for _, image := range entry.AMIs() {
+			ids[image.Region] = append(ids[image.Region], image.ID)
+		}
+	}
+	return ids
+}
+
 // identity is what makes two entries the same. It is the key of a map, because a document may hold
 // very many entries. The id of an artifact of files says nothing: it is "File", or empty.
 type identity struct{ run, source, artifact, files string }

@@ -2,16 +2,13 @@
 
 package manifest
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // Mark returns a manifest in which the entries that are wanted have a revocation, or none if mark
 // is nil. It reports false if there is nothing to change: an entry that is revoked keeps its mark,
 // in which only EC2 is brought up to date.
 func (m *Manifest) Mark(
-	wanted func(Entry) bool, mark *Revocation, now time.Time, writeID string,
+	wanted func(Entry) bool, mark *Revocation, writeID string,
 ) (marked *Manifest, changed bool) {
 	next, chain := *m, *m.Chain
 	next.Builds, next.Chain = slices.Clone(m.Builds), &chain
@@ -28,7 +25,9 @@ func (m *Manifest) Mark(
 	if !changed {
 		return m, false
 	}
-	chain.Seq, chain.WriteID, chain.UpdatedAt = chain.Seq+1, writeID, now
+	// UpdatedAt stays: it is when the newest build was published, which orders builds without
+	// commits.
+	chain.Seq, chain.WriteID = chain.Seq+1, writeID
 	chain.AMIs = next.liveAMIs()
 	return &next, true
 }
@@ -38,10 +37,18 @@ func (r Revocation) Did(what ...string) bool {
 	return !slices.ContainsFunc(what, func(one string) bool { return !slices.Contains(r.EC2, one) })
 }
 
+// Same reports whether another mark is this one, and did the same to the AMIs.
+func (r Revocation) Same(other *Revocation) bool {
+	return other != nil && r.At.Equal(other.At) && slices.Equal(r.EC2, other.EC2)
+}
+
 // with returns the revocation with what another one does to the AMIs besides.
 func (r Revocation) with(other Revocation) Revocation {
 	if other.Did(EC2Deprecate) && !r.Did(EC2Deprecate) {
 		r.DeprecatedAt = other.DeprecatedAt
+	}
+	if other.Did(EC2Disable) && !r.Did(EC2Disable) {
+		r.DisabledBefore = other.DisabledBefore
 	}
 	r.EC2 = slices.Compact(slices.Sorted(slices.Values(slices.Concat(r.EC2, other.EC2))))
 	return r

@@ -17,8 +17,8 @@ func TestManifest_Mark(t *testing.T) {
 	second := func(e Entry) bool { return e.PackerRunUUID == "run-2" }
 	mark := &Revocation{Change: Change{At: at(3), Reason: "leaked"}}
 
-	marked, changed := m.Mark(second, mark, at(3), "w3")
-	if !changed || marked.Chain.Seq != 3 || marked.Chain.WriteID != "w3" || !marked.Chain.UpdatedAt.Equal(at(3)) {
+	marked, changed := m.Mark(second, mark, "w3")
+	if !changed || marked.Chain.Seq != 3 || marked.Chain.WriteID != "w3" || !marked.Chain.UpdatedAt.Equal(at(2)) {
 		t.Fatalf("got %+v", marked.Chain)
 	}
 	if marked.Builds[0].Revoked != nil || marked.Builds[1].Revoked.Reason != "leaked" || m.Builds[1].Revoked != nil {
@@ -28,14 +28,14 @@ func TestManifest_Mark(t *testing.T) {
 		t.Error(diff)
 	}
 	other := &Revocation{Change: Change{At: at(4), Reason: "again"}}
-	if again, changed := marked.Mark(second, other, at(4), "w4"); changed || again != marked {
+	if again, changed := marked.Mark(second, other, "w4"); changed || again != marked {
 		t.Errorf("a mark is kept: %+v", again.Builds[1].Revoked)
 	}
 	// What is done to the AMIs is added, with how they were before that was done first.
 	for i, what := range []string{EC2Disable, EC2Deprecate, EC2Disable, EC2Deprecate} {
 		other.EC2, other.DeprecatedAt = []string{what}, map[string]time.Time{"eu-west-1/ami-2": at(10 + i)}
 		before := marked
-		if marked, changed = before.Mark(second, other, at(4), "w4"); changed != (i < 2) {
+		if marked, changed = before.Mark(second, other, "w4"); changed != (i < 2) {
 			t.Errorf("%d: changed is %t: %+v", i, changed, marked.Builds[1].Revoked)
 		}
 		if i == 0 && len(before.Builds[1].Revoked.EC2) > 0 {
@@ -47,11 +47,11 @@ func TestManifest_Mark(t *testing.T) {
 	if diff := cmp.Diff(want, *marked.Builds[1].Revoked); diff != "" {
 		t.Error(diff)
 	}
-	back, changed := marked.Mark(second, nil, at(5), "w5")
+	back, changed := marked.Mark(second, nil, "w5")
 	if !changed || back.Builds[1].Revoked != nil || back.Chain.AMIs["eu-west-1"] != "ami-2" || back.Chain.Seq != 6 {
 		t.Errorf("got %+v, %+v", back.Builds[1], back.Chain)
 	}
-	if _, changed := back.Mark(second, nil, at(6), "w6"); changed {
+	if _, changed := back.Mark(second, nil, "w6"); changed {
 		t.Error("there is no mark to take off")
 	}
 }

@@ -5,10 +5,8 @@ package parameter
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
@@ -44,23 +42,14 @@ func passes(err error) bool {
 	if errors.Is(err, errNotShown) || errors.Is(err, errNoResponse) {
 		return true
 	}
-	switch code := awserror.Code(err); code {
+	switch awserror.Code(err) {
 	case "TooManyUpdates", "InternalServerError":
 		return true
 	case "ParameterAlreadyExists":
 		// Somebody else has just created it. Next time it is read, and then overwritten or refused.
 		return true
-	default:
-		if strings.HasPrefix(code, "Throttl") {
-			return true
-		}
 	}
-	var status interface{ HTTPStatusCode() int }
-	if errors.As(err, &status) && (status.HTTPStatusCode() >= 500 || status.HTTPStatusCode() == 429) {
-		return true
-	}
-	known := retry.IsErrorRetryables(retry.DefaultRetryables)
-	return known.IsErrorRetryable(err) == aws.TrueTernary
+	return awserror.Passing(err)
 }
 
 // briefly returns an error for a line of progress.
@@ -76,17 +65,12 @@ func (w *writing) briefly(err error) string {
 
 // explain adds what the user can do to an error of SSM. The error stays the cause.
 func explain(err error, region, action string) error {
-	advice := awserror.Request{Kind: awserror.SSM, Action: action, Region: region}.Advice(err)
-	if advice == "" {
-		return err
+	explained := awserror.Request{Kind: awserror.SSM, Action: action, Region: region}.Explain(err)
+	if awserror.Denied(err) && !awserror.InCredentials(err) && action == writeAction {
+		return fmt.Errorf("%w They also need %s, with which SSM checks the AMI.", explained,
+			describeAction)
 	}
-	if awserror.Denied(err) {
-		err = fmt.Errorf("%s is not allowed: %w", action, err)
-		if action == writeAction {
-			advice += " They also need " + describeAction + ", with which SSM checks the AMI."
-		}
-	}
-	return fmt.Errorf("%w\n\n%s", err, advice)
+	return explained
 }
 
 // foreign returns why a parameter is not overwritten. Its value may be a secret.

@@ -180,6 +180,21 @@ func decode(text string, r *Record) error {
 	if err := manifest.CheckFingerprint(r.Fingerprint); err != nil {
 		return fmt.Errorf("fingerprint %w", err)
 	}
+	return r.checkPointer()
+}
+
+// checkPointer refuses a record to promote that says two things. It may come from a file.
+func (r *Record) checkPointer() error {
+	if r.Pointer == nil {
+		return nil
+	}
+	if err := r.Pointer.Check(); err != nil {
+		return fmt.Errorf("pointer: %w", err)
+	}
+	entries := registry.TargetOf(r.Fingerprint, r.Entries)
+	if len(r.Pending) > 0 || r.Unpublished || r.Unmarked || !r.Pointer.Same(entries) {
+		return errors.New("its builds are not those that it points at")
+	}
 	return nil
 }
 

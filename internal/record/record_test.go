@@ -48,23 +48,29 @@ func full() Record {
 		Abandoned: []string{ami1 + " in eu-west-1"}, DefaultBranches: []string{"main"}, NotOnBranch: "not pushed", Warnings: []string{"git ignores x"},
 		Checkout: &Checkout{Paths: []string{"/src/app"}, Content: []string{"a"}, DirtyHash: "d", Untracked: []string{"x"}, NoGit: true},
 		Pointer: &Pointer{
-			Target: registry.Target{Position: at, Line: main}, Channel: "latest", Seq: 7, Back: true,
+			Target: registry.Target{Fingerprint: print1, Position: at, Line: main,
+				Builds: []registry.Build{{Source: "amazon-ebs.app", ArtifactID: "eu-west-1:" + ami1}}}, Channel: "latest", Seq: 7, Back: true,
 			Others: []string{ami1 + " in eu-west-1"}, Owners: []string{"self"}, AllowDeprecated: true, AllowRevoked: true,
 		},
 	}
 }
 
 func TestRecord_roundTrip(t *testing.T) {
-	text, err := full().Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := Decode(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(full(), got, cmpopts.EquateEmpty()); diff != "" {
-		t.Error(diff)
+	built, found := full(), full()
+	built.Pointer = nil
+	found.Pending, found.Unpublished, found.Unmarked = nil, false, false
+	for _, rec := range []Record{built, found} {
+		text, err := rec.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Decode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(rec, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Error(diff)
+		}
 	}
 	// A field that is added and forgotten in full would not be tested.
 	for _, whole := range []any{full(), *full().Checkout, *full().Pointer} {
@@ -182,4 +188,31 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%v: %s became %s", err, text, once)
 		}
 	})
+}
+
+// TestDecode_twoThings refuses a record that promotes something else than it checks. It may come from
+// a file.
+func TestDecode_twoThings(t *testing.T) {
+	for name, change := range map[string]func(*Record){
+		"other builds":        func(r *Record) { r.Pointer.Builds[0].Run = "other" },
+		"no entries":          func(r *Record) { r.Entries = nil },
+		"one entry more":      func(r *Record) { r.Entries = append(r.Entries, manifest.Entry{ArtifactID: "x"}) },
+		"another fingerprint": func(r *Record) { r.Pointer.Fingerprint = strings.Repeat("2", 64) },
+		"pending":             func(r *Record) { r.Pending = []string{"amazon-ebs.app"} },
+		"unpublished":         func(r *Record) { r.Unpublished = true },
+		"unmarked":            func(r *Record) { r.Unmarked = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := full()
+			rec.Pending, rec.Unpublished, rec.Unmarked = nil, false, false
+			change(&rec)
+			text, err := rec.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Decode(text); err == nil || !strings.Contains(err.Error(), "its builds are not those that it points at") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
 }

@@ -14,7 +14,7 @@ import (
 // Move points a channel or a line at an image, if the order of commits allows it. It retries until
 // ctx ends.
 func (r *Registry) Move(ctx context.Context, req Request, early Early) (Result, error) {
-	if err := req.To.check(); err != nil {
+	if err := req.To.Check(); err != nil {
 		return Result{}, fmt.Errorf("write %s: %w", r.PointerURI(req.Image, req.Name), err)
 	}
 	move := Move{Change: req.Change, Parameters: req.Parameters, WriteID: r.newID()}

@@ -23,7 +23,7 @@ type Request struct {
 	TakeOver string
 	// ReadSeq, if set, is the seq of the channel that the request relies on.
 	ReadSeq int64
-	// Parameters are the names of those that follow the pointer.
+	// Parameters are those that follow the pointer, as in [Move].
 	Parameters []string
 	// Change says who moves and why, for the history. The time is filled in.
 	Change manifest.Change
@@ -117,18 +117,24 @@ func (p *Pointer) follow(req Request, move Move, to Target, result Result) (*Poi
 func (p *Pointer) renew(req Request, to Target, age int, result Result) (*Pointer, Result) {
 	result.Outcome = There
 	current := p.Moves[0]
+	parameters := union(current.Parameters, req.Parameters)
 	known := to.Commit == current.Commit && maps.Equal(to.Content, current.Content) &&
-		p.ManifestSHA256 == req.Stored.SHA256
+		p.ManifestSHA256 == req.Stored.SHA256 && len(parameters) == len(current.Parameters)
 	strange := req.Name.Kind == Channel && foreign(current.Origin, to.Origin, req.TakeOver)
 	if age < 0 || known || strange || (to.Commit == "") != (current.Commit == "") {
 		return nil, result
 	}
 	next := *p
 	next.Moves = slices.Clone(p.Moves)
-	next.Moves[0].Target = to
+	next.Moves[0].Target, next.Moves[0].Parameters = to, parameters
 	next.touch(req, to.Position)
 	result.Seq = next.Seq
 	return &next, result
+}
+
+// union returns the values of both lists, sorted.
+func union(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
 // goTo moves a channel. One that goes to an older commit is a rollback: it holds what it leaves.

@@ -119,8 +119,8 @@ type Move struct {
 	Kind MoveKind `json:"kind"`
 	Target
 	manifest.Change
-	// Parameters are the names of those that were to follow the pointer. Another template may move it
-	// next, and not know them.
+	// Parameters are those that were to follow the pointer, as "region:name", sorted. Another template
+	// may move it next, and not know them.
 	Parameters []string `json:"parameters,omitempty"`
 	WriteID    string   `json:"write_id"`
 
@@ -243,8 +243,8 @@ func (t Target) Overlaps(other Target) bool {
 	})
 }
 
-// check returns what is wrong with a target. It comes from a document that others can write.
-func (t Target) check() error {
+// Check returns what is wrong with a target. It comes from a document that others can write.
+func (t Target) Check() error {
 	if err := manifest.CheckFingerprint(t.Fingerprint); err != nil {
 		return fmt.Errorf("fingerprint %w", err)
 	}
@@ -309,7 +309,7 @@ func (p *Pointer) check(image string, name Name) error {
 		return errors.New("it has no moves")
 	}
 	for i, move := range p.Moves {
-		if err := move.check(); err != nil {
+		if err := move.Check(); err != nil {
 			return fmt.Errorf("moves[%d]: %w", i, err)
 		}
 	}

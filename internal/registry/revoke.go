@@ -26,16 +26,28 @@ func (r *Registry) Revoke(
 	ctx context.Context, image string, of Target, mark manifest.Revocation,
 ) (Stored, error) {
 	mark.At = r.now()
-	return r.mark(ctx, image, of, &mark)
+	return r.mark(ctx, image, of, &mark, nil)
 }
 
-// Restore takes the mark from the builds of a target. It retries until ctx ends.
-func (r *Registry) Restore(ctx context.Context, image string, of Target) (Stored, error) {
-	return r.mark(ctx, image, of, nil)
+// Restore takes the mark from the builds of a target, if it still is as it was seen in the manifest
+// before its AMIs were restored. It retries until ctx ends.
+func (r *Registry) Restore(
+	ctx context.Context, image string, of Target, seen Stored,
+) (Stored, error) {
+	return r.mark(ctx, image, of, nil, func(now []manifest.Entry) error {
+		before, complete := of.Entries(seen.Manifest)
+		for i, entry := range now {
+			if mark := entry.Revoked; mark != nil && (!complete || !mark.Same(before[i].Revoked)) {
+				return errors.New("it was revoked again meanwhile\n\nRun it again.")
+			}
+		}
+		return nil
+	})
 }
 
 func (r *Registry) mark(
 	ctx context.Context, image string, of Target, mark *manifest.Revocation,
+	check func(now []manifest.Entry) error,
 ) (Stored, error) {
 	writeID := r.newID()
 	key := BuildKey(image, of.Fingerprint)
@@ -47,10 +59,16 @@ func (r *Registry) mark(
 		if err != nil {
 			return nil, err
 		}
-		if _, complete := of.Entries(stored.Manifest); !complete {
+		entries, complete := of.Entries(stored.Manifest)
+		if !complete {
 			return nil, fmt.Errorf("%s no longer has the builds that were found", stored.URI)
 		}
-		marked, changed := stored.Manifest.Mark(of.Has, mark, r.now(), writeID)
+		if check != nil {
+			if err := check(entries); err != nil {
+				return nil, err
+			}
+		}
+		marked, changed := stored.Manifest.Mark(of.Has, mark, writeID)
 		if !changed {
 			return nil, store.ErrUnchanged
 		}

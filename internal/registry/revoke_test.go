@@ -40,7 +40,25 @@ func TestRevoke(t *testing.T) {
 	if after := publish(t, reg, fp1, "run3"); after.Manifest.Builds[0].Revoked == nil {
 		t.Error("a later run has lifted the mark")
 	}
-	restored, err := reg.Restore(t.Context(), image, bad)
+	seen, err := reg.Manifest(t.Context(), image, fp1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := manifest.Revocation{EC2: []string{manifest.EC2Disable}}
+	if _, err := reg.Revoke(t.Context(), image, bad, more); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reg.Restore(t.Context(), image, bad, seen); err == nil || !strings.Contains(err.Error(), "revoked again meanwhile") {
+		t.Errorf("got %v", err)
+	}
+	unseen := Stored{Manifest: &manifest.Manifest{}}
+	if _, err := reg.Restore(t.Context(), image, bad, unseen); err == nil || !strings.Contains(err.Error(), "revoked again meanwhile") {
+		t.Errorf("got %v", err)
+	}
+	if seen, err = reg.Manifest(t.Context(), image, fp1); err != nil {
+		t.Fatal(err)
+	}
+	restored, err := reg.Restore(t.Context(), image, bad, seen)
 	if err != nil || len(restored.Manifest.Live()) != 3 {
 		t.Errorf("got %v, %+v", err, restored.Manifest)
 	}
@@ -55,7 +73,7 @@ func TestRevoke_refuses(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	to.Fingerprint = fp2
-	if _, err := reg.Restore(t.Context(), image, to); err == nil || !strings.Contains(err.Error(), "does not exist") {
+	if _, err := reg.Restore(t.Context(), image, to, Stored{}); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -78,3 +78,12 @@ func SHA256[T ~string | ~[]byte](s T) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
+
+// Because returns a reason as the end of a sentence, such as ": leaked", or "". The reason may be
+// anything: it comes from a tag or a document.
+func Because(reason string) string {
+	if reason = OneLine(reason); reason == "" {
+		return ""
+	}
+	return ": " + reason
+}

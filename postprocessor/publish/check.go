@@ -3,6 +3,7 @@
 package publish
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -39,7 +40,7 @@ func (c *Config) prepare() []error {
 		c.OnFailure = failBuild
 	}
 	if c.Channels == nil && len(c.ChannelBlocks) == 0 {
-		c.Channels = []string{defaultChannel}
+		c.Channels, c.byDefault = []string{defaultChannel}, true
 	}
 	if c.PublishTimeout == 0 {
 		c.PublishTimeout = defaultTimeout
@@ -105,6 +106,10 @@ func (c *Config) checkRecord() error {
 		return err
 	}
 	gate := c.PackerBuilderType == "" || c.PackerBuilderType == builderType
+	if rec.Pointer != nil && gate && (c.byDefault || len(c.channelNames()) == 0) {
+		return errors.New("channels is required with the record of a data \"chain\": it says where the " +
+			"image is promoted to, such as [\"production\"]")
+	}
 	source := c.PackerBuilderType + "." + c.PackerBuildName
 	switch {
 	case gate:

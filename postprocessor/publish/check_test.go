@@ -10,9 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/option/optiontest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 )
 
 // TestConfigure_refuses has a source in the build that builds in vain: that is refused before it
@@ -24,7 +26,10 @@ func TestConfigure_refuses(t *testing.T) {
 		return func(rec *record.Record) { rec.Sources, rec.Pending = two, pending }
 	}
 	unchanged := func(rec *record.Record) { rec.Pending, rec.Reason = nil, "unchanged" }
-	promotes := func(rec *record.Record) { rec.Pending, rec.Pointer = nil, &record.Pointer{} }
+	promotes := func(rec *record.Record) {
+		rec.Pending, rec.Entries = nil, []manifest.Entry{{Name: "image", BuilderType: "file", ArtifactID: "File"}}
+		rec.Pointer = &record.Pointer{Target: registry.TargetOf(print1, rec.Entries)}
+	}
 	const inVain = " does not have to be built: image app is "
 	const dynamic = "\n\nPut the source into a dynamic \"source\" block, with for_each = data.chain-image.NAME.pending."
 	for name, tt := range map[string]struct {
@@ -36,9 +41,10 @@ func TestConfigure_refuses(t *testing.T) {
 		"one of two pending":      {"amazon-ebs", sources("amazon-ebs.image"), ""},
 		"the gate":                {"chain", unchanged, ""},
 		"the gate, something due": {"chain", sources("amazon-ebs.image"), ""},
-		"the gate of a promotion": {"chain", promotes, ""},
-		"outside of a build":      {"", unchanged, ""},
-		"not pending":             {"amazon-ebs", unchanged, "amazon-ebs.image" + inVain + "unchanged" + dynamic},
+		"the gate of a promotion": {"chain", promotes, "channels is required with the record of a data \"chain\": it says where the " +
+			"image is promoted to, such as [\"production\"]"},
+		"outside of a build": {"", unchanged, ""},
+		"not pending":        {"amazon-ebs", unchanged, "amazon-ebs.image" + inVain + "unchanged" + dynamic},
 		"the other is pending": {"amazon-ebs", sources("amazon-ebs.arm64"),
 			"amazon-ebs.image" + inVain + "first build of app" + dynamic},
 		"not one of sources": {"docker", sources(two...), "docker.image is not one of the sources of image app " +
@@ -63,8 +69,8 @@ func TestConfigure_refuses(t *testing.T) {
 	}
 }
 
-// TestConfigure_inherits: what the data source was told about AWS need not be told again. Secrets do
-// not travel, and are asked for before anything is built.
+// TestConfigure_inherits: what the data source was told about AWS need not be told again. Secrets
+// do not travel, and are asked for before anything is built.
 func TestConfigure_inherits(t *testing.T) {
 	offline(t)
 	given := access.Config{Profile: "images", Region: "eu-west-1",

@@ -105,8 +105,8 @@ func TestEC2_source(t *testing.T) {
 	}
 }
 
-// untagged publishes what fails before anything is tagged. The failure may end other requests before
-// they are sent.
+// untagged publishes what fails before anything is tagged. The failure may end other requests
+// before they are sent.
 func (c cloud) untagged(source *fakeArtifact, rec record.Record, looked []amitest.Step) error {
 	c.t.Helper()
 	steps := c.only()
@@ -184,8 +184,8 @@ func TestEC2_right(t *testing.T) {
 	}
 }
 
-// TestEC2_markIsLast: an AMI whose manifest was not written does not carry its address. The wait for
-// the other tags, which do not show here, ends with the write.
+// TestEC2_markIsLast: an AMI whose manifest was not written does not carry its address. The wait
+// for the other tags, which do not show here, ends with the write.
 func TestEC2_markIsLast(t *testing.T) {
 	c := cloud{t, folder(t)}
 	check(t, os.WriteFile(c.dir, nil, 0o644))
@@ -227,8 +227,8 @@ func (s *slow) Put(ctx context.Context, key string, body []byte, tag string) (st
 	}
 }
 
-// TestEC2_tagsUnreadable: the manifest is written all the same, and the text says so. Cause: the end
-// of the wait for the tags broke the write off, and nobody knew whether it had landed.
+// TestEC2_tagsUnreadable: the manifest is written all the same, and the text says so. Cause: the
+// end of the wait for the tags broke the write off, and nobody knew whether it had landed.
 func TestEC2_tagsUnreadable(t *testing.T) {
 	const region = "us-east-1"
 	source := &fakeArtifact{id: region + ":" + regionAMIs[region]}

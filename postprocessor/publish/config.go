@@ -32,7 +32,7 @@ type Config struct {
 	TagSnapshots config.Trilean `mapstructure:"tag_snapshots"`
 	// Channels to point at this image. A channel is moved only by runs of its branches, only forward,
 	// and only by an image that is complete and has no uncommitted files. Default: `["latest"]`, if
-	// there is no `channel` block; `[]` moves none.
+	// there is no `channel` block; `[]` moves none. Required for a promotion.
 	Channels []string `mapstructure:"channels"`
 	// A channel with its own branches. See [Channel](#channel). Repeatable.
 	ChannelBlocks []Channel `mapstructure:"channel"`
@@ -68,6 +68,9 @@ type Config struct {
 	// How long publishing may take, as a duration. Until then throttling, conflicts and lost
 	// responses are retried, however often. Default: `"5m"`.
 	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
+
+	// byDefault is true if channels is the default.
+	byDefault bool
 }
 
 // The `share` block lets other accounts launch the AMIs of a channel, in every region of the image.

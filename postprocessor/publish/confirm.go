@@ -25,7 +25,7 @@ import (
 func (p publication) confirm(
 	ctx context.Context, conn *access.Connection, entries []manifest.Entry,
 ) (map[string][]ami.Image, error) {
-	ids := amisByRegion(entries)
+	ids := manifest.AMIsByRegion(entries)
 	if len(ids) == 0 {
 		if p.delivers() {
 			return nil, errNoAMI
@@ -49,29 +49,30 @@ func (p publication) checkRevoked(entries []manifest.Entry) error {
 	for _, entry := range entries {
 		if mark := entry.Revoked; mark != nil && !p.accepts().AllowRevoked {
 			return fmt.Errorf("%s was revoked at %s%s\n\nNo channel is moved. Build the image again.",
-				artifactOf(entry), mark.At.Format(time.RFC3339), because(mark.Reason))
+				artifactOf(entry), mark.At.Format(time.RFC3339), text.Because(mark.Reason))
 		}
 	}
 	return nil
 }
 
-// stillGood returns an error if an image was revoked while a promotion moved a channel to it. Whoever
-// revokes looks at the channels after the mark is set, so one of the two sees the other.
+// stillGood returns an error if an image was revoked while a channel moved to it. Whoever revokes
+// looks at the channels after the mark is set, so one of the two sees the other.
 func (p publication) stillGood(
-	ctx context.Context, reg *registry.Registry, request registry.Request,
+	ctx context.Context, reg *registry.Registry, to registry.Target,
 ) error {
-	if !p.promotes() || p.accepts().AllowRevoked {
+	if !p.published() || p.accepts().AllowRevoked {
 		return nil
 	}
-	now, err := reg.Manifest(ctx, p.rec.Image, request.To.Fingerprint)
+	now, err := reg.Manifest(ctx, p.rec.Image, to.Fingerprint)
 	if err != nil {
 		return err
 	}
-	entries, _ := request.To.Entries(now.Manifest)
+	entries, _ := to.Entries(now.Manifest)
 	for _, entry := range entries {
 		if mark := entry.Revoked; mark != nil {
 			return fmt.Errorf("%s was revoked while the channel moved to it%s\n\nMove the channel on, or "+
-				"back, with previous = 1 and allow_rollback = true.", artifactOf(entry), because(mark.Reason))
+				"back, with previous = 1 and allow_rollback = true.",
+				artifactOf(entry), text.Because(mark.Reason))
 		}
 	}
 	return nil
@@ -124,14 +125,6 @@ func (p publication) lookUp(
 		return nil, &notGoodError{strings.Join(problems, "; ")}
 	}
 	return seen, nil
-}
-
-// because returns a reason as the end of a sentence.
-func because(reason string) string {
-	if reason = text.OneLine(reason); reason == "" {
-		return ""
-	}
-	return ": " + reason
 }
 
 // tagMore adds the tags of a promotion to the AMIs and their snapshots, in all regions

@@ -72,7 +72,7 @@ func (p publication) deliver(
 		}
 		p.ui.Say(fmt.Sprintf("%s was moved to %.12s meanwhile: its parameters follow",
 			pointer.ID(), now.Fingerprint))
-		if err := p.confirmTarget(ctx, conn, now); err != nil {
+		if err := p.confirmTarget(ctx, conn, reg, pointer); err != nil {
 			return fmt.Errorf("the parameters of %s do not follow: %w\n\nMove the channel to a good "+
 				"image. The parameters follow then.", pointer.ID(), err)
 		}
@@ -80,18 +80,22 @@ func (p publication) deliver(
 	}
 }
 
-// confirmTarget returns an error unless the AMIs that another run has moved a channel to exist, and
-// are ours. Only the registry names them.
+// confirmTarget returns an error unless what another run has moved a channel to is good: its
+// manifest has it, it is not revoked, and its AMIs exist and are ours.
 func (p publication) confirmTarget(
-	ctx context.Context, conn *access.Connection, to registry.Target,
+	ctx context.Context, conn *access.Connection, reg *registry.Registry, pointer *registry.Pointer,
 ) error {
-	ids := map[string][]string{}
-	for _, build := range to.Builds {
-		for region, id := range build.AMIs {
-			ids[region] = append(ids[region], id)
+	stored, err := reg.Follow(ctx, pointer, pointer.Moves[0])
+	if err != nil {
+		return err
+	}
+	entries, _ := pointer.Current().Entries(stored.Manifest)
+	for _, entry := range entries {
+		if entry.Revoked != nil {
+			return fmt.Errorf("%s is revoked%s", artifactOf(entry), text.Because(entry.Revoked.Reason))
 		}
 	}
-	_, err := p.lookUp(ctx, conn, ids)
+	_, err = p.lookUp(ctx, conn, manifest.AMIsByRegion(entries))
 	return err
 }
 
@@ -126,14 +130,17 @@ func (p publication) writeParameters(
 	return group.Wait()
 }
 
-// parameterNames returns the names of the parameters that follow a channel to a target, sorted.
+// parameterNames returns the parameters that follow a channel to a target, as "region:name",
+// sorted.
 func (p publication) parameterNames(channel string, to registry.Target) []string {
 	var names []string
 	for _, block := range p.config.SSMParameters {
 		// What is wrong with it is said where it is written.
 		regions, _ := parameterValues(block, p.rec.Image, channel, to)
-		for _, values := range regions {
-			names = append(names, slices.Collect(maps.Keys(values))...)
+		for region, values := range regions {
+			for name := range values {
+				names = append(names, region+":"+name)
+			}
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(names)))

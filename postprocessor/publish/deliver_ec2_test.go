@@ -164,8 +164,8 @@ func TestDeliver_parameters(t *testing.T) {
 	s.wantParameters(ami1, ami2)
 }
 
-// TestDeliver_share gives the permissions before the channel moves: to accounts and organizations on
-// the AMI, to accounts on the snapshots.
+// TestDeliver_share gives the permissions before the channel moves: to accounts and organizations
+// on the AMI, to accounts on the snapshots.
 func TestDeliver_share(t *testing.T) {
 	s := newShop(t)
 	launch := func(region string, have ...string) amitest.Step {

@@ -64,8 +64,8 @@ func TestDeliver_race_foreign(t *testing.T) {
 	s.wantParameters(regionAMIs[here], regionAMIs[there])
 }
 
-// TestDeliver_otherType is red although the channel has moved, and leaves alone what is no parameter
-// for an AMI. The other regions are written.
+// TestDeliver_otherType is red although the channel has moved, and leaves alone what is no
+// parameter for an AMI. The other regions are written.
 func TestDeliver_otherType(t *testing.T) {
 	s := newShop(t)
 	secret := parametertest.Parameter{Value: "hunter2", Type: "SecureString", DataType: "text", Version: 1}

@@ -68,7 +68,7 @@ func (p publication) unnamed() []string {
 // theirs.
 const otherRecord = "If a build has several images, each post-processor needs only = [...], or " +
 	"record = { a = data.chain-image.a.record, b = data.chain-image.b.record }[source.name]. " +
-	"Nothing was tagged or published."
+	"This post-processor has changed nothing."
 
 // describe returns what the manifest says of the artifact, and of what an earlier run could not
 // publish. It has no deadline: files may be large.

@@ -135,8 +135,8 @@ func TestFailed_keepAfterManifest(t *testing.T) {
 	}
 }
 
-// TestFailed_oneChannel has a channel damaged: the others move, in the first run and in every later one,
-// and all errors are shown. Cause: the first error ended the moves beside it.
+// TestFailed_oneChannel has a channel damaged: the others move, in the first run and in every later
+// one, and all errors are shown. Cause: the first error ended the moves beside it.
 func TestFailed_oneChannel(t *testing.T) {
 	dir, path := damaged(t)
 	other := filepath.Join(filepath.Dir(path), "staging.json")

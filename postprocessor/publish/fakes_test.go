@@ -171,7 +171,8 @@ func pointer(t *testing.T, dir string, kind registry.Kind, name string) *registr
 // print2 is the fingerprint of the image that others have moved a channel to.
 var print2 = strings.Repeat("2", 64)
 
-// moved moves a channel to an image of print2, as a run of a later commit does. change changes that.
+// moved moves a channel to an image of print2, as a run of a later commit does. change changes
+// that.
 func moved(t *testing.T, dir, channel string, change func(*registry.Request)) {
 	t.Helper()
 	request := registry.Request{

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
@@ -52,11 +53,10 @@ func (p publication) movePointers(
 			if err != nil || !there {
 				return err
 			}
-			return concurrently(func() error {
-				return p.deliver(ctx, conn, reg, channel, request.To)
-			}, func() error {
-				return p.stillGood(ctx, reg, request)
-			})
+			if err := p.stillGood(ctx, reg, request.To); err != nil {
+				return err
+			}
+			return p.deliver(ctx, conn, reg, channel, request.To)
 		})
 	}
 	return concurrently(steps...)
@@ -331,8 +331,9 @@ func (p publication) stays(why string, warn bool) error {
 func (p publication) warnOfParameters(name registry.Name, before, now []string) {
 	for _, parameter := range before {
 		if !slices.Contains(now, parameter) {
-			p.warn(fmt.Sprintf("parameter %s stays where it is: whoever moved %s before kept it up to "+
-				"date, and this template has no ssm_parameter for it", text.OneLine(parameter), name))
+			region, its, _ := strings.Cut(text.OneLine(parameter), ":")
+			p.warn(fmt.Sprintf("%s: parameter %s stays as it is: whoever moved %s before kept it up to "+
+				"date, and this run has no AMI or no ssm_parameter for it", region, its, name))
 		}
 	}
 }

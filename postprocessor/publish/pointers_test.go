@@ -17,8 +17,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/store/storetest/memstore"
 )
 
-// TestChannels_branches has runs of all kinds of lines. Each publishes, and moves its own line; only
-// some move the channel.
+// TestChannels_branches has runs of all kinds of lines. Each publishes, and moves its own line;
+// only some move the channel.
 func TestChannels_branches(t *testing.T) {
 	line := func(kind manifest.LineKind, name string) manifest.Line { return manifest.Line{Kind: kind, Name: name} }
 	branch := func(name string) manifest.Line { return line(manifest.LineBranch, name) }
@@ -70,8 +70,8 @@ func TestChannels_branches(t *testing.T) {
 	}
 }
 
-// TestChannels_neverMoved warns if nobody has said which branches may move a channel, and maybe none
-// ever will.
+// TestChannels_neverMoved warns if nobody has said which branches may move a channel, and maybe
+// none ever will.
 func TestChannels_neverMoved(t *testing.T) {
 	const why = "channel latest is not moved: branch feature-x is not one of "
 	for options, red := range map[string][]string{
@@ -195,8 +195,8 @@ func TestChannels_report(t *testing.T) {
 	}
 }
 
-// TestChannels_again: a run that finds the channel where it wants it says nothing of it, and adds no
-// move, also if another run of the same fingerprint was published since.
+// TestChannels_again: a run that finds the channel where it wants it says nothing of it, and adds
+// no move, also if another run of the same fingerprint was published since.
 func TestChannels_again(t *testing.T) {
 	dir := folder(t)
 	processed(t, configured(t, "file", newRecord(dir), ""), &fakeArtifact{id: "File"})

@@ -243,7 +243,8 @@ func (p publication) warn(warnings ...string) {
 func (p publication) readManifest(
 	ctx context.Context, conn *access.Connection, reg *registry.Registry, done progress,
 ) (_ progress, early registry.Early, err error) {
-	p.ui.Say(fmt.Sprintf("%s is %s (fingerprint %.12s)", p.rec.Image, p.rec.Reason, p.rec.Fingerprint))
+	p.ui.Say(fmt.Sprintf("%s is %s (fingerprint %.12s)",
+		p.rec.Image, text.OneLine(p.rec.Reason), p.rec.Fingerprint))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("read the manifest", func() (err error) {
 		done.stored, err = reg.Manifest(ctx, p.rec.Image, p.rec.Fingerprint)
@@ -334,7 +335,7 @@ func (p publication) writeManifest(
 // announce prints what is published, and what it is built on.
 func (p publication) announce() {
 	p.ui.Say(fmt.Sprintf("Publishing %s: %s (fingerprint %.12s)",
-		p.rec.Image, p.rec.Reason, p.rec.Fingerprint))
+		p.rec.Image, text.OneLine(p.rec.Reason), p.rec.Fingerprint))
 	for _, parent := range p.rec.Parents {
 		p.ui.Say(fmt.Sprintf("parent %s: %s (%s)",
 			parent.Image, text.OneLine(parent.Identity), text.OneLine(parent.FoundBy)))

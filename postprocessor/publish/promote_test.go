@@ -63,8 +63,8 @@ func TestPromote(t *testing.T) {
 	}
 }
 
-// TestPromote_refused fails, and leaves the channel as it was, whoever may not promote, and whatever
-// may not be promoted.
+// TestPromote_refused fails, and leaves the channel as it was, whoever may not promote, and
+// whatever may not be promoted.
 func TestPromote_refused(t *testing.T) {
 	pull := manifest.Line{Kind: manifest.LinePullRequest, Name: "42"}
 	const move = "promote app: move channel production of app: "

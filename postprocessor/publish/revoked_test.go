@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/packer-plugin-sdk/common"
+
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/record"
@@ -27,8 +29,8 @@ func (s *revoking) Put(ctx context.Context, key string, body []byte, tag string)
 	return s.Store.Put(ctx, key, body, tag)
 }
 
-// TestPromote_revokedMeanwhile: whoever revokes has looked at the channels by then, and seen nothing.
-// So the promotion has to look.
+// TestPromote_revokedMeanwhile: whoever revokes has looked at the channels by then, and seen
+// nothing. So the promotion has to look.
 func TestPromote_revokedMeanwhile(t *testing.T) {
 	for name, allowed := range map[string]bool{"refused": false, "allowed": true} {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +48,7 @@ func TestPromote_revokedMeanwhile(t *testing.T) {
 			}
 			rec.Pending, rec.Entries = nil, stored.Manifest.Builds
 			rec.Pointer = &record.Pointer{Target: to, AllowRevoked: allowed}
-			j := publication{config: Config{Channels: []string{"production"}}, ui: &screen{}, rec: rec, here: main}
+			j := publication{config: Config{Channels: []string{"production"}, PackerConfig: common.PackerConfig{PackerBuilderType: builderType}}, ui: &screen{}, rec: rec, here: main}
 			_, err = j.point(t.Context(), &access.Connection{}, reg, progress{stored: stored}, nil)
 			if allowed && err != nil || !allowed && (err == nil || !strings.Contains(err.Error(), "was revoked while the channel moved to it: leaked")) {
 				t.Errorf("got %v", err)

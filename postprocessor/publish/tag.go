@@ -38,7 +38,7 @@ func (p publication) tag(
 	ctx context.Context, conn *access.Connection, source packersdk.Artifact,
 	entries []manifest.Entry,
 ) (tagged, error) {
-	t := tagged{entries: entries, ids: amisByRegion(entries), tags: p.tags()}
+	t := tagged{entries: entries, ids: manifest.AMIsByRegion(entries), tags: p.tags()}
 	if len(t.ids) == 0 {
 		return t, nil
 	}
@@ -61,16 +61,6 @@ func (p publication) tag(
 }
 
 func (t tagged) regions() []string { return slices.Sorted(maps.Keys(t.ids)) }
-
-func amisByRegion(entries []manifest.Entry) map[string][]string {
-	ids := map[string][]string{}
-	for _, entry := range entries {
-		for _, image := range entry.AMIs() {
-			ids[image.Region] = append(ids[image.Region], image.ID)
-		}
-	}
-	return ids
-}
 
 // checkRegions returns an error if an AMI does not exist in every region in which data
 // "chain-image" looks for it: the image would be built again in every run.
@@ -198,7 +188,7 @@ func (p publication) awaitTags(ctx context.Context, conn *access.Connection, t t
 func (p publication) mark(
 	ctx context.Context, conn *access.Connection, uri string, entries []manifest.Entry,
 ) error {
-	ids := amisByRegion(entries)
+	ids := manifest.AMIsByRegion(entries)
 	// A cut address would be a wrong one.
 	if len(ids) == 0 || tags.Value(uri) != uri {
 		return nil

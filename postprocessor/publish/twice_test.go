@@ -112,8 +112,8 @@ func TestPublish_conflict(t *testing.T) {
 	}
 }
 
-// TestConfigure_secondSource refuses both sources of an image that lists none: the second one before
-// the build, and the first one before it is published.
+// TestConfigure_secondSource refuses both sources of an image that lists none: the second one
+// before the build, and the first one before it is published.
 func TestConfigure_secondSource(t *testing.T) {
 	dir := folder(t)
 	rec := newRecord(dir)
@@ -139,7 +139,7 @@ func TestConfigure_secondSource(t *testing.T) {
 // which one is its own.
 func TestPostProcess_otherRecord(t *testing.T) {
 	const remedy = "\n\nIf a build has several images, each post-processor needs only = [...], or record = " +
-		"{ a = data.chain-image.a.record, b = data.chain-image.b.record }[source.name]. Nothing was tagged or published."
+		"{ a = data.chain-image.a.record, b = data.chain-image.b.record }[source.name]. This post-processor has changed nothing."
 	dir := folder(t)
 	processed(t, configured(t, "file", newRecord(dir), "channels = []"), &fakeArtifact{id: "File"})
 	rec := passedThrough(dir, stored(t, dir), false)

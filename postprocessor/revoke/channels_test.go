@@ -90,8 +90,8 @@ func TestRevoke_movedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestRevoke_otherArtifact changes nothing if the gate has passed through another image than that of
-// the record: with two images in one template, only is missing.
+// TestRevoke_otherArtifact changes nothing if the gate has passed through another image than that
+// of the record: with two images in one template, only is missing.
 func TestRevoke_otherArtifact(t *testing.T) {
 	w := newWorld(t)
 	w.publish(fileEntry("run"))

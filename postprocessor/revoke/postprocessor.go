@@ -99,14 +99,23 @@ func (c *Config) checkRecord() []error {
 	}
 	if others := rec.Pointer.Others; len(others) > 0 {
 		return []error{fmt.Errorf("image %s was built several times with this fingerprint, and each "+
-			"build is revoked for itself. The newest is %s; the others are %s\n\nSay which one is "+
-			"meant: set ami of data \"chain\" to one of its AMIs.", rec.Image,
-			strings.Join(rec.Artifact().Lines(), ", "), text.List(others))}
+			"build is revoked on its own. Newest first:\n\n  %s\n  %s\n\nSay which one is meant: set ami "+
+			"of data \"chain\" to one of its AMIs, or find it by channel and previous.", rec.Image,
+			idsOf(rec), strings.Join(others, "\n  "))}
 	}
 	if err := c.Inherit(rec.Access); err != nil {
 		return []error{err}
 	}
 	return nil
+}
+
+// idsOf returns the ids of the image of a record, on one line.
+func idsOf(rec record.Record) string {
+	id := rec.Artifact().Id()
+	for _, separator := range []string{":", ","} {
+		id = strings.ReplaceAll(id, separator, separator+" ")
+	}
+	return text.OneLine(id)
 }
 
 // PostProcess revokes the image, or restores it, and passes the artifact on.

@@ -4,6 +4,7 @@ package revoke
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,13 +52,16 @@ func (r retirement) revoke(ctx context.Context) error {
 	if mark.Did(manifest.EC2Deprecate) {
 		mark.DeprecatedAt = before.deprecatedAt()
 	}
+	if mark.Did(manifest.EC2Disable) {
+		mark.DisabledBefore = before.disabled()
+	}
 	stored, err := r.reg.Revoke(ctx, r.rec.Image, r.rec.Pointer.Target, mark)
 	if err != nil {
 		return err
 	}
 	r.ui.Say(fmt.Sprintf("%s is revoked: %s", r.rec.Image, text.OneLine(r.config.Reason)))
 	r.ui.Say("manifest: " + stored.URI)
-	if err := r.eachRegion(ctx, before.images, r.retire); err != nil {
+	if err := errors.Join(r.eachRegion(ctx, before.images, r.retire), before.missed()); err != nil {
 		return err
 	}
 	if r.config.Force {
@@ -99,6 +103,8 @@ func channels(at []*registry.Pointer) string {
 type found struct {
 	// images are its AMIs that still exist, by region.
 	images map[string][]ami.Image
+	// others are AMIs that exist and cannot be changed, and why.
+	others []string
 	// channels are those that point at it.
 	channels []*registry.Pointer
 }
@@ -108,7 +114,7 @@ func (r retirement) look(ctx context.Context) (found, error) {
 	var before found
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(crash.Guard("look up the AMIs", func() (err error) {
-		before.images, err = r.images(ctx)
+		before.images, before.others, err = r.images(ctx)
 		return err
 	}))
 	if !r.config.Force && !r.config.Restore {
@@ -124,26 +130,24 @@ func (r retirement) look(ctx context.Context) (found, error) {
 }
 
 // images returns the AMIs of the image that exist and are ours, by region, in any state. One that
-// is gone needs nothing any more.
-func (r retirement) images(ctx context.Context) (map[string][]ami.Image, error) {
-	ids := map[string][]string{}
-	for _, entry := range r.rec.Entries {
-		for _, image := range entry.AMIs() {
-			ids[image.Region] = append(ids[image.Region], image.ID)
-		}
-	}
+// is gone needs nothing any more. others are those that exist, or may, and are not ours.
+func (r retirement) images(
+	ctx context.Context,
+) (images map[string][]ami.Image, others []string, err error) {
+	ids := manifest.AMIsByRegion(r.rec.Entries)
 	if len(ids) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	ec2, err := r.conn.EC2()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	seen, err := ec2.Lookup(ctx, ids, r.rec.Pointer.Owners)
+	births := ami.BirthsOf(r.rec.Entries)
+	seen, err := ec2.Lookup(ctx, ids, r.rec.Pointer.Owners, births)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	images := map[string][]ami.Image{}
+	images = map[string][]ami.Image{}
 	for _, region := range slices.Sorted(maps.Keys(ids)) {
 		for _, id := range ids[region] {
 			at := ami.Address{Region: region, ID: id}
@@ -151,11 +155,38 @@ func (r retirement) images(ctx context.Context) (map[string][]ami.Image, error) 
 				images[region] = append(images[region], image)
 				continue
 			}
-			r.ui.Error(fmt.Sprintf("warning: %s %s: it is left alone", at,
-				text.OneLine(ec2.Explain(ctx, region, id, r.rec.Pointer.Owners))))
+			why := text.OneLine(ec2.Explain(ctx, region, id, r.rec.Pointer.Owners))
+			if strings.HasPrefix(why, ami.Gone) {
+				r.ui.Error(fmt.Sprintf("warning: %s %s", at, why))
+				continue
+			}
+			others = append(others, fmt.Sprintf("  %s %s", at, why))
 		}
 	}
-	return images, nil
+	return images, others, nil
+}
+
+// missed returns an error if AMIs were left alone although they exist.
+func (f found) missed() error {
+	if len(f.others) == 0 {
+		return nil
+	}
+	return fmt.Errorf("these AMIs were left alone, and can still be started:\n\n%s\n\nRun it with "+
+		"the credentials of the account that owns them.", strings.Join(f.others, "\n"))
+}
+
+// disabled returns the AMIs that nobody can start already, by region and id.
+func (f found) disabled() []string {
+	var keys []string
+	for _, images := range f.images {
+		for _, image := range images {
+			if image.Disabled() {
+				keys = append(keys, keyOf(image))
+			}
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // deprecatedAt returns when the AMIs will be deprecated anyway, or are, by region and id.
@@ -229,15 +260,25 @@ func (r retirement) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.eachRegion(ctx, before.images, r.bringBack); err != nil {
+	// The mark may be newer than the record.
+	seen, err := r.reg.Manifest(ctx, r.rec.Image, r.rec.Fingerprint)
+	if err != nil {
 		return err
 	}
-	stored, err := r.reg.Restore(ctx, r.rec.Image, r.rec.Pointer.Target)
+	entries, _ := r.rec.Pointer.Entries(seen.Manifest)
+	err = r.eachRegion(ctx, before.images,
+		func(ctx context.Context, ec2 access.EC2, image ami.Image) error {
+			return r.bringBack(ctx, ec2, image, markOf(entries, image))
+		})
+	if err != nil {
+		return err
+	}
+	stored, err := r.reg.Restore(ctx, r.rec.Image, r.rec.Pointer.Target, seen)
 	if err != nil {
 		return err
 	}
 	did := "is restored"
-	if !slices.ContainsFunc(r.rec.Entries, func(e manifest.Entry) bool { return e.Revoked != nil }) {
+	if !slices.ContainsFunc(entries, func(e manifest.Entry) bool { return e.Revoked != nil }) {
 		did = "was not revoked"
 	}
 	r.ui.Say(r.rec.Image + " " + did)
@@ -245,9 +286,9 @@ func (r retirement) restore(ctx context.Context) error {
 	return nil
 }
 
-// markOf returns what the manifest says of the revocation of an AMI.
-func (r retirement) markOf(image ami.Image) manifest.Revocation {
-	for _, entry := range r.rec.Entries {
+// markOf returns what entries of a manifest say of the revocation of an AMI.
+func markOf(entries []manifest.Entry, image ami.Image) manifest.Revocation {
+	for _, entry := range entries {
 		for _, of := range entry.AMIs() {
 			if of.Region == image.Region && of.ID == image.ID && entry.Revoked != nil {
 				return *entry.Revoked
@@ -258,10 +299,12 @@ func (r retirement) markOf(image ami.Image) manifest.Revocation {
 }
 
 // bringBack makes an AMI what it was before it was revoked. What others did to it stays.
-func (r retirement) bringBack(ctx context.Context, ec2 access.EC2, image ami.Image) error {
+func (r retirement) bringBack(
+	ctx context.Context, ec2 access.EC2, image ami.Image, mark manifest.Revocation,
+) error {
 	var did []string
-	mark := r.markOf(image)
-	if mark.Did(manifest.EC2Disable) && image.Disabled() {
+	ours := mark.Did(manifest.EC2Disable) && !slices.Contains(mark.DisabledBefore, keyOf(image))
+	if ours && image.Disabled() {
 		if err := ec2.Enable(ctx, image.Region, image.ID); err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func (r *released) fresh(ctx context.Context) error {
 		return err
 	}
 	of := chain.TargetOf(fingerprint(r.name, 0), stored.Manifest.Current())
-	_, err = r.reg.Restore(ctx, r.name, of)
+	_, err = r.reg.Restore(ctx, r.name, of, stored)
 	return err
 }
 
@@ -101,7 +101,9 @@ var jobs = []job{
 		plugin: func(image, channel string) []string {
 			return []string{"packer", "build", "-var", "image=" + image, "-var", "to=" + channel, "."}
 		},
-		glue: func(image, channel string) []string { return []string{"promote", image, "latest", channel} },
+		glue: func(image, channel string) []string {
+			return []string{"promote", image, "latest", channel}
+		},
 	},
 	{
 		name: "rollback", on: 1,
@@ -219,7 +221,8 @@ func (l *lab) countAfter(ctx context.Context, c command) ([][]string, error) {
 	for _, round := range sent {
 		lines = append(lines, strings.Join(round, ", "))
 	}
-	if text := strings.Join(lines, "\n"); !strings.Contains(text, "S3 PUT") || !strings.Contains(text, "EC2") {
+	text := strings.Join(lines, "\n")
+	if !strings.Contains(text, "S3 PUT") || !strings.Contains(text, "EC2") {
 		return nil, fmt.Errorf("%s: it wrote nothing, or did not ask EC2:\n%s", c.text, text)
 	}
 	if !l.quick {

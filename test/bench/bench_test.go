@@ -43,7 +43,7 @@ func TestQuick(t *testing.T) {
 	for _, n := range []int{1, 3} {
 		for _, moves := range []int{2, remembered} {
 			wantAfter = append(wantAfter,
-				afterDepth{Regions: n, Moves: moves, Promote: 10, Rollback: 8, Revoke: 10})
+				afterDepth{Regions: n, Moves: moves, Promote: 11, Rollback: 9, Revoke: 10})
 		}
 	}
 	if diff := cmp.Diff(wantAfter, got.After); diff != "" {

@@ -100,7 +100,8 @@ func (r results) String() string {
 	}
 	fmt.Fprint(&b, afterIntroduction)
 	for _, d := range r.After {
-		fmt.Fprintf(&b, "| %d | %d | %d | %d | %d |\n", d.Regions, d.Moves, d.Promote, d.Rollback, d.Revoke)
+		fmt.Fprintf(&b, "| %d | %d | %d | %d | %d |\n",
+			d.Regions, d.Moves, d.Promote, d.Rollback, d.Revoke)
 	}
 	return b.String()
 }

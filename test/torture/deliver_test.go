@@ -159,7 +159,9 @@ func TestDeliver(t *testing.T) {
 				// Some rounds only go forward.
 				all = append(all, promoter{Record: d.image(ctx, t, 100*round+i), Rollback: round%3 > 0})
 			}
+			d.mu.Lock()
 			d.chance.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+			d.mu.Unlock()
 			var running sync.WaitGroup
 			for _, p := range all {
 				running.Go(func() {

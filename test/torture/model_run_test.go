@@ -313,7 +313,9 @@ func (h *history) wantSaid(ui *screen, err error, want outcome) {
 	}
 	var said []string
 	for _, line := range ui.lines {
-		if strings.HasPrefix(strings.TrimPrefix(line, "warning: "), "channel ") {
+		says := strings.HasPrefix(strings.TrimPrefix(line, "warning: "), "channel ")
+		// A promotion says that it has found the channel there.
+		if says && !strings.HasSuffix(line, " already") {
 			said = append(said, line)
 		}
 	}
