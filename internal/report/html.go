@@ -40,6 +40,7 @@ var (
 		"style-src '" + sourceHash(style) + "'; script-src '" + sourceHash(script) + "'"
 	chainPage = template.Must(template.New("chain.html").Funcs(template.FuncMap{
 		"class": statusClass, "short": short, "link": link, "clock": clock, "stamp": stamp,
+		"bytes": byteCount, "first": first,
 	}).Parse(strings.ReplaceAll(compact(pageSource), "POLICY", policy)))
 )
 

@@ -43,7 +43,7 @@ func TestHTML(t *testing.T) {
 		"parent":           `<dt>Parents<dd><a href="#base-0">base-0</a>`,
 		"children":         `<a href="#hardened-0">hardened-0</a>, <a href="#docker-0">`,
 		"AMI":              "<li>eu-west-1 <code>ami-0",
-		"AMI that is gone": "<em>gone</em>",
+		"AMI that is gone": "<em>is gone</em>",
 		"commit":           `<dt>Commit<dd><a href="https://github.com/acme/images/commit/`,
 		"CI build":         `<dt>github-actions<dd><a href="https://github.com/acme/images/actions/runs/18200012345">18200012345</a>`,
 		"architecture":     "<dt>Architecture<dd>arm64",
@@ -52,10 +52,13 @@ func TestHTML(t *testing.T) {
 		"move":             "<tr><td>2026-03-10 04:46Z<td>rollback<td>",
 		"reason of a move": "<td>too many errors",
 		"older moves":      "and 4 more in chain.json",
-		"damaged document": `<p class="problem">s3://acme-images/chain/images/postgres-0/channels/prod.json: unexpected end of JSON</p>`,
-		"damaged registry": `<li class="problem">s3://acme-images/chain/images/Odd: not a name of an image`,
-		"plan":             `<a href="#java-0">java-0</a> <span>not built: amazon-ebs.arm64</span>`,
+		"damaged document": `<p class="problem">s3://acme-images/chain/postgres-0/channels/prod.json: unexpected end of JSON</p>`,
+		"damaged registry": `<li class="problem">s3://acme-images/chain/Odd: not a name of an image`,
+		"plan":             `<a href="#java-0">java-0</a> <span>amazon-ebs.arm64: not built yet</span>`,
 		"edge":             ` class="old"/>`,
+		"worse channel":    `aria-label="docker-0: current, prod is revoked"`,
+		"size":             "amazon-ebs.x86 x86_64 8 GiB",
+		"not compared":     "is not known of hardened-0, docker-0, nginx-0, postgres-0, runner-0 and 3 more",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%s: the page lacks %s", what, want)
@@ -71,7 +74,7 @@ func TestHTML(t *testing.T) {
 
 func TestHTML_empty(t *testing.T) {
 	page := markup(render(t, report.Report{Title: "Acme", Registry: "/srv/chain", At: sampleTime}))
-	for _, want := range []string{"No images are shown.", "Nothing, as far as the registry shows."} {
+	for _, want := range []string{"No images are shown.", "Nothing, as far as is known."} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
