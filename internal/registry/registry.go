@@ -127,7 +127,7 @@ func (r *Registry) Pointers(
 }
 
 // Follow returns the manifest that a move of a pointer leads to, and checks that it is the right
-// one, as [Confirm] does.
+// one, as [CheckFollowed] does.
 func (r *Registry) Follow(ctx context.Context, p *Pointer, move Move) (Stored, error) {
 	return unlessTorn(func() (Stored, error) {
 		stored, err := r.readManifest(ctx, p.Image, move.Fingerprint)
@@ -136,7 +136,7 @@ func (r *Registry) Follow(ctx context.Context, p *Pointer, move Move) (Stored, e
 				r.ManifestURI(p.Image, move.Fingerprint), manifest.ErrCorrupt, p.ID())
 		}
 		if err == nil {
-			err = Confirm(stored, p, move)
+			err = CheckFollowed(stored, p, move)
 		}
 		if err != nil {
 			return Stored{}, err
@@ -145,10 +145,10 @@ func (r *Registry) Follow(ctx context.Context, p *Pointer, move Move) (Stored, e
 	})
 }
 
-// Confirm returns an error if a manifest is not what a move of a pointer leads to. It must have the
+// CheckFollowed returns an error if a manifest is not what a move of a pointer leads to. It must have the
 // builds that the move pins. It may be newer than the pointer, if the writer has not moved the
 // pointer yet, but never older.
-func Confirm(stored Stored, p *Pointer, move Move) error {
+func CheckFollowed(stored Stored, p *Pointer, move Move) error {
 	corrupt := func(format string, args ...any) error {
 		return fmt.Errorf("read %s: %w: %s",
 			stored.URI, manifest.ErrCorrupt, fmt.Sprintf(format, args...))

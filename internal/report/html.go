@@ -22,7 +22,7 @@ var (
 )
 
 // maxPage is how large chain.html becomes at most, if that can be reached by showing less history.
-const maxPage = 1_990_000
+const maxPage = 1_998_000
 
 // details are how much the page shows of each channel: the first of these with which it is small
 // enough.

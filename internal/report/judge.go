@@ -93,7 +93,8 @@ func (c chain) judge(
 	}
 	for _, a := range facts.Ancestors {
 		now := c.Channels[Pointed{a.Image, a.Channel}]
-		if direct(a) || a.Channel == "" || now == nil || now.Current().Is(a.Fingerprint, a.AMIs) {
+		if direct(a) || a.Image == image || a.Channel == "" || now == nil ||
+			now.Current().Is(a.Fingerprint, a.AMIs) {
 			continue
 		}
 		of.add(Outdated, fmt.Sprintf("its ancestor %s has a newer build in channel %s", a.Image, a.Channel))

@@ -179,7 +179,7 @@ func (c chain) fill(channel *Channel, image string, pointer *registry.Pointer) (
 		return of
 	}
 	channel.ManifestURI = stored.URI
-	if err := registry.Confirm(stored, pointer, pointer.Moves[0]); err != nil {
+	if err := registry.CheckFollowed(stored, pointer, pointer.Moves[0]); err != nil {
 		of.add(Unknown, text.Clip(err.Error(), maxProblem))
 		return of
 	}
