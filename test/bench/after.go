@@ -28,7 +28,7 @@ type released struct {
 
 // release creates the AMIs of an image in the first n regions, and publishes both builds.
 func (l *lab) release(ctx context.Context, name string, n int) (*released, error) {
-	reg, err := l.openRegistry()
+	reg, err := l.openRegistry("chain")
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func TestQuick(t *testing.T) {
 		t.Skip("PACKER_ACC is not set: make test sets it")
 	}
 	got, err := run(t.Context(), options{root: "../..", quick: true, log: t.Output(),
-		only: "lookup,files,binary,publishers,depth,after-depth,history"})
+		only: "lookup,files,binary,publishers,depth,after-depth,report,history"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestQuick(t *testing.T) {
 	}
 	wantNames := []string{
 		"lookup_registry_vs_amazon_ami", "lookup_tag_vs_amazon_ami", "files_50k_vs_500",
-		"binary_vs_amazon", "describe_vs_amazon", "publishers_32", "publishers_128", "history_100k_vs_10",
+		"binary_vs_amazon", "describe_vs_amazon", "publishers_32", "publishers_128", "report_100k_vs_200_builds", "history_100k_vs_10",
 	}
 	if diff := cmp.Diff(wantNames, names); diff != "" {
 		t.Errorf("figures: %s", diff)

@@ -34,7 +34,7 @@ func (l *lab) measureHistory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reg, err := l.openRegistry()
+	reg, err := l.openRegistry("chain")
 	if err != nil {
 		return err
 	}
@@ -109,11 +109,19 @@ func fill(
 			return err
 		}
 	}
+	return fillOlder(ctx, reg, folder, image, newest, size)
+}
+
+// fillOlder writes builds of an image that nobody points at into the folder of the registry, from
+// one number up to another.
+func fillOlder(
+	ctx context.Context, reg *chain.Registry, folder, image string, from, to int,
+) error {
 	stored, err := reg.Manifest(ctx, image, fingerprint(image, 0))
 	if err != nil {
 		return err
 	}
-	for i := newest; i < size; i++ {
+	for i := from; i < to; i++ {
 		own := fingerprint(image, -i)
 		body := bytes.ReplaceAll(stored.Body, []byte(fingerprint(image, 0)), []byte(own))
 		path := filepath.Join(folder, filepath.FromSlash(chain.BuildKey(image, own)))

@@ -180,7 +180,7 @@ func (l *lab) exec(ctx context.Context, dir string, argv ...string) (output stri
 }
 
 // openRegistry opens the registry as its own process would.
-func (l *lab) openRegistry() (*chain.Registry, error) {
+func (l *lab) openRegistry(prefix string) (*chain.Registry, error) {
 	proxyURL, err := url.Parse(l.proxy.URL)
 	if err != nil {
 		return nil, err
@@ -191,5 +191,5 @@ func (l *lab) openRegistry() (*chain.Registry, error) {
 	return chain.New(s3store.New(aws.Config{
 		Region: home, BaseEndpoint: aws.String("http://" + s3Host), HTTPClient: client,
 		Credentials: credentials.NewStaticCredentialsProvider(s3server.AccessKey, s3server.SecretKey, ""),
-	}, s3store.Options{Bucket: bucket, Prefix: "chain"})), nil
+	}, s3store.Options{Bucket: bucket, Prefix: prefix})), nil
 }

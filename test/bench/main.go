@@ -37,6 +37,7 @@ var measurements = []measurement{
 	{"depth", (*lab).measureDepth},
 	{"after", (*lab).measureAfter},
 	{"after-depth", (*lab).measureAfterDepth},
+	{"report", (*lab).measureReport},
 	{"history", (*lab).measureHistory},
 }
 

@@ -38,7 +38,7 @@ func (l *lab) measurePublishers(ctx context.Context) error {
 				var all errgroup.Group
 				for i := range n {
 					all.Go(func() error {
-						reg, err := l.openRegistry()
+						reg, err := l.openRegistry("chain")
 						if err != nil {
 							return err
 						}
