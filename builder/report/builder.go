@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
@@ -106,9 +107,7 @@ func (b *Builder) Run(
 	if err != nil {
 		return nil, err
 	}
-	for _, file := range files {
-		ui.Say(file)
-	}
+	ui.Say("the report: " + files[0])
 	return artifact.NewFiles("chain-report", files), nil
 }
 
@@ -155,7 +154,9 @@ func say(ui packersdk.Ui, r report.Report) {
 				image.Name, channel.Name, channel.Status.With(channel.Reason)))
 		}
 		for _, problem := range image.Problems {
-			ui.Error("warning: " + problem)
+			if !strings.Contains(image.Reason, problem) {
+				ui.Error("warning: " + problem)
+			}
 		}
 	}
 	for _, problem := range r.Problems {
