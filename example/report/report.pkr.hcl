@@ -14,7 +14,8 @@ packer {
 
 variable "registry" {
   type        = string
-  description = "Where images are published, such as s3://acme-images/chain."
+  description = "Where images are published: s3://bucket/prefix or a local folder."
+  default     = "s3://acme-images/chain"
 }
 
 # The page shows names, commits and AMI ids: whoever may read this folder of the bucket can read it.
