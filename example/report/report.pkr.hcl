@@ -14,13 +14,25 @@ packer {
 
 variable "registry" {
   type        = string
-  description = "Where images are published, such as s3://acme-images/chain."
+  description = "Where images are published: s3://bucket/prefix or a local folder."
+  default     = "s3://acme-images/chain"
+}
+
+# The page shows names, commits and AMI ids: whoever may read this folder of the bucket can read it.
+variable "page" {
+  type        = string
+  default     = ""
+  description = "Where the files are copied to, such as s3://acme-images/report: never below the registry."
+}
+
+locals {
+  output = "${path.root}/chain-report"
 }
 
 source "chain-report" "all" {
   registry   = var.registry
   title      = "Images of Acme"
-  output     = "${path.root}/chain-report"
+  output     = local.output
   check_amis = true
 
   # Whose files have changed in this checkout is planned as well.
@@ -32,4 +44,16 @@ source "chain-report" "all" {
 
 build {
   sources = ["source.chain-report.all"]
+
+  # Browsers ask for the page anew each time. They show chain.mmd, of which aws does not know the type.
+  dynamic "post-processor" {
+    for_each = var.page == "" ? [] : [var.page]
+    labels   = ["shell-local"]
+    content {
+      inline = [
+        "aws s3 cp --recursive --cache-control no-cache --exclude '*.mmd' '${local.output}' '${var.page}'",
+        "aws s3 cp --cache-control no-cache --content-type text/plain '${local.output}/chain.mmd' '${var.page}/chain.mmd'",
+      ]
+    }
+  }
 }
