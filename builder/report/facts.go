@@ -114,8 +114,8 @@ func inspect(
 		}
 	}
 	now := report.Checkout{
-		TemplateSHA: checkout.Objects[0].Content, DirtyHash: checkout.DirtyHash(),
-		Extra: map[string]string{},
+		Folder: checkout.Objects[0].Path, TemplateSHA: checkout.Objects[0].Content,
+		DirtyHash: checkout.DirtyHash(), Extra: map[string]string{},
 	}
 	for _, object := range checkout.Objects[1:] {
 		now.Extra[object.Path] = object.ID()

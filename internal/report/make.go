@@ -30,6 +30,8 @@ type Options struct {
 
 // Checkout is what the files of an image are now.
 type Checkout struct {
+	// Folder is that of the image, or a file, relative to the root of the checkout.
+	Folder      string
 	TemplateSHA string
 	Extra       map[string]string
 	DirtyHash   string
@@ -113,11 +115,14 @@ func (c chain) image(name string) (Image, verdict) {
 		return cmp.Or(cmp.Compare(notMain(a), notMain(b)), cmp.Compare(a, b))
 	})
 	main := c.withoutChannels(name, image.Problems)
+	if folder := c.options.Checkouts[name].Folder; folder != "" {
+		image.Origin = "//" + folder
+	}
 	for i, channelName := range names {
 		channel, of := c.channel(Pointed{name, channelName})
 		if i == 0 {
 			main = of
-			image.Origin = c.origin(name, channelName)
+			image.Origin = cmp.Or(c.origin(name, channelName), image.Origin)
 			for _, parent := range channel.Parents {
 				if !slices.Contains(image.Parents, parent.Image) {
 					image.Parents = append(image.Parents, parent.Image)

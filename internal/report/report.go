@@ -111,7 +111,7 @@ type AMI struct {
 	ID           string `json:"id"`
 	Source       string `json:"source"`
 	Architecture string `json:"architecture,omitzero"`
-	// State is what EC2 says if it was asked: "available", or why it cannot be used, such as "is gone".
+	// State is "available", or why EC2 cannot use the AMI, such as "is gone". Empty: EC2 was not asked.
 	State string `json:"state,omitzero"`
 	// SizeGiB is that of its volumes, if EC2 was asked.
 	SizeGiB int64 `json:"size_gib,omitzero"`

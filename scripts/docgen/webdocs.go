@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -66,8 +67,8 @@ func target(name string) (string, error) {
 		return name, nil
 	}
 	folder, file := path.Split(name)
-	if folder == "" && path.Ext(file) == ".md" {
-		return "", nil // a page about all components, for readers of the repository
+	if folder == "" && slices.Contains([]string{".md", ".json", ".png"}, path.Ext(file)) {
+		return "", nil // a page about all components, for readers of the repository, or what it shows
 	}
 	slug, ok := strings.CutSuffix(file, ".mdx")
 	kind := kinds[strings.TrimSuffix(folder, "/")]
