@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 const example = "../../example"
@@ -124,10 +125,12 @@ func (r root) watched(script string, watch func(string), variables ...string) {
 	}
 	r.write("tmp/script.sh", string(text))
 	const run = `exec env "$@" bash /tmp/script.sh`
+	start := time.Now()
 	out, err := r.bash(watch, append([]string{"-c", run, "bash"}, variables...)...)
 	if err != nil {
 		r.t.Fatalf("%s: %v\n%s", script, err, out)
 	}
+	r.t.Logf("%s: %.1f s", filepath.Base(script), time.Since(start).Seconds())
 }
 
 // state is what another run of the scripts must leave as it is: the files of /etc, the packages and
