@@ -7,6 +7,7 @@ replace github.com/zclconf/go-cty => github.com/nywilken/go-cty v1.13.3
 tool (
 	github.com/hashicorp/packer
 	github.com/hashicorp/packer-plugin-amazon
+	github.com/hashicorp/packer-plugin-docker
 )
 
 require (
@@ -248,6 +249,7 @@ require (
 	github.com/hashicorp/hcp-sdk-go v0.174.0 // indirect
 	github.com/hashicorp/packer v1.16.0 // indirect
 	github.com/hashicorp/packer-plugin-amazon v1.8.2 // indirect
+	github.com/hashicorp/packer-plugin-docker v1.1.2 // indirect
 	github.com/hashicorp/packer-plugin-sdk v0.6.10 // indirect
 	github.com/hashicorp/serf v0.10.1 // indirect
 	github.com/hashicorp/terraform-plugin-log v0.10.0 // indirect

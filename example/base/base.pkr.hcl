@@ -68,6 +68,8 @@ build {
       execute_command = "sudo -n env {{ .Vars }} bash '{{ .Path }}'"
       scripts = [
         "${path.root}/tasks/wait-for-cloud-init.sh",
+        "${path.root}/tasks/apt.sh",
+        "${path.root}/tasks/time-zone.sh",
         "${path.root}/tasks/locale.sh",
         "${path.root}/tasks/upgrade.sh",
       ]

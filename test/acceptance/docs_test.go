@@ -53,17 +53,21 @@ func TestAccDocs(t *testing.T) {
 func TestAccExamples(t *testing.T) {
 	packer := newPacker(t)
 	t.Parallel()
-	examples := map[string]bool{}
+	examples := map[string]packercli.Packer{}
 	for path, text := range files(t, filepath.Join(root, "example"), ".pkr.hcl") {
-		examples[filepath.Dir(path)] = true
+		if folder := filepath.Dir(path); strings.Contains(text, "github.com/hashicorp/docker") {
+			examples[folder] = packer.With(withDocker())
+		} else if _, known := examples[folder]; !known {
+			examples[folder] = packer
+		}
 		for _, match := range ownFile.FindAllStringSubmatch(text, -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(path), match[1])); err != nil {
 				t.Errorf("%s refers to a file that does not exist: %v", path, err)
 			}
 		}
 	}
-	for folder := range examples {
-		t.Run(filepath.Base(folder), func(t *testing.T) { validate(t, packer, folder) })
+	for folder, packer := range examples {
+		t.Run(folder, func(t *testing.T) { validate(t, packer, folder) })
 	}
 }
 

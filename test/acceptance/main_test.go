@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/packer-chain/packer-plugin-chain/test/lab/packercli"
+	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
 const root = "../.."
@@ -46,19 +47,37 @@ var setUp = sync.OnceValues(func() (packercli.Packer, error) {
 	if err != nil {
 		return packer, err
 	}
-	path := filepath.Join(binaries, "packer-plugin-chain")
-	result, err := packer.With(withoutAmazon()).Run(
-		ctx, binaries, "plugins", "install", "--path", path, "github.com/packer-chain/chain")
-	if err == nil && result.Code != 0 {
-		err = errors.New(result.String())
+	docker, err := program.Path("packer-plugin-docker")
+	if err != nil {
+		return packer, err
 	}
-	return packer, err
+	chain := filepath.Join(binaries, "packer-plugin-chain")
+	for _, plugin := range []struct{ to, path, source string }{
+		{withoutAmazon(), chain, "github.com/packer-chain/chain"},
+		{withDocker(), chain, "github.com/packer-chain/chain"},
+		{withDocker(), docker, "github.com/hashicorp/docker"},
+	} {
+		result, err := packer.With(plugin.to).Run(
+			ctx, binaries, "plugins", "install", "--path", plugin.path, plugin.source)
+		if err == nil && result.Code != 0 {
+			err = errors.New(result.String())
+		}
+		if err != nil {
+			return packer, err
+		}
+	}
+	return packer, nil
 })
 
 // withoutAmazon is a variable with which Packer sees no plugin but ours. It asks each plugin, in
 // each run, what it is, which takes a third of the time of a run that builds nothing.
 func withoutAmazon() string {
 	return "PACKER_PLUGIN_PATH=" + filepath.Join(binaries, "chain-only")
+}
+
+// withDocker is a variable with which Packer has our plugin and the Docker plugin.
+func withDocker() string {
+	return "PACKER_PLUGIN_PATH=" + filepath.Join(binaries, "docker")
 }
 
 // newPacker returns a Packer that has the plugins, or skips the test.
