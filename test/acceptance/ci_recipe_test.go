@@ -90,7 +90,8 @@ func inTurn(jobs []ciJob) []ciJob {
 	return jobs
 }
 
-// node is a place in a YAML document. Its methods end the test if the recipe is not as they need it.
+// node is a place in a YAML document. Its methods end the test if the recipe is not as they need
+// it.
 type node struct {
 	t     *testing.T
 	path  string
@@ -195,6 +196,19 @@ func (n node) keys() []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// only wants no other keys than these, which the recipes use as the system's documentation says.
+// Most systems publish a JSON schema, but not where a test could get a fixed version of it. GitHub's
+// file is also checked by actionlint, in "make lint", and that of CodeBuild by cfn-lint.
+func (n node) only(known ...string) node {
+	n.t.Helper()
+	for _, key := range n.keys() {
+		if !slices.Contains(known, key) {
+			n.t.Fatalf("%s has the key %q, and only these are known here: %v", n.path, key, known)
+		}
+	}
+	return n
 }
 
 // is wants a text.

@@ -99,7 +99,8 @@ var ciSystems = []ciSystem{
 		},
 	},
 	{
-		file: "buildkite.yml", provider: "buildkite", page: "https://buildkite.com/acme/images/builds/4711",
+		file: "buildkite.yml", provider: "buildkite",
+		page: "https://buildkite.com/acme/images/builds/4711",
 		read: readBuildkite, expand: func(_ ciRun, text string) string {
 			return strings.ReplaceAll(text, "$$", "$")
 		},
@@ -186,7 +187,8 @@ var ciSystems = []ciSystem{
 		},
 	},
 	{
-		file: "Jenkinsfile", provider: "jenkins", page: "https://jenkins.example.com/job/images/job/main/4711/",
+		file: "Jenkinsfile", provider: "jenkins",
+		page: "https://jenkins.example.com/job/images/job/main/4711/",
 		read: readJenkins, expand: sameText,
 		checkout: func(r ciRun) []string {
 			return []string{
@@ -207,8 +209,7 @@ var ciSystems = []ciSystem{
 	},
 	{
 		file: "codebuild.yml", provider: "codebuild",
-		page: "https://eu-west-1.console.aws.amazon.com/codebuild/home" +
-			"?region=eu-west-1#/builds/images:4711/view/new",
+		page: codeBuildConsole + "?region=eu-west-1#/builds/images:4711/view/new",
 		read: readCodeBuild, expand: func(r ciRun, text string) string {
 			return strings.ReplaceAll(text, "$CODEBUILD_SRC_DIR_tested", r.home+"/tested")
 		},
@@ -220,21 +221,23 @@ var ciSystems = []ciSystem{
 		},
 		// The branch is missing: CodePipeline does not pass it on.
 		variables: func(r ciRun) map[string]string {
-			variables := map[string]string{
+			const source = "arn:aws:s3:::acme-pipelines/images/source/abc"
+			return map[string]string{
 				"CODEBUILD_BUILD_ID":                "images:4711",
-				"CODEBUILD_BUILD_ARN":               "arn:aws:codebuild:eu-west-1:123456789012:build/images:4711",
-				"CODEBUILD_BUILD_URL":               "https://eu-west-1.console.aws.amazon.com/codebuild/home",
-				"CODEBUILD_INITIATOR":               r.choose("GitHub-Hookshot/abc", "codepipeline/images", "rule/nightly"),
-				"CODEBUILD_SOURCE_VERSION":          r.choose("pr/7", "arn:aws:s3:::acme-pipelines/images/source/abc", ""),
+				"CODEBUILD_BUILD_ARN":               codeBuildARN,
+				"CODEBUILD_BUILD_URL":               codeBuildConsole,
+				"CODEBUILD_SOURCE_VERSION":          r.choose("pr/7", source, ""),
+				"CODEBUILD_WEBHOOK_TRIGGER":         r.choose("pr/7", "", ""),
 				"CODEBUILD_RESOLVED_SOURCE_VERSION": r.sha, "CODEBUILD_SRC_DIR": r.dir,
 			}
-			if r.isPull() {
-				variables["CODEBUILD_WEBHOOK_TRIGGER"] = "pr/7"
-			}
-			return variables
 		},
 	},
 }
+
+const (
+	codeBuildConsole = "https://eu-west-1.console.aws.amazon.com/codebuild/home"
+	codeBuildARN     = "arn:aws:codebuild:eu-west-1:123456789012:build/images:4711"
+)
 
 // githubExpression is an expression of GitHub Actions.
 var githubExpression = regexp.MustCompile(`\$\{\{ *(.*?) *\}\}`)
