@@ -59,10 +59,9 @@ var exportedRole = regexp.MustCompile(`(?m)^export AWS_ROLE_ARN=(\S+)$`)
 
 func readAzure(t *testing.T, text string) []ciJob {
 	recipe := readYAML(t, "azure-pipelines.yml", text)
-	recipe.only("trigger", "pr", "schedules", "lockBehavior", "pool", "jobs")
+	recipe.only("trigger", "pr", "schedules", "pool", "stages")
 	recipe.at("trigger", "branches", "include").list()[0].is("main")
 	recipe.at("schedules").list()[0].at("always").is("true")
-	recipe.at("lockBehavior").is("sequential")
 	conditions := map[string][]event{
 		"eq(variables['Build.Reason'], 'PullRequest')": {pullRequest},
 		"and(ne(variables['Build.Reason'], 'PullRequest'), " +
@@ -70,14 +69,16 @@ func readAzure(t *testing.T, text string) []ciJob {
 		"eq(variables['Build.Reason'], 'Schedule')": {night},
 	}
 	var all []ciJob
-	for _, at := range recipe.at("jobs").list() {
-		at.only("job", "condition", "timeoutInMinutes", "cancelTimeoutInMinutes", "steps")
+	for _, stage := range recipe.at("stages").list() {
+		stage.only("stage", "dependsOn", "condition", "lockBehavior", "jobs")
+		at := stage.at("jobs").list()[0]
+		at.only("job", "timeoutInMinutes", "cancelTimeoutInMinutes", "steps")
 		var jobs []ciJob
 		caches, artifact := []string{}, map[string]string{}
 		for _, step := range at.at("steps").list() {
 			job := ciJob{
-				on: at.at("condition").events(conditions), in: at.at("job").text(), leaves: artifact,
-				oneAtATime: recipe.at("trigger", "batch").text() == "true",
+				on: stage.at("condition").events(conditions), in: at.at("job").text(), leaves: artifact,
+				oneAtATime: stage.or("lockBehavior", "").text() == "sequential",
 			}
 			switch {
 			case step.has("publish"):
