@@ -124,7 +124,7 @@ func readCodeBuild(t *testing.T, text string) []ciJob {
 		}
 		action.at("Configuration", "ProjectName").is("images-" + job.name)
 		var variables []struct{ Name, Value string }
-		list := action.at("Configuration", "EnvironmentVariables").text()
+		list := action.at("Configuration").or("EnvironmentVariables", "[]").text()
 		if err := json.Unmarshal([]byte(list), &variables); err != nil {
 			t.Fatal(err)
 		}
