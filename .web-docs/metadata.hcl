@@ -29,6 +29,11 @@ integration {
     slug = "chain"
   }
   component {
+    type = "builder"
+    name = "Chain Report"
+    slug = "report"
+  }
+  component {
     type = "post-processor"
     name = "Chain"
     slug = "chain"

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/option"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/report"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 const (
@@ -60,6 +60,9 @@ func (b *Builder) Prepare(raws ...any) (vars, warnings []string, err error) {
 func (c *Config) prepare() []error {
 	c.Registry = cmp.Or(c.Registry, os.Getenv(registry.Variable))
 	c.Output = cmp.Or(c.Output, defaultOutput)
+	if len(c.Owners) == 0 {
+		c.Owners = []string{"self"}
+	}
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
@@ -68,6 +71,7 @@ func (c *Config) prepare() []error {
 	check.That("registry", c.Registry, registry.CheckLocation)
 	check.List("images", c.Images, checkGlob)
 	check.List("channels", c.Channels, checkGlob)
+	check.List("owners", c.Owners, option.Owner)
 	check.Duration("timeout", c.Timeout)
 	for image := range c.Paths {
 		if err := manifest.CheckImage(image); err != nil {
@@ -103,9 +107,7 @@ func (b *Builder) Run(
 	if err != nil {
 		return nil, err
 	}
-	for _, file := range files {
-		ui.Say(file)
-	}
+	ui.Say("the report: " + files[0])
 	return artifact.NewFiles("chain-report", files), nil
 }
 
@@ -121,7 +123,7 @@ func (b *Builder) make(ctx context.Context, ui packersdk.Ui) (report.Report, err
 		return report.Report{}, err
 	}
 	contents.Registry = b.config.Registry
-	if len(contents.Images) == 0 {
+	if len(contents.Images) == 0 && len(b.config.Paths) == 0 {
 		return report.Report{}, errors.New("it has no images\n\nCheck registry: nothing was " +
 			"published there yet.")
 	}
@@ -129,48 +131,43 @@ func (b *Builder) make(ctx context.Context, ui packersdk.Ui) (report.Report, err
 		Title: b.config.Title, Images: b.config.Images, Channels: b.config.Channels,
 	}
 	if b.config.CheckAMIs {
-		if options.States, err = states(ctx, conn, contents); err != nil {
+		options.Seen, options.Unseen, err = lookUp(ctx, conn, b.config.Owners, contents.AMIs())
+		if err != nil {
 			return report.Report{}, err
 		}
 	}
-	options.Changed = changed(ctx, b.config.Paths, contents)
+	if options.Checkouts, err = b.config.inspect(ctx, contents); err != nil {
+		return report.Report{}, err
+	}
 	return report.Make(contents, options), nil
 }
 
-// say prints how many images there are of each status, and what is not current.
+// say prints how many images there are of each status, what is not current, and what to build next.
 func say(ui packersdk.Ui, r report.Report) {
-	count := map[report.Status]int{}
-	for _, image := range r.Images {
-		count[image.Status]++
-	}
-	var parts []string
-	all := []report.Status{
-		report.Current, report.Outdated, report.Incomplete, report.Revoked, report.Unknown,
-	}
-	for _, status := range all {
-		if count[status] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", count[status], status))
-		}
-	}
-	ui.Say(fmt.Sprintf("%d images: %s", len(r.Images), strings.Join(parts, ", ")))
+	ui.Say(fmt.Sprintf("%d images: %s", len(r.Images), text.List(r.Counts())))
 	for _, image := range r.Images {
 		if image.Status != report.Current {
-			ui.Say(fmt.Sprintf("  %s is %s: %s", image.Name, image.Status, image.Reason))
+			ui.Say("  " + image.Name + ": " + image.Status.With(image.Reason))
+		}
+		for _, channel := range image.Worse() {
+			ui.Say(fmt.Sprintf("  %s, channel %s: %s",
+				image.Name, channel.Name, channel.Status.With(channel.Reason)))
 		}
 		for _, problem := range image.Problems {
-			ui.Error("warning: " + problem)
+			if !strings.Contains(image.Reason, problem) {
+				ui.Error("warning: " + problem)
+			}
 		}
 	}
 	for _, problem := range r.Problems {
 		ui.Error("warning: " + problem)
 	}
-	if len(r.Plan) > 0 {
-		ui.Say("to build next: " + strings.Join(slices.Collect(func(yield func(string) bool) {
-			for _, step := range r.Plan {
-				if !yield(step.Image) {
-					return
-				}
-			}
-		}), ", "))
+	if len(r.Plan) == 0 {
+		return
 	}
+	var next []string
+	for _, step := range r.Plan {
+		next = append(next, step.Image)
+	}
+	ui.Say("to build next, in this order: " + text.List(next))
 }

@@ -27,15 +27,20 @@ type Config struct {
 	Output string `mapstructure:"output"`
 	// The title of the page. Default: the address of the registry.
 	Title string `mapstructure:"title"`
-	// The images to show, as names with `*`. Default: all.
+	// The images to show and to plan, as names with `*`. All are read, because a parent may be one
+	// that is not shown. Default: all.
 	Images []string `mapstructure:"images"`
-	// The channels to show, as names with `*`. Default: all.
+	// The channels to show, as names with `*`. The plan goes by `latest` in any case. Default: all.
 	Channels []string `mapstructure:"channels"`
-	// Ask EC2 whether the AMIs exist. Default: false.
+	// Ask EC2 about the AMIs, in all of their regions: whether they can be used, and how large they
+	// are. Default: false.
 	CheckAMIs bool `mapstructure:"check_amis"`
-	// The folders of images in this git checkout, such as `{ snowflake = "${path.root}/../snowflake" }`.
-	// An image whose folder has changed since it was built is out of date. Default: files are not
-	// compared.
+	// The accounts that the AMIs may belong to, as ids with 12 digits, `self` or `amazon`. An AMI of
+	// another account counts as gone. Default: `["self"]`.
+	Owners []string `mapstructure:"owners"`
+	// The `path` of images in this git checkout, such as `{ snowflake = "${path.root}/../snowflake" }`.
+	// If the files of an image differ from those that it was built from, it is out of date, and one
+	// that was never built is planned too. Default: files are not compared.
 	Paths map[string]string `mapstructure:"paths"`
 	// How long reading may take, as a duration. Default: `"10m"`.
 	Timeout time.Duration `mapstructure:"timeout"`

@@ -43,6 +43,7 @@ type FlatConfig struct {
 	Images                      []string                   `mapstructure:"images" cty:"images" hcl:"images"`
 	Channels                    []string                   `mapstructure:"channels" cty:"channels" hcl:"channels"`
 	CheckAMIs                   *bool                      `mapstructure:"check_amis" cty:"check_amis" hcl:"check_amis"`
+	Owners                      []string                   `mapstructure:"owners" cty:"owners" hcl:"owners"`
 	Paths                       map[string]string          `mapstructure:"paths" cty:"paths" hcl:"paths"`
 	Timeout                     *string                    `mapstructure:"timeout" cty:"timeout" hcl:"timeout"`
 }
@@ -91,6 +92,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"images":                        &hcldec.AttrSpec{Name: "images", Type: cty.List(cty.String), Required: false},
 		"channels":                      &hcldec.AttrSpec{Name: "channels", Type: cty.List(cty.String), Required: false},
 		"check_amis":                    &hcldec.AttrSpec{Name: "check_amis", Type: cty.Bool, Required: false},
+		"owners":                        &hcldec.AttrSpec{Name: "owners", Type: cty.List(cty.String), Required: false},
 		"paths":                         &hcldec.AttrSpec{Name: "paths", Type: cty.Map(cty.String), Required: false},
 		"timeout":                       &hcldec.AttrSpec{Name: "timeout", Type: cty.String, Required: false},
 	}

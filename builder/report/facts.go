@@ -4,89 +4,124 @@ package report
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/access"
 	"github.com/packer-chain/packer-plugin-chain/internal/ami"
+	"github.com/packer-chain/packer-plugin-chain/internal/crash"
 	"github.com/packer-chain/packer-plugin-chain/internal/gitrepo"
 	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/report"
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// states asks EC2 for all AMIs that channels point at, in all regions concurrently. It returns what
-// EC2 says of each, by region and id.
-func states(
-	ctx context.Context, conn *access.Connection, from report.Contents,
-) (map[string]map[string]string, error) {
-	ids := map[string][]string{}
-	said := map[string]map[string]string{}
-	for _, pointer := range from.Channels {
-		for _, build := range pointer.Current().Builds {
-			for region, id := range build.AMIs {
-				if said[region] == nil {
-					said[region] = map[string]string{}
-				}
-				if said[region][id] == "" {
-					said[region][id] = "gone"
-					ids[region] = append(ids[region], id)
-				}
-			}
-		}
-	}
+// maxCheckouts is how many folders git looks at concurrently. It has the processors to itself.
+const maxCheckouts = 4
+
+// lookUp asks EC2 for all AMIs of a registry, in all regions concurrently. A region that cannot be
+// asked is in unseen, with the reason. It returns an error if that is so for all of them.
+func lookUp(
+	ctx context.Context, conn *access.Connection, owners []string, ids map[string][]string,
+) (seen map[ami.Address]ami.Image, unseen map[string]string, err error) {
+	seen, unseen = map[ami.Address]ami.Image{}, map[string]string{}
 	if len(ids) == 0 {
-		return nil, nil
+		return seen, unseen, nil
 	}
 	ec2, err := conn.EC2()
 	if err != nil {
+		return nil, nil, err
+	}
+	var mu sync.Mutex
+	regions := slices.Sorted(maps.Keys(ids))
+	err = ami.EachRegion(ctx, regions, ami.MaxRegions, func(ctx context.Context, region string) error {
+		images, err := ec2.ByID(ctx, region, ids[region], owners)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, image := range images {
+			seen[image.Address()] = image
+		}
+		if err != nil {
+			unseen[region] = firstLine(err)
+		}
+		return err
+	})
+	if err != nil && (len(unseen) == len(regions) || ctx.Err() != nil) {
+		return nil, nil, err
+	}
+	return seen, unseen, nil
+}
+
+// firstLine returns what an error says, without the advice that follows.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return text.OneLine(line)
+}
+
+// inspect returns the files of images as they are in this checkout, by image.
+func (c *Config) inspect(
+	ctx context.Context, from report.Contents,
+) (map[string]report.Checkout, error) {
+	location, err := registry.ParseLocation(c.Registry)
+	if err != nil {
 		return nil, err
 	}
-	seen, err := ec2.Lookup(ctx, ids, nil)
+	isLeft := gitrepo.LeftBehind(location.Dir)
+	var mu sync.Mutex
+	checkouts := map[string]report.Checkout{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxCheckouts)
+	for image, folder := range c.Paths {
+		group.Go(crash.Guard("inspect "+folder, func() error {
+			checkout, err := inspect(ctx, isLeft, folder, from.ExtraPaths(image))
+			if err != nil {
+				checkout.Problem = "its files could not be compared: " + firstLine(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			checkouts[image] = checkout
+			return ctx.Err()
+		}))
+	}
+	return checkouts, group.Wait()
+}
+
+// inspect returns the files of one image. The extra paths are relative to the root of the checkout.
+func inspect(
+	ctx context.Context, isLeft func(root, name string) bool, folder string, extra []string,
+) (report.Checkout, error) {
+	checkout, err := gitrepo.Inspect(ctx, isLeft, folder)
 	if err != nil {
-		return nil, fmt.Errorf("look up the AMIs: %w", err)
+		return report.Checkout{}, err
 	}
-	for at, image := range seen {
-		said[at.Region][at.ID] = state(image)
-	}
-	return said, nil
-}
-
-// state returns what EC2 says of an AMI in one word.
-func state(image ami.Image) string {
-	if _, revoked := ami.RevokedReason(image); revoked {
-		return "revoked"
-	}
-	return text.OneLine(image.State)
-}
-
-// changed returns which images have other files in this checkout than in the build that latest
-// points at, in words. One that git cannot tell is left out: it says so.
-func changed(
-	ctx context.Context, paths map[string]string, from report.Contents,
-) map[string]string {
-	words := map[string]string{}
-	for image, path := range paths {
-		pointer := from.Channels[report.Pointed{Image: image, Channel: "latest"}]
-		if pointer == nil {
-			continue
+	if len(extra) > 0 {
+		paths := []string{folder}
+		for _, name := range extra {
+			if !filepath.IsLocal(name) {
+				return report.Checkout{}, fmt.Errorf("its manifest names %s", text.File(name))
+			}
+			paths = append(paths, filepath.Join(checkout.Root, filepath.FromSlash(name)))
 		}
-		checkout, err := gitrepo.Inspect(ctx, func(string, string) bool { return false }, path)
-		if err != nil {
-			words[image] = "its files could not be compared: " + text.OneLine(err.Error())
-			continue
+		if checkout, err = gitrepo.Inspect(ctx, isLeft, paths...); err != nil {
+			return report.Checkout{}, err
 		}
-		words[image] = difference(checkout.Objects[0], pointer.Current())
 	}
-	return words
-}
-
-// difference returns how files differ from those that a target was built from, or "".
-func difference(now gitrepo.Object, built registry.Target) string {
-	switch {
-	case len(now.Dirty) > 0:
-		return "its files are not committed: " + text.Files(now.Dirty, 3)
-	case built.GitSHA != "" && now.Name() != built.GitSHA:
-		return fmt.Sprintf("template: %.7s -> %.7s", built.GitSHA, now.Name())
+	now := report.Checkout{
+		TemplateSHA: checkout.Objects[0].Content, DirtyHash: checkout.DirtyHash(),
+		Extra: map[string]string{},
 	}
-	return ""
+	for _, object := range checkout.Objects[1:] {
+		now.Extra[object.Path] = object.ID()
+	}
+	if now.TemplateSHA == "" {
+		return report.Checkout{}, errors.New("git names no content")
+	}
+	return now, nil
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/natefinch/atomic"
 
-	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
 	"github.com/packer-chain/packer-plugin-chain/internal/report"
 )
 
@@ -20,7 +19,7 @@ func write(folder string, r report.Report) ([]string, error) {
 	if err := report.HTML(&page, r); err != nil {
 		return nil, err
 	}
-	document, err := manifest.Indent(r)
+	document, err := report.JSON(r)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,8 @@ type Config struct {
 	// (default), or `include`, which makes them part of the fingerprint. An image with uncommitted
 	// files moves neither a channel nor its line. Ignored files do not count, nor do untracked files
 	// that a build leaves behind: the folder `.chain`, `packer-manifest.json`, `packer_cache`,
-	// `crash.log`, the file of `PACKER_LOG_PATH`, and the documents of a `registry` in a folder.
+	// `crash.log`, the file of `PACKER_LOG_PATH`, the files of a report in a folder `chain-report`,
+	// and the documents of a `registry` in a folder.
 	Dirty string `mapstructure:"dirty"`
 	// Build the image in any case. Default: false.
 	Force bool `mapstructure:"force"`

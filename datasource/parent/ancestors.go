@@ -9,7 +9,6 @@ import (
 	"log"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -68,22 +67,12 @@ func hasAMIs(ancestors []manifest.Ancestor) bool {
 	return slices.ContainsFunc(ancestors, func(a manifest.Ancestor) bool { return len(a.AMIs) > 0 })
 }
 
-// addresses returns the AMIs of an ancestor, sorted.
-func addresses(a manifest.Ancestor) []ami.Address {
-	var all []ami.Address
-	for _, key := range slices.Sorted(maps.Keys(a.AMIs)) {
-		region, _, _ := strings.Cut(key, "/")
-		all = append(all, ami.Address{Region: region, ID: a.AMIs[key]})
-	}
-	return all
-}
-
 // below returns the AMIs of ancestors in some regions, by region. Whoever revokes an image tags it
 // in every region: where an ancestor has none in these, those of all of its regions count.
 func below(ancestors []manifest.Ancestor, regions []string) map[string][]string {
 	ids := map[string][]string{}
 	for _, a := range ancestors {
-		all := addresses(a)
+		all := ami.Addresses(a.AMIs)
 		near := slices.DeleteFunc(slices.Clone(all), func(at ami.Address) bool {
 			return !slices.Contains(regions, at.Region)
 		})
@@ -180,32 +169,15 @@ func revokedBelow(
 	builds map[ancestorBuild]*manifest.Manifest,
 ) string {
 	for _, a := range ancestors {
-		for _, at := range addresses(a) {
+		for _, at := range ami.Addresses(a.AMIs) {
 			if reason, revoked := ami.RevokedReason(seen[at]); revoked {
 				return fmt.Sprintf("its ancestor %s, %s, is revoked%s", a.Image, at, text.Because(reason))
 			}
 		}
 		build := builds[ancestorBuild{a.Image, a.Fingerprint}]
-		if mark := revokedBuild(build, a); mark != nil {
+		if mark := build.RevokedAs(a); mark != nil {
 			return fmt.Sprintf("its ancestor %s is revoked%s", a.Image, text.Because(mark.Reason))
 		}
 	}
 	return ""
-}
-
-// revokedBuild returns the mark by which a manifest revokes an ancestor, or nil.
-func revokedBuild(m *manifest.Manifest, a manifest.Ancestor) *manifest.Revocation {
-	if m == nil {
-		return nil
-	}
-	live := len(m.Live()) > 0
-	for _, entry := range m.Builds {
-		isIt := slices.ContainsFunc(entry.AMIs(), func(image manifest.Image) bool {
-			return slices.Contains(addresses(a), ami.Address{Region: image.Region, ID: image.ID})
-		})
-		if entry.Revoked != nil && (isIt || len(a.AMIs) == 0 && !live) {
-			return entry.Revoked
-		}
-	}
-	return nil
 }

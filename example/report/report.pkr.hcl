@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 #
-# Writes what the registry holds into the folder chain-report: a page, JSON and a flowchart. Builds
+# Shows the chain: a page for people, chain.json for programs, and chain.mmd for READMEs. It builds
 # and changes nothing.
-#
-#     packer build .
 
 packer {
   required_plugins {
@@ -14,16 +12,25 @@ packer {
   }
 }
 
-variable "registry" { default = "s3://acme-images/chain" }
-variable "region" { default = "eu-west-1" }
-variable "output" { default = "chain-report" }
+variable "registry" {
+  type        = string
+  description = "Where images are published, such as s3://acme-images/chain."
+  default     = "s3://acme-images/chain"
+}
 
-source "chain-report" "page" {
-  registry = var.registry
-  region   = var.region
-  output   = var.output
+source "chain-report" "all" {
+  registry   = var.registry
+  title      = "Images of Acme"
+  output     = "${path.root}/chain-report"
+  check_amis = true
+
+  # Whose files have changed in this checkout is planned as well.
+  paths = {
+    baseline-ubuntu = "${path.root}/../base"
+    snowflake       = "${path.root}/../snowflake"
+  }
 }
 
 build {
-  sources = ["source.chain-report.page"]
+  sources = ["source.chain-report.all"]
 }

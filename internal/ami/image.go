@@ -8,6 +8,7 @@ package ami
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,8 @@ type Image struct {
 	Snapshots []string
 	// RootSnapshot is the snapshot behind the root volume; empty if there is none.
 	RootSnapshot string
+	// SizeGiB is that of all volumes together.
+	SizeGiB int64
 }
 
 func fromEC2(region string, in types.Image) Image {
@@ -65,7 +68,11 @@ func fromEC2(region string, in types.Image) Image {
 		img.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}
 	for _, m := range in.BlockDeviceMappings {
-		if m.Ebs != nil && aws.ToString(m.Ebs.SnapshotId) != "" {
+		if m.Ebs == nil {
+			continue
+		}
+		img.SizeGiB += int64(aws.ToInt32(m.Ebs.VolumeSize))
+		if aws.ToString(m.Ebs.SnapshotId) != "" {
 			img.Snapshots = append(img.Snapshots, *m.Ebs.SnapshotId)
 			if in.RootDeviceName != nil && aws.ToString(m.DeviceName) == *in.RootDeviceName {
 				img.RootSnapshot = *m.Ebs.SnapshotId
@@ -100,6 +107,16 @@ func (i Image) String() string { return i.Address().String() }
 type Address struct{ Region, ID string }
 
 func (a Address) String() string { return a.ID + " in " + a.Region }
+
+// Addresses returns the addresses in a map as [manifest.AMIMap] returns, sorted.
+func Addresses(amis map[string]string) []Address {
+	var all []Address
+	for _, key := range slices.Sorted(maps.Keys(amis)) {
+		region, _, _ := strings.Cut(key, "/")
+		all = append(all, Address{Region: region, ID: amis[key]})
+	}
+	return all
+}
 
 // compare orders images by time, and those of the same time by id, so that the order is total.
 func compare(a, b Image) int {

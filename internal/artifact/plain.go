@@ -31,7 +31,7 @@ func (f *Files) Files() []string { return f.names }
 func (f *Files) Id() string { return f.id }
 
 // String returns what Packer prints at the end of the build.
-func (f *Files) String() string { return strings.Join(f.names, "\n") }
+func (f *Files) String() string { return strings.Join(f.names, ", ") }
 
 // State returns a value for every name that a template may refer to as build.NAME. See [Existing].
 func (f *Files) State(name string) any {
@@ -42,6 +42,7 @@ func (f *Files) State(name string) any {
 	for _, name := range slices.Concat(commonData, AmazonData) {
 		data[name] = ""
 	}
+	data["ID"] = f.id
 	data["PackerRunUUID"] = os.Getenv("PACKER_RUN_UUID")
 	return data
 }

@@ -97,6 +97,52 @@ func Compute(p Parts) (fingerprint string, components []manifest.Component) {
 	return text.SHA256(canonical(components)), components
 }
 
+// Renew returns components with what now says of the template and the extra paths, and with its
+// parents, which must be as many as before. Without a TemplateSHA, the files stay as they are. Inputs
+// and all the rest stay.
+func Renew(components []manifest.Component, now Parts) []manifest.Component {
+	files := now.TemplateSHA != ""
+	var renewed []manifest.Component
+	parents := now.Parents
+	for _, c := range components {
+		path, isExtra := extraPath(c)
+		switch {
+		case c.Name == nameDirty && files:
+			continue
+		case c.Name == nameTemplate && files:
+			c.Value = jsonText(now.TemplateSHA)
+		case isExtra && files:
+			c.Value = jsonText(now.Extra[path])
+		case strings.HasPrefix(c.Name, prefixParent) && len(parents) > 0:
+			c.Value, parents = jsonText(parents[0].Identity), parents[1:]
+		}
+		renewed = append(renewed, c)
+	}
+	if files && now.DirtyHash != "" {
+		renewed = append(renewed, manifest.Component{Name: nameDirty, Value: jsonText(now.DirtyHash)})
+	}
+	return renewed
+}
+
+// ExtraPaths returns the paths outside of the image's folder that are among the components.
+func ExtraPaths(components []manifest.Component) []string {
+	var paths []string
+	for _, c := range components {
+		if path, isExtra := extraPath(c); isExtra {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+func extraPath(c manifest.Component) (path string, isExtra bool) {
+	path, isExtra = strings.CutPrefix(c.Name, prefixExtra)
+	if unquoted, err := strconv.Unquote(path); err == nil {
+		path = unquoted
+	}
+	return path, isExtra
+}
+
 func inputHash(key, value string) string { return text.SHA256("input\x00" + key + "\x00" + value) }
 
 // IsInput reports whether a component is an input with that value.

@@ -278,3 +278,40 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// TestRenew checks that components that are renewed are those that would be computed.
+func TestRenew(t *testing.T) {
+	quoted := example()
+	quoted.Extra = map[string]string{"\xff": tree1}
+	none := example()
+	none.Extra, none.Parents, none.DirtyHash = nil, nil, ""
+	for name, old := range map[string]Parts{"all": example(), "quoted": quoted, "little": none} {
+		t.Run(name, func(t *testing.T) {
+			_, components := Compute(old)
+			now := old
+			now.TemplateSHA, now.DirtyHash = tree2, ""
+			now.Extra = maps.Clone(old.Extra)
+			for path := range now.Extra {
+				now.Extra[path] = tree2
+			}
+			now.Parents = slices.Clone(old.Parents)
+			for i := range now.Parents {
+				now.Parents[i].Identity = fmt.Sprint("ami-", i)
+			}
+			_, want := Compute(now)
+			if diff := cmp.Diff(want, Renew(components, now)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(components, Renew(components, Parts{})); diff != "" {
+				t.Errorf("without anything new (-want +got):\n%s", diff)
+			}
+			now.DirtyHash = strings.Repeat("ef", 32)
+			if got := Renew(components, now); len(got) != len(want)+1 {
+				t.Errorf("without the hash of uncommitted files: %v", got)
+			}
+			if paths := ExtraPaths(components); !slices.Equal(paths, slices.Sorted(maps.Keys(old.Extra))) {
+				t.Errorf("got extra paths %q", paths)
+			}
+		})
+	}
+}

@@ -12,7 +12,7 @@ import (
 
 // LeftBehind returns a rule for [Inspect]: untracked files that a build leaves behind are not
 // inputs of the next one. All are known by name: the files that Packer writes, the local manifests,
-// and the documents of a registry in a folder, of which registry is the absolute path.
+// a report, and the documents of a registry in a folder, of which registry is the absolute path.
 func LeftBehind(registry string, manifests ...string) func(root, name string) bool {
 	paths := map[string]bool{}
 	for _, path := range append([]string{os.Getenv("PACKER_LOG_PATH")}, manifests...) {
@@ -24,13 +24,19 @@ func LeftBehind(registry string, manifests ...string) func(root, name string) bo
 	registry, _ = filepath.EvalSymlinks(registry)
 	return func(root, name string) bool {
 		file := filepath.Join(root, filepath.FromSlash(name))
-		return slices.Contains(packerFiles, path.Base(name)) ||
+		return slices.Contains(packerFiles, path.Base(name)) || isReport(name) ||
 			strings.Contains("/"+name, "/packer_cache/") || paths[file] || inRegistry(registry, file)
 	}
 }
 
 // packerFiles are the files that Packer leaves behind.
 var packerFiles = []string{"packer-manifest.json", "packer-manifest.json.lock", "crash.log"}
+
+// isReport reports whether a file is one that the builder "chain-report" writes by default.
+func isReport(name string) bool {
+	return slices.Contains([]string{"chain.html", "chain.json", "chain.mmd"}, path.Base(name)) &&
+		path.Base(path.Dir(name)) == "chain-report"
+}
 
 // registryFiles are the files of a registry in a folder: documents, unfinished ones, and the lock.
 // Other files in the folder may not be the registry's, because it may be the checkout itself.

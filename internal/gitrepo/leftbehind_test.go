@@ -18,6 +18,8 @@ func TestLeftBehind(t *testing.T) {
 		"crash.log": true, "packer.log": true, "a/packer.log": false, "copy": true, "a/copy": false,
 		"copy.lock": false, "a/copy.lock": false, "packer.log.lock": false,
 		"packer_cache/x": true, "a/packer_cache/b/x": true, "my_packer_cache/x": false,
+		"chain-report/chain.html": true, "a/chain-report/chain.json": true, "chain.json": false,
+		"chain-report/other": false, "chain-report/a/chain.mmd": false,
 		"packer_cache": false, "other": false, "manifest-base.json": false, "copy1234": false,
 	} {
 		if got := left(dir, name); got != want {

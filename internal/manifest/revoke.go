@@ -2,7 +2,10 @@
 
 package manifest
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Mark returns a manifest in which the entries that are wanted have a revocation, or none if mark
 // is nil. It reports false if there is nothing to change: an entry that is revoked keeps its mark,
@@ -52,4 +55,32 @@ func (r Revocation) with(other Revocation) Revocation {
 	}
 	r.EC2 = slices.Compact(slices.Sorted(slices.Values(slices.Concat(r.EC2, other.EC2))))
 	return r
+}
+
+// RevokedAs returns the mark by which the manifest of an ancestor revokes it as it was built on, or
+// nil: that of an entry with one of its AMIs, or if it has none, of its builds if none of them
+// counts any more.
+func (m *Manifest) RevokedAs(a Ancestor) *Revocation {
+	if m == nil {
+		return nil
+	}
+	live := len(m.Live()) > 0
+	for _, entry := range m.Builds {
+		if entry.Revoked != nil && (entry.hasAny(a.AMIs) || len(a.AMIs) == 0 && !live) {
+			return entry.Revoked
+		}
+	}
+	return nil
+}
+
+// hasAny reports whether the entry has one of the AMIs of a map as [AMIMap] returns.
+func (e Entry) hasAny(amis map[string]string) bool {
+	return slices.ContainsFunc(e.AMIs(), func(image Image) bool {
+		for key, id := range amis {
+			if region, _, _ := strings.Cut(key, "/"); region == image.Region && id == image.ID {
+				return true
+			}
+		}
+		return false
+	})
 }

@@ -127,33 +127,42 @@ func (r *Registry) Pointers(
 }
 
 // Follow returns the manifest that a move of a pointer leads to, and checks that it is the right
-// one: it has the builds that the move pins. It may be newer than the pointer, if the writer has
-// not moved the pointer yet, but never older.
+// one, as [CheckFollowed] does.
 func (r *Registry) Follow(ctx context.Context, p *Pointer, move Move) (Stored, error) {
-	corrupt := func(uri, format string, args ...any) error {
-		return fmt.Errorf("read %s: %w: "+format, append([]any{uri, manifest.ErrCorrupt}, args...)...)
-	}
 	return unlessTorn(func() (Stored, error) {
 		stored, err := r.readManifest(ctx, p.Image, move.Fingerprint)
 		if errors.Is(err, ErrNotFound) {
-			return Stored{}, corrupt(r.ManifestURI(p.Image, move.Fingerprint),
-				"%s points at it, but it does not exist", p.ID())
+			return Stored{}, fmt.Errorf("read %s: %w: %s points at it, but it does not exist",
+				r.ManifestURI(p.Image, move.Fingerprint), manifest.ErrCorrupt, p.ID())
+		}
+		if err == nil {
+			err = CheckFollowed(stored, p, move)
 		}
 		if err != nil {
 			return Stored{}, err
 		}
-		if _, complete := move.Entries(stored.Manifest); !complete {
-			return Stored{}, corrupt(stored.URI, "it does not have the builds that %s points at", p.ID())
-		}
-		seq := stored.Manifest.Chain.Seq
-		same := move.Fingerprint == p.Fingerprint
-		if same && (seq < p.ManifestSeq || seq == p.ManifestSeq && stored.SHA256 != p.ManifestSHA256) {
-			return Stored{}, corrupt(stored.URI,
-				"it is not the manifest that %s points at (SHA-256 %s, expected %s)",
-				p.ID(), stored.SHA256, text.OneLine(p.ManifestSHA256))
-		}
 		return stored, nil
 	})
+}
+
+// CheckFollowed returns an error if a manifest is not what a move of a pointer leads to. It must have the
+// builds that the move pins. It may be newer than the pointer, if the writer has not moved the
+// pointer yet, but never older.
+func CheckFollowed(stored Stored, p *Pointer, move Move) error {
+	corrupt := func(format string, args ...any) error {
+		return fmt.Errorf("read %s: %w: %s",
+			stored.URI, manifest.ErrCorrupt, fmt.Sprintf(format, args...))
+	}
+	if _, complete := move.Entries(stored.Manifest); !complete {
+		return corrupt("it does not have the builds that %s points at", p.ID())
+	}
+	seq := stored.Manifest.Chain.Seq
+	same := move.Fingerprint == p.Fingerprint
+	if same && (seq < p.ManifestSeq || seq == p.ManifestSeq && stored.SHA256 != p.ManifestSHA256) {
+		return corrupt("it is not the manifest that %s points at (SHA-256 %s, expected %s)",
+			p.ID(), stored.SHA256, text.OneLine(p.ManifestSHA256))
+	}
+	return nil
 }
 
 // unlessTorn repeats a read that returned a damaged document: in some stores, a read can return a

@@ -14,6 +14,7 @@
     element,
     card: cards[i],
     status: element.dataset.status,
+    worse: (element.dataset.worse ?? "").split(","),
     channels: all(":scope > details", element).map((element) => ({
       element,
       open: element.open,
@@ -44,7 +45,7 @@
   });
 
   // An image is shown if a channel of it is. With a filter by channel, the status is that of the
-  // channel, and without one, that of the image.
+  // channel, and without one, that of the image, or of a channel that is worse.
   function filter() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const narrow = region.value !== "" || channel.value !== "";
@@ -61,7 +62,8 @@
         for (const ami of c.amis) ami.line.hidden = region.value !== "" && ami.region !== region.value;
       }
       let hit = (narrow ? hits > 0 : true) &&
-        (channel.value !== "" || !status.value || image.status === status.value);
+        (channel.value !== "" || !status.value || image.status === status.value ||
+          image.worse.includes(status.value));
       if (hit && words.length) {
         image.text ??= image.element.textContent.toLowerCase();
         hit = words.every((word) => image.text.includes(word));

@@ -22,7 +22,7 @@ var (
 )
 
 // maxPage is how large chain.html becomes at most, if that can be reached by showing less history.
-const maxPage = 1_990_000
+const maxPage = 1_998_000
 
 // details are how much the page shows of each channel: the first of these with which it is small
 // enough.
@@ -40,6 +40,7 @@ var (
 		"style-src '" + sourceHash(style) + "'; script-src '" + sourceHash(script) + "'"
 	chainPage = template.Must(template.New("chain.html").Funcs(template.FuncMap{
 		"class": statusClass, "short": short, "link": link, "clock": clock, "stamp": stamp,
+		"bytes": byteCount, "first": first,
 	}).Parse(strings.ReplaceAll(compact(pageSource), "POLICY", policy)))
 )
 

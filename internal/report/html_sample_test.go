@@ -22,15 +22,15 @@ func sample(images, channels int) report.Report {
 	r := report.Report{
 		Schema: report.Schema, Title: "Images of Acme", Registry: "s3://acme-images/chain?region=eu-west-1",
 		At: sampleTime, Images: []report.Image{}, Plan: []report.Step{},
-		Problems: []string{"s3://acme-images/chain/images/Odd: not a name of an image"},
+		Problems: []string{"s3://acme-images/chain/Odd: not a name of an image"},
 	}
 	statuses := []report.Status{report.Current, report.Outdated, report.Current, report.Incomplete,
 		report.Current, report.Unknown, report.Revoked, report.Current}
 	reasons := map[report.Status]string{
-		report.Current:    "nothing below it has changed",
-		report.Outdated:   "parent base: channel latest points at another build",
-		report.Incomplete: "not built: amazon-ebs.arm64",
-		report.Unknown:    "its manifest could not be read",
+		report.Current:    "unchanged",
+		report.Outdated:   "parent base: ami-0123456789abcdef0 -> ami-0a1b2c3d4e5f60718",
+		report.Incomplete: "amazon-ebs.arm64: not built yet",
+		report.Unknown:    "read s3://acme-images/chain/postgres-0/builds/02c3d20ae8185f4d26fd1a14eb8093923cab1e21db1a159dc72bd05b97a0824b.json: channel latest points at it, but it does not exist",
 		report.Revoked:    "its ancestor base is revoked: CVE-2026-1234 in openssl",
 	}
 	for i := range images {
@@ -51,10 +51,16 @@ func sample(images, channels int) report.Report {
 		}
 		if image.Status == report.Unknown {
 			image.Problems = append(image.Problems,
-				"s3://acme-images/chain/images/"+image.Name+"/channels/prod.json: unexpected end of JSON")
+				"s3://acme-images/chain/"+image.Name+"/channels/prod.json: unexpected end of JSON")
 		}
 		for c := range channels {
 			image.Channels = append(image.Channels, sampleChannel(image, i, c))
+		}
+		if i%8 == 2 && channels > 1 {
+			image.Channels[1].Status, image.Channels[1].Reason = report.Revoked, "revoked: fails its health check"
+		}
+		if i%3 != 0 {
+			r.NotCompared = append(r.NotCompared, image.Name)
 		}
 		r.Images = append(r.Images, image)
 		if s := image.Status; s == report.Outdated || s == report.Incomplete || s == report.Revoked {
@@ -79,17 +85,17 @@ func sampleChannel(image report.Image, i, c int) report.Channel {
 		Name: name, Status: image.Status, Reason: image.Reason, Fingerprint: fingerprint,
 		Commit: fingerprint[:40], CommitURL: "https://github.com/acme/images/commit/" + fingerprint[:40],
 		BuiltAt: sampleTime.Add(-time.Duration(i*7+c*31+1) * time.Hour), Build: ci,
-		ManifestURI: "s3://acme-images/chain/images/" + image.Name + "/builds/" + fingerprint + "/manifest.json",
+		ManifestURI: "s3://acme-images/chain/" + image.Name + "/builds/" + fingerprint + ".json",
 		AMIs:        []report.AMI{}, Parents: []report.Parent{},
 	}
 	for n, region := range []string{"eu-west-1", "us-east-1", "ap-southeast-2"} {
 		channel.AMIs = append(channel.AMIs, report.AMI{
 			Region: region, ID: "ami-0" + fingerprint[n*16:][:16], Source: "amazon-ebs.x86",
-			Architecture: []string{"x86_64", "arm64"}[i%2],
+			Architecture: []string{"x86_64", "arm64"}[i%2], State: "available", SizeGiB: 8,
 		})
 	}
 	if image.Status == report.Incomplete {
-		channel.AMIs[1].State = "gone"
+		channel.AMIs[1].State = "is gone"
 	}
 	for _, parent := range image.Parents {
 		channel.Parents = append(channel.Parents, report.Parent{

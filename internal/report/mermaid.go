@@ -17,7 +17,7 @@ var classes = []struct {
 	{Current, "current", "fill:#dff3e4,stroke:#1f7a3d,color:#10331c"},
 	{Unknown, "unknown", "fill:#e8e8ec,stroke:#60606c,color:#26262c"},
 	{Outdated, "outdated", "fill:#fff0cf,stroke:#9a6700,color:#3d2a00"},
-	{Incomplete, "incomplete", "fill:#ffe3d1,stroke:#b04a00,color:#431d00"},
+	{Incomplete, "incomplete", "fill:#ede6fb,stroke:#5b2bb0,color:#2a1456"},
 	{Revoked, "revoked", "fill:#fde1e1,stroke:#b3261e,color:#4a0d0a"},
 }
 
@@ -35,7 +35,11 @@ func Mermaid(r Report) string {
 				class = c.name
 			}
 		}
-		fmt.Fprintf(&out, "  n%d[\"%s<br/>%s\"]:::%s\n", i, image.Name, image.Status, class)
+		fmt.Fprintf(&out, "  n%d[\"%s<br/>%s", i, image.Name, image.Status)
+		for _, channel := range image.Worse() {
+			fmt.Fprintf(&out, "<br/>%s is %s", channel.Name, channel.Status)
+		}
+		fmt.Fprintf(&out, "\"]:::%s\n", class)
 	}
 	for _, image := range r.Images {
 		for _, parent := range image.Parents {

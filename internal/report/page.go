@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // page is what the template of chain.html shows.
@@ -20,6 +21,8 @@ type page struct {
 	Picture picture
 	Rounds  []round
 	Shown   []shownImage
+	// Total is how many images are shown.
+	Total int
 }
 
 // count is how many images have a status.
@@ -72,6 +75,7 @@ type shownChannel struct {
 // part is what one source built.
 type part struct {
 	Source, Architecture string
+	SizeGiB              int64
 	AMIs                 []AMI
 }
 
@@ -86,6 +90,7 @@ const maxOpen = 12
 func newPage(r Report) *page {
 	p := &page{
 		Report: r, Style: template.CSS(style), Script: template.JS(script), Picture: draw(r.Images),
+		Total: len(r.Images),
 	}
 	here := map[string]bool{}
 	counts := map[Status]int{}
@@ -151,6 +156,7 @@ func parts(images []AMI) []part {
 			i = len(all)
 			all = append(all, part{Source: image.Source, Architecture: image.Architecture})
 		}
+		all[i].SizeGiB = max(all[i].SizeGiB, image.SizeGiB)
 		all[i].AMIs = append(all[i].AMIs, image)
 	}
 	return all
@@ -194,6 +200,27 @@ func statusClass(s Status) string {
 	}
 	return "unknown"
 }
+
+// byteCount returns how large files are, for people, or "" if that is not known.
+func byteCount(n int64) string {
+	const step = 1000
+	if n <= 0 {
+		return ""
+	}
+	size, unit := float64(n), 0
+	for size >= step && unit < len(byteUnits)-1 {
+		size, unit = size/step, unit+1
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%.1f %s", size, byteUnits[unit])
+}
+
+var byteUnits = []string{"bytes", "kB", "MB", "GB", "TB"}
+
+// first returns the first of some names, and how many more there are.
+func first(names []string) string { return text.Files(names, 5) }
 
 // short returns the beginning of a fingerprint or a commit.
 func short(id string) string {

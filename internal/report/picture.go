@@ -25,7 +25,9 @@ type card struct {
 	Name   string
 	Label  string
 	Status Status
-	X, Y   int
+	// Also are the channels that are worse, and Word is all of it as far as the card has room.
+	Also, Word string
+	X, Y       int
 }
 
 // edge leads from a parent to what is built on it. From and To are the indices of their cards.
@@ -162,7 +164,19 @@ func (p *picture) measure(images []Image) {
 	}
 	p.Cards = make([]card, len(images))
 	for i, image := range images {
-		p.Cards[i] = card{Name: image.Name, Label: middle(image.Name, longest), Status: image.Status}
+		c := card{Name: image.Name, Label: middle(image.Name, longest), Status: image.Status,
+			Word: string(image.Status)}
+		if worse := image.Worse(); len(worse) > 0 {
+			c.Also = worse[0].Name + " is " + string(worse[0].Status)
+			c.Word += "!"
+			if len(worse) > 1 {
+				c.Also += fmt.Sprintf(" and %d more", len(worse)-1)
+			}
+			if !p.Flat {
+				c.Word = middle(string(image.Status)+"; "+c.Also, longest+6)
+			}
+		}
+		p.Cards[i] = c
 	}
 }
 

@@ -4,8 +4,9 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // relate fills in what images are to each other, and sorts them.
@@ -52,30 +53,49 @@ func levelOf(image *Image, at map[string]*Image, below []string) (level int, cir
 	return min(level, len(at)), circle
 }
 
-// plan returns the images that have to be built, in order: those that are not good, and what is
-// built on them. Images are sorted by their level already.
-func (r *Report) plan() []Step {
-	steps := []Step{}
-	planned := map[string]int{}
+// plan returns the images that have to be built, in order: those that are pending, and those that
+// are built on them. Images are sorted by their level already. An image that was never built comes
+// last, because nobody knows what it will be built on.
+func (r *Report) plan(verdicts map[string]verdict) []Step {
+	steps, planned, last := []Step{}, map[string]int{}, 0
+	var unknown []Step
 	for _, image := range r.Images {
-		bad := image.Status == Outdated || image.Status == Incomplete || image.Status == Revoked
-		step := Step{Image: image.Name, Why: image.Reason, Follows: []string{}, Origin: image.Origin}
+		of := verdicts[image.Name]
+		step := Step{Image: image.Name, Why: of.reason(), Follows: []string{}, Origin: image.Origin}
 		for _, parent := range image.Parents {
 			if level, in := planned[parent]; in {
 				step.Follows = append(step.Follows, parent)
 				step.Level = max(step.Level, level+1)
 			}
 		}
-		if !bad && len(step.Follows) == 0 {
+		switch {
+		case !of.pending && len(step.Follows) == 0:
 			continue
-		}
-		if !bad {
-			step.Only = true
-			step.Why = fmt.Sprintf("it is built on %s", step.Follows[0])
+		case of.pending && of.status() == Unknown:
+			unknown = append(unknown, step)
+			continue
+		case !of.pending:
+			step.OnlyFollows = true
+			step.Why = "built on " + text.List(step.Follows)
 		}
 		planned[image.Name] = step.Level
+		last = max(last, step.Level+1)
 		steps = append(steps, step)
 	}
-	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(a.Level, b.Level) })
+	for _, step := range unknown {
+		step.Level = last
+		steps = append(steps, step)
+	}
+	slices.SortStableFunc(steps, func(a, b Step) int {
+		return cmp.Or(cmp.Compare(a.Level, b.Level), follows(a)-follows(b))
+	})
 	return steps
+}
+
+// follows orders what is pending before what only follows.
+func follows(s Step) int {
+	if s.OnlyFollows {
+		return 1
+	}
+	return 0
 }

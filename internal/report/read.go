@@ -25,6 +25,8 @@ const (
 	maxReaders = 32
 	// progressEvery is how often the progress is told.
 	progressEvery = 2 * time.Second
+	// maxProblem is how many characters of an error are shown.
+	maxProblem = 600
 )
 
 // Build names the manifest of an image.
@@ -41,9 +43,12 @@ type Contents struct {
 	Images   []string
 	Channels map[Pointed]*registry.Pointer
 	Builds   map[Build]registry.Stored
-	// Unread are why documents of an image could not be read, with their addresses. Those of no image
-	// have the key "".
-	Unread map[string][]string
+	// BadChannels and BadBuilds are those that exist, or should, and could not be read.
+	BadChannels map[Pointed]string
+	BadBuilds   map[Build]string
+	// Problems are why something could not be read, with its address, by image. What belongs to no
+	// image has the key "".
+	Problems map[string][]string
 }
 
 // reading is one run of [Read]. Its maps are shared by goroutines.
@@ -53,6 +58,8 @@ type reading struct {
 	got  Contents
 	todo int
 	done int
+	// denied is an error that may be that of all documents.
+	denied error
 }
 
 // Read reads all channels of a registry, and the manifests of what they point at and of the images
@@ -65,10 +72,11 @@ func Read(ctx context.Context, reg *registry.Registry, say func(string)) (Conten
 	}
 	r := &reading{reg: reg, got: Contents{
 		Images: images, Channels: map[Pointed]*registry.Pointer{}, Builds: map[Build]registry.Stored{},
-		Unread: map[string][]string{},
+		BadChannels: map[Pointed]string{}, BadBuilds: map[Build]string{},
+		Problems: map[string][]string{},
 	}}
 	if len(images) >= store.MaxListed {
-		r.note("", fmt.Sprintf("only the first %d images are shown", store.MaxListed))
+		r.note("", fmt.Errorf("only the first %d images are shown", store.MaxListed))
 	}
 	stop := r.tell(say)
 	defer stop()
@@ -79,12 +87,15 @@ func Read(ctx context.Context, reg *registry.Registry, say func(string)) (Conten
 	if err := each(ctx, r, channels, r.readChannel); err != nil {
 		return Contents{}, err
 	}
+	if len(r.got.Channels) == 0 && r.denied != nil {
+		return Contents{}, r.denied
+	}
 	if err := each(ctx, r, r.builds(), r.readBuild); err != nil {
 		return Contents{}, err
 	}
 	r.got.At = reg.Now()
-	for _, unread := range r.got.Unread {
-		slices.Sort(unread)
+	for _, problems := range r.got.Problems {
+		slices.Sort(problems)
 	}
 	return r.got, nil
 }
@@ -113,11 +124,14 @@ func (r *reading) tell(say func(string)) (stop func()) {
 	}
 }
 
-// note notes why a document of an image could not be read.
-func (r *reading) note(image, why string) {
+// note notes why something of an image could not be read, and returns that on one line.
+func (r *reading) note(image string, err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	line = text.Clip(line, maxProblem)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.got.Unread[image] = append(r.got.Unread[image], why)
+	r.got.Problems[image] = append(r.got.Problems[image], line)
+	return line
 }
 
 // each reads all of some things concurrently, within a bound.
@@ -147,7 +161,8 @@ func (r *reading) listChannels(ctx context.Context, images []string) ([]Pointed,
 	err := each(ctx, r, images, func(ctx context.Context, image string) error {
 		names, err := r.reg.Channels(ctx, image)
 		if err != nil {
-			return r.unless(ctx, image, fmt.Errorf("list the channels of %s: %w", image, err))
+			r.note(image, fmt.Errorf("list the channels of %s: %w", image, err))
+			return ctx.Err()
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -159,54 +174,74 @@ func (r *reading) listChannels(ctx context.Context, images []string) ([]Pointed,
 	return channels, err
 }
 
-// unless notes an error of an image, unless nothing can be read any more.
-func (r *reading) unless(ctx context.Context, image string, err error) error {
-	if ctx.Err() != nil || errors.Is(err, store.ErrDenied) {
-		return err
-	}
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	r.note(image, text.OneLine(line))
-	return nil
-}
-
 func (r *reading) readChannel(ctx context.Context, at Pointed) error {
 	name := registry.Name{Kind: registry.Channel, Name: at.Channel}
 	pointer, err := r.reg.Pointer(ctx, at.Image, name)
+	var why string
 	if err != nil {
-		return r.unless(ctx, at.Image, err)
+		why = r.note(at.Image, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.got.Channels[at] = pointer
-	return nil
+	if errors.Is(err, store.ErrDenied) {
+		r.denied = err
+	}
+	if err != nil {
+		r.got.BadChannels[at] = why
+	} else {
+		r.got.Channels[at] = pointer
+	}
+	return ctx.Err()
+}
+
+// wanted is a build to read.
+type wanted struct {
+	Build
+	// channel is one that points at it. Empty: another image is built on it.
+	channel string
 }
 
 // builds returns the builds that channels point at, and those below them, each once.
-func (r *reading) builds() []Build {
-	known := map[Build]bool{}
+func (r *reading) builds() []wanted {
+	channels := map[Build]string{}
 	for at, pointer := range r.got.Channels {
-		known[Build{at.Image, pointer.Fingerprint}] = true
 		for _, a := range pointer.Ancestors {
+			build := Build{a.Image, a.Fingerprint}
 			ours := slices.Contains(r.got.Images, a.Image)
 			if ours && manifest.CheckFingerprint(a.Fingerprint) == nil {
-				known[Build{a.Image, a.Fingerprint}] = true
+				channels[build] = channels[build]
 			}
 		}
+		build := Build{at.Image, pointer.Fingerprint}
+		channels[build] = max(channels[build], at.Channel)
 	}
-	var all []Build
-	for build := range known {
-		all = append(all, build)
+	var all []wanted
+	for build, channel := range channels {
+		all = append(all, wanted{build, channel})
 	}
 	return all
 }
 
-func (r *reading) readBuild(ctx context.Context, build Build) error {
+func (r *reading) readBuild(ctx context.Context, build wanted) error {
 	stored, err := r.reg.Manifest(ctx, build.Image, build.Fingerprint)
+	if errors.Is(err, registry.ErrNotFound) {
+		if build.channel == "" {
+			// The image may have been built on one from another registry.
+			return nil
+		}
+		err = fmt.Errorf("read %s: channel %s points at it, but it does not exist",
+			r.reg.ManifestURI(build.Image, build.Fingerprint), build.channel)
+	}
+	var why string
 	if err != nil {
-		return r.unless(ctx, build.Image, err)
+		why = r.note(build.Image, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.got.Builds[build] = stored
-	return nil
+	if err != nil {
+		r.got.BadBuilds[build.Build] = why
+	} else {
+		r.got.Builds[build.Build] = stored
+	}
+	return ctx.Err()
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package report says what a registry holds: every image, its channels and AMIs, what is built on
-// what, what is out of date and why, and in which order images have to be built. It decides and
-// writes; the builder "chain-report" reads.
+// what, what is out of date and why, and in which order images have to be built. [Read] reads the
+// registry, [Make] judges what was read, and [HTML], [JSON] and [Mermaid] show it.
 package report
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
@@ -26,6 +29,8 @@ type Report struct {
 	Images []Image `json:"images"`
 	// Plan is what has to be built, in this order.
 	Plan []Step `json:"plan"`
+	// NotCompared are the images of which the plan does not know whether their files have changed.
+	NotCompared []string `json:"not_compared"`
 	// Problems are what belongs to no image, such as a folder that could not be listed.
 	Problems []string `json:"problems"`
 }
@@ -35,17 +40,29 @@ type Status string
 
 // The statuses, from good to bad.
 const (
-	// Current means that nothing below it has changed.
+	// Current means that nothing that is known has changed since it was built.
 	Current Status = "current"
 	// Unknown means that it cannot be told.
 	Unknown Status = "unknown"
-	// Outdated means that a parent has a newer build in the channel that it came from.
+	// Outdated means that an image below it has a newer build in the channel that it came from, or
+	// that its files have changed.
 	Outdated Status = "out of date"
-	// Incomplete means that a source is missing.
+	// Incomplete means that a source was not built, or that an AMI cannot be used.
 	Incomplete Status = "incomplete"
-	// Revoked means that nothing may be built on it, or on one of its ancestors.
+	// Revoked means that the image, or one below it, is revoked.
 	Revoked Status = "revoked"
 )
+
+// With returns the status and a reason for it, which may begin with the same word.
+func (s Status) With(reason string) string {
+	if strings.HasPrefix(reason, string(s)) {
+		return reason
+	}
+	return string(s) + ": " + reason
+}
+
+// statuses are all of them, from good to bad.
+var statuses = []Status{Current, Unknown, Outdated, Incomplete, Revoked}
 
 // Image is one image of the chain.
 type Image struct {
@@ -65,12 +82,13 @@ type Image struct {
 	Problems []string `json:"problems"`
 }
 
-// Channel is a channel and the image that it points at.
+// Channel is a channel and the build that it points at. One that could not be read has a name, a
+// status and a reason only.
 type Channel struct {
 	Name        string `json:"name"`
 	Status      Status `json:"status"`
 	Reason      string `json:"reason"`
-	Fingerprint string `json:"fingerprint"`
+	Fingerprint string `json:"fingerprint,omitzero"`
 	Commit      string `json:"commit,omitzero"`
 	// CommitURL is a page about the commit, if the origin is on a code host that is known.
 	CommitURL string `json:"commit_url,omitzero"`
@@ -78,11 +96,11 @@ type Channel struct {
 	BuiltAt time.Time    `json:"built_at,omitzero"`
 	Build   *manifest.CI `json:"build,omitempty"`
 	AMIs    []AMI        `json:"amis"`
-	// Artifacts are the ids of what is not an AMI.
-	Artifacts []string `json:"artifacts,omitempty"`
-	Parents   []Parent `json:"parents"`
+	// Artifacts are what is not an AMI.
+	Artifacts []Artifact `json:"artifacts"`
+	Parents   []Parent   `json:"parents"`
 	// ManifestURI is the address of the manifest.
-	ManifestURI string `json:"manifest_uri"`
+	ManifestURI string `json:"manifest_uri,omitzero"`
 	// History are the moves, newest first. The first is where the channel is.
 	History []Move `json:"history"`
 }
@@ -93,19 +111,29 @@ type AMI struct {
 	ID           string `json:"id"`
 	Source       string `json:"source"`
 	Architecture string `json:"architecture,omitzero"`
-	// State is what EC2 says of it if it was asked: "available", "gone" and so on.
+	// State is what EC2 says if it was asked: "available", or why it cannot be used, such as "is gone".
 	State string `json:"state,omitzero"`
+	// SizeGiB is that of its volumes, if EC2 was asked.
+	SizeGiB int64 `json:"size_gib,omitzero"`
+}
+
+// Artifact is what a source made that is no AMI.
+type Artifact struct {
+	Source string `json:"source"`
+	ID     string `json:"id,omitzero"`
+	// Size is that of its files, in bytes.
+	Size int64 `json:"size,omitzero"`
 }
 
 // Parent is an image that another was built on, as it was at that time.
 type Parent struct {
 	Image       string `json:"image"`
 	Fingerprint string `json:"fingerprint,omitzero"`
-	// Channel is the one that it came from. Empty: that is not known.
+	// Channel is the one that it came from. Empty: it came from none.
 	Channel string `json:"channel,omitzero"`
 	// AMI is the one in the region of the build.
 	AMI string `json:"ami,omitzero"`
-	// Current is false if Channel points at another build now.
+	// Current is true if Channel points at this build still.
 	Current bool `json:"current"`
 }
 
@@ -123,11 +151,45 @@ type Move struct {
 // Step is an image that has to be built.
 type Step struct {
 	Image string `json:"image"`
-	// Level says what can be built concurrently: images of one level, after those of the levels before.
+	// Level says what can be built at the same time: the images of one level, after those of the
+	// levels before it.
 	Level int    `json:"level"`
 	Why   string `json:"why"`
-	// Follows are images of the plan that it is built on. If Only is true, that is the only reason.
-	Follows []string `json:"follows"`
-	Only    bool     `json:"only_follows"`
-	Origin  string   `json:"origin,omitzero"`
+	// Follows are images of the plan that it is built on. If OnlyFollows is true, that is the only
+	// reason: if they turn out to be unchanged, so does it.
+	Follows     []string `json:"follows"`
+	OnlyFollows bool     `json:"only_follows"`
+	Origin      string   `json:"origin,omitzero"`
 }
+
+// Counts returns how many images have each status, such as "3 current", the worst first.
+func (r Report) Counts() []string {
+	count := map[Status]int{}
+	for _, image := range r.Images {
+		count[image.Status]++
+	}
+	var parts []string
+	for _, s := range slices.Backward(statuses) {
+		if count[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count[s], s))
+		}
+	}
+	return parts
+}
+
+// Worse returns the channels that are incomplete or revoked, or could not be read, although the
+// image is in a better status. Somebody may launch servers from them.
+func (i Image) Worse() []Channel {
+	var worse []Channel
+	rank := func(s Status) int { return slices.Index(statuses, s) }
+	for _, c := range i.Channels {
+		bad := c.Status == Revoked || c.Status == Incomplete || c.Fingerprint == ""
+		if bad && rank(c.Status) > rank(i.Status) {
+			worse = append(worse, c)
+		}
+	}
+	return worse
+}
+
+// JSON returns chain.json.
+func JSON(r Report) ([]byte, error) { return manifest.Indent(r) }

@@ -124,8 +124,6 @@ func newCILab(t *testing.T, system ciSystem, jobs []ciJob) *ciLab {
 	c.check(os.WriteFile(filepath.Join(c.bin, "packer"), []byte(assumeRole), 0o755))
 	c.check(c.aws.CreateBucket(t.Context(), changedBucket))
 	c.check(c.repo.CopyFrom(filepath.Join(root, "example")))
-	// As docs/ci.md says.
-	c.write(".gitignore", "packer-manifest.json\npacker-manifest.json.lock\n.packer-plugins/\n")
 	c.git("config uploadpack.allowAnySHA1InWant true")
 	return c
 }

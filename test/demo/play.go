@@ -47,7 +47,10 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.showRegistry(ctx); err != nil {
 		return err
 	}
-	return d.release(ctx)
+	if err := d.release(ctx); err != nil {
+		return err
+	}
+	return d.report(ctx)
 }
 
 // buildBoth runs packer init and packer build in both folders, as CI would.
