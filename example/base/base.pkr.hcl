@@ -33,6 +33,7 @@ data "chain-image" "this" {
   regions  = concat([var.region], var.copy_to)
   image    = "baseline-ubuntu"
   path     = path.root
+  branch   = var.branch
   inputs   = { ubuntu = data.amazon-ami.ubuntu.id }
 }
 

@@ -17,6 +17,12 @@ variable "copy_to" {
   default     = []
 }
 
+variable "branch" {
+  type        = string
+  description = "The branch that is built, where CI does not tell: in CodePipeline."
+  default     = ""
+}
+
 variable "instance_type" {
   type    = string
   default = "t3.micro"

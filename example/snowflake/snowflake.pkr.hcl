@@ -21,6 +21,7 @@ data "chain" "parent" {
   region   = var.region
   image    = "baseline-ubuntu"
   path     = "${path.root}/../base"
+  branch   = var.branch
 }
 
 # Does snowflake exist already, built from these files, these inputs and this parent?
@@ -30,6 +31,7 @@ data "chain-image" "this" {
   regions  = concat([var.region], var.copy_to)
   image    = "snowflake"
   path     = path.root
+  branch   = var.branch
   parents  = [data.chain.parent.ref]
   inputs   = { docker = local.docker_version }
 }

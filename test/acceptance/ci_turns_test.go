@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance
+
+import (
+	"encoding/json"
+	"maps"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The recipes of these systems list their steps in the order in which they run.
+
+func readBitbucket(t *testing.T, text string) []ciJob {
+	recipe := readYAML(t, "bitbucket-pipelines.yml", text)
+	recipe.only("image", "clone", "definitions", "pipelines")
+	var all []ciJob
+	for pipeline, on := range map[string][]event{
+		"pull-requests.**": {pullRequest}, "branches.main": always, "custom.report": {night},
+	} {
+		kind, name, _ := strings.Cut(pipeline, ".")
+		var jobs []ciJob
+		for _, item := range recipe.at("pipelines", kind, name).list() {
+			step := item.at("step").only("name", "oidc", "caches", "concurrency-group", "deployment",
+				"script", "artifacts")
+			job := ciJob{
+				name: step.at("name").text(), on: on, commands: step.at("script").texts(),
+				env: map[string]string{}, leaves: map[string]string{}, takes: map[string]string{},
+				// Two deployments to one environment never run at once.
+				oneAtATime: step.has("concurrency-group") || step.has("deployment"),
+			}
+			for _, cache := range step.at("caches").texts() {
+				job.caches = append(job.caches, recipe.at("definitions", "caches", cache).text())
+			}
+			if step.has("oidc") {
+				step.at("oidc").is("true")
+				job.env["BITBUCKET_STEP_OIDC_TOKEN"] = token
+			}
+			if found := exportedRole.FindStringSubmatch(strings.Join(job.commands, "\n")); found != nil {
+				job.role = roleIn(found[1])
+			}
+			if step.has("artifacts") {
+				file := strings.TrimSuffix(step.at("artifacts").texts()[0], "/**")
+				job.leaves[file] = file
+			}
+			if job.name == "promote" {
+				job.takes["test/tested.json"] = "test/tested.json" // later steps get all artifacts
+			}
+			jobs = append(jobs, job)
+		}
+		all = append(all, inTurn(jobs)...)
+	}
+	return all
+}
+
+var exportedRole = regexp.MustCompile(`(?m)^export AWS_ROLE_ARN=(\S+)$`)
+
+func readAzure(t *testing.T, text string) []ciJob {
+	recipe := readYAML(t, "azure-pipelines.yml", text)
+	recipe.only("trigger", "pr", "schedules", "pool", "stages")
+	recipe.at("trigger", "branches", "include").list()[0].is("main")
+	recipe.at("schedules").list()[0].at("always").is("true")
+	conditions := map[string][]event{
+		"eq(variables['Build.Reason'], 'PullRequest')": {pullRequest},
+		"and(ne(variables['Build.Reason'], 'PullRequest'), " +
+			"eq(variables['Build.SourceBranch'], 'refs/heads/main'))": always,
+		"eq(variables['Build.Reason'], 'Schedule')": {night},
+	}
+	var all []ciJob
+	for _, stage := range recipe.at("stages").list() {
+		stage.only("stage", "dependsOn", "condition", "lockBehavior", "jobs")
+		at := stage.at("jobs").list()[0]
+		at.only("job", "timeoutInMinutes", "cancelTimeoutInMinutes", "steps")
+		var jobs []ciJob
+		caches, artifact := []string{}, map[string]string{}
+		for _, step := range at.at("steps").list() {
+			job := ciJob{
+				on: stage.at("condition").events(conditions), in: at.at("job").text(), leaves: artifact,
+				oneAtATime: stage.or("lockBehavior", "").text() == "sequential",
+			}
+			switch {
+			case step.has("publish"):
+				artifact[step.at("artifact").text()] = step.at("publish").text()
+				continue
+			case step.has("inputs", "path"):
+				caches = append(caches, step.at("inputs", "path").text())
+				continue
+			case step.has("bash") && step.at("displayName").text() != "install Packer":
+				job.commands = step.at("bash").texts()
+			case step.has("inputs", "inlineScript"):
+				step.at("task").is("AWSShellScript@1")
+				job.commands = step.at("inputs", "inlineScript").texts()
+				job.role, job.hasKeys = step.at("inputs", "awsCredentials").text(), true
+			default:
+				continue
+			}
+			job.name, job.caches = step.at("displayName").text(), caches
+			job.env = step.at("env").mapping() // not "variables": Azure writes their names in capitals
+			if job.hasKeys {
+				job.env["AWS_REGION"] = step.at("inputs", "regionName").text()
+			}
+			jobs = append(jobs, job)
+		}
+		all = append(all, inTurn(jobs)...)
+	}
+	return all
+}
+
+func readCodeBuild(t *testing.T, text string) []ciJob {
+	recipe := readYAML(t, "codebuild.yml", text).at("Resources")
+	pipeline := recipe.at("Pipeline", "Properties")
+	jobs := []ciJob{
+		{name: "validate", on: []event{pullRequest}, env: map[string]string{}},
+		{name: "report", on: []event{night}, env: map[string]string{}},
+	}
+	var inPipeline []ciJob
+	for _, stage := range pipeline.at("Stages").list()[1:] {
+		action := stage.at("Actions").list()[0]
+		job := ciJob{
+			name: stage.at("Name").text(), on: always, env: map[string]string{},
+			oneAtATime: pipeline.at("ExecutionMode").text() == "QUEUED", takes: map[string]string{},
+		}
+		action.at("Configuration", "ProjectName").is("images-" + job.name)
+		var variables []struct{ Name, Value string }
+		list := action.at("Configuration").or("EnvironmentVariables", "[]").text()
+		if err := json.Unmarshal([]byte(list), &variables); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range variables {
+			job.env[v.Name] = strings.ReplaceAll(v.Value, "#{SourceVariables.BranchName}", "main")
+		}
+		for _, input := range action.at("InputArtifacts").list()[1:] {
+			action.at("Configuration", "PrimarySource").is("source")
+			name := input.at("Name").text()
+			job.takes[name] = "$CODEBUILD_SRC_DIR_" + name + "/tested.json"
+		}
+		if action.has("OutputArtifacts") {
+			job.leaves = map[string]string{action.at("OutputArtifacts").list()[0].at("Name").text(): ""}
+		}
+		inPipeline = append(inPipeline, job)
+	}
+	jobs = append(jobs, inTurn(inPipeline)...)
+	for i := range jobs {
+		jobs[i].readProject(recipe)
+	}
+	return jobs
+}
+
+// readProject adds the project of CodeBuild that a job is.
+func (job *ciJob) readProject(recipe node) {
+	project := recipe.at(strings.ToUpper(job.name[:1])+job.name[1:], "Properties")
+	project.at("Name").is("images-" + job.name)
+	spec := readYAML(recipe.t, project.path+".BuildSpec", project.at("Source", "BuildSpec").text())
+	spec.only("version", "env", "phases", "artifacts", "cache")
+	maps.Copy(job.env, spec.at("env", "variables").mapping())
+	job.commands = spec.at("phases", "build", "commands").texts()
+	project.at("Cache", "Modes").list()[0].is("LOCAL_CUSTOM_CACHE")
+	for _, folder := range spec.at("cache", "paths").texts() {
+		job.caches = append(job.caches, strings.TrimSuffix(folder, "/**/*"))
+	}
+	// The role to validate may only write logs.
+	if role := roleIn(project.at("ServiceRole").text()); job.name != "validate" {
+		job.role, job.hasKeys = role, true
+	}
+	if !spec.has("artifacts") {
+		return
+	}
+	folder := spec.at("artifacts", "base-directory").text()
+	file := path.Join(folder, strings.TrimPrefix(spec.at("artifacts", "files").texts()[0], "**/*"))
+	if project.has("Artifacts", "Name") {
+		job.leaves = map[string]string{project.at("Artifacts", "Name").text(): ""}
+	}
+	for name := range job.leaves {
+		job.leaves[name] = file
+	}
+}
+
+// The parts of a Jenkinsfile that count here. There is no schema, and no parser but that of
+// Jenkins.
+var (
+	jenkinsStage = regexp.MustCompile(`(?ms)^    stage\('(\w+)'\) \{\n(.*?)^    \}`)
+	jenkinsEnv   = regexp.MustCompile(`(?m)^ +(\w+) = '([^']*)'`)
+	jenkinsToken = regexp.MustCompile(`(?m)^ +(\w+) = credentials\('aws-id-token'\)`)
+	jenkinsWhen  = regexp.MustCompile(`(?m)^ +when \{ (.*) \}$`)
+	jenkinsShell = regexp.MustCompile(`(?m)^ +sh '(.*)'$`)
+	jenkinsKeeps = regexp.MustCompile(`(?m)^ +archiveArtifacts '(.*)/\*\*'$`)
+)
+
+func readJenkins(t *testing.T, text string) []ciJob {
+	conditions := map[string][]event{
+		"changeRequest()": {pullRequest}, "branch 'main'": always, "triggeredBy 'TimerTrigger'": {night},
+	}
+	if strings.Count(text, "{") != strings.Count(text, "}") {
+		t.Fatal("Jenkinsfile: a brace is missing")
+	}
+	options, _, _ := strings.Cut(text, "  stages {")
+	var jobs []ciJob
+	for _, found := range jenkinsStage.FindAllStringSubmatch(text, -1) {
+		job := ciJob{
+			name: found[1], in: "agent", env: map[string]string{}, leaves: map[string]string{},
+			oneAtATime: strings.Contains(options, "disableConcurrentBuilds()"),
+		}
+		for _, block := range []string{options, found[2]} {
+			for _, variable := range jenkinsEnv.FindAllStringSubmatch(block, -1) {
+				job.env[variable[1]] = variable[2]
+			}
+		}
+		job.caches = []string{job.env["PACKER_PLUGIN_PATH"]} // the agents keep it
+		job.role = roleIn(job.env["AWS_ROLE_ARN"])
+		for _, variable := range jenkinsToken.FindAllStringSubmatch(found[2], -1) {
+			job.env[variable[1]] = "/tmp/jenkins-id-token"
+			job.commands = []string{"printf %s " + token + " > $" + variable[1]}
+		}
+		when := node{t, "Jenkinsfile." + job.name, jenkinsWhen.FindStringSubmatch(found[2])[1]}
+		job.on = when.events(conditions)
+		for _, command := range jenkinsShell.FindAllStringSubmatch(found[2], -1) {
+			job.commands = append(job.commands, command[1])
+		}
+		for _, folder := range jenkinsKeeps.FindAllStringSubmatch(found[2], -1) {
+			job.leaves[folder[1]] = folder[1]
+		}
+		jobs = append(jobs, job)
+	}
+	return inTurn(jobs)
+}
