@@ -26,8 +26,8 @@ import (
 const assets = "release-assets.githubusercontent.com"
 
 // github is GitHub as far as packer init uses it, on the loopback device. Packer reaches it through
-// a proxy, and takes its certificate for that of GitHub. On macOS it would not: Go reads the keychain
-// there, and not SSL_CERT_FILE.
+// a proxy, and takes its certificate for that of GitHub. On macOS it would not: Go reads the
+// keychain there, and not SSL_CERT_FILE.
 type github struct {
 	// dir has a folder for each tag, such as packer-chain/packer-plugin-chain/v0.2.0, with the files
 	// of the release. It is empty if the tag has no public release.
