@@ -181,7 +181,7 @@ func TestExecute_registry(t *testing.T) {
 	wantExecute(t, "registry = "+strconv.Quote(dir), at(dir, print1), "")
 	wantExecute(t, `registry = "file:///`+strings.TrimPrefix(filepath.ToSlash(dir), "/")+"\"\nfingerprint = \""+print1+`"`, at(dir, print1), "")
 	wantExecute(t, "registry = "+strconv.Quote(dir)+"\nfingerprint = \""+print2+"\"\nresolve_by = [\"registry\"]", at(dir, print2), at(dir, print2)+" does not exist")
-	wantExecute(t, "registry = "+strconv.Quote(dir)+"\nchannel = \"production\"", "base/channels/production.json", "not found (channel production)")
+	wantExecute(t, "registry = "+strconv.Quote(dir)+"\nchannel = \"production\"", filepath.Join("base", "channels", "production.json"), "not found (channel production)")
 
 	dir = published(t, chain(print1))
 	revoke(t, at(dir, print1), "bad kernel")
