@@ -4,6 +4,7 @@ package image
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -81,7 +82,7 @@ func TestConfigure_environment(t *testing.T) {
 	for options, want := range map[string]string{"": "acme-images/chain", `registry = "s3://acme-other/chain"`: "acme-other/chain"} {
 		var d Datasource
 		errs := optiontest.Texts(d.Configure(optiontest.Decode(t, &d, "image = \"app\"\npath = \".\"\n"+options)))
-		if errs != nil || d.config.Registry != "s3://"+want || d.config.LocalManifest != ".chain/"+want+"/manifest-app.json" {
+		if errs != nil || d.config.Registry != "s3://"+want || filepath.ToSlash(d.config.LocalManifest) != ".chain/"+want+"/manifest-app.json" {
 			t.Errorf("%q: got %+v, %q", options, d.config, errs)
 		}
 	}

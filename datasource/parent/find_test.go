@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -134,16 +135,16 @@ func TestExecute_manifest(t *testing.T) {
 			if err := os.WriteFile(path, []byte(tt.body), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			wantExecute(t, "local_manifest = \""+path+"\"", path, tt.want)
+			wantExecute(t, "local_manifest = "+strconv.Quote(path), path, tt.want)
 		})
 	}
 	t.Run("does not exist", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "none.json")
-		wantExecute(t, "local_manifest = \""+path+"\"", path, "  local_manifest  "+path+" does not exist")
+		wantExecute(t, "local_manifest = "+strconv.Quote(path), path, "  local_manifest  "+path+" does not exist")
 	})
 	t.Run("folder", func(t *testing.T) {
 		dir := t.TempDir()
-		wantExecute(t, "local_manifest = \""+dir+"\"", dir, "not a manifest")
+		wantExecute(t, "local_manifest = "+strconv.Quote(dir), dir, "not a manifest")
 	})
 	t.Run("device", func(t *testing.T) {
 		wantExecute(t, "local_manifest = \""+filepath.ToSlash(os.DevNull)+"\"", os.DevNull, "not a manifest")
@@ -177,16 +178,16 @@ func TestExecute_registry(t *testing.T) {
 	dir := published(t, chain(print1))
 	at := func(dir, fingerprint string) string { return filepath.Join(dir, "base", "builds", fingerprint+".json") }
 
-	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "")
-	wantExecute(t, `registry = "file://`+dir+"\"\nfingerprint = \""+print1+`"`, at(dir, print1), "")
-	wantExecute(t, `registry = "`+dir+"\"\nfingerprint = \""+print2+"\"\nresolve_by = [\"registry\"]", at(dir, print2), at(dir, print2)+" does not exist")
-	wantExecute(t, `registry = "`+dir+"\"\nchannel = \"production\"", "base/channels/production.json", "not found (channel production)")
+	wantExecute(t, "registry = "+strconv.Quote(dir), at(dir, print1), "")
+	wantExecute(t, `registry = "file:///`+strings.TrimPrefix(filepath.ToSlash(dir), "/")+"\"\nfingerprint = \""+print1+`"`, at(dir, print1), "")
+	wantExecute(t, "registry = "+strconv.Quote(dir)+"\nfingerprint = \""+print2+"\"\nresolve_by = [\"registry\"]", at(dir, print2), at(dir, print2)+" does not exist")
+	wantExecute(t, "registry = "+strconv.Quote(dir)+"\nchannel = \"production\"", filepath.Join("base", "channels", "production.json"), "not found (channel production)")
 
 	dir = published(t, chain(print1))
 	revoke(t, at(dir, print1), "bad kernel")
-	wantExecute(t, `registry = "`+dir+`"`, at(dir, print1), "it is revoked: bad kernel")
+	wantExecute(t, "registry = "+strconv.Quote(dir), at(dir, print1), "it is revoked: bad kernel")
 	dir = published(t, partly)
-	wantExecute(t, `registry = "`+dir+"\"\nfingerprint = \""+print1+`"`, at(dir, print1), "is incomplete: amazon-ebs.app not built")
+	wantExecute(t, "registry = "+strconv.Quote(dir)+"\nfingerprint = \""+print1+`"`, at(dir, print1), "is incomplete: amazon-ebs.app not built")
 }
 
 // TestExecute_damaged is never taken for missing: on_missing = "empty" would build on nothing.
@@ -213,13 +214,13 @@ func TestExecute_damaged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := published(t, chain(print1))
 			tt.damage(t, dir)
-			wantExecute(t, `registry = "`+dir+`"`+lenient, tt.at(dir), tt.want)
+			wantExecute(t, "registry = "+strconv.Quote(dir)+lenient, tt.at(dir), tt.want)
 		})
 	}
 	t.Run("registry is a file", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "registry")
 		check(t, os.WriteFile(file, nil, 0o644))
-		wantExecute(t, `registry = "`+file+`"`+lenient, channel(file), "not a directory")
+		wantExecute(t, "registry = "+strconv.Quote(file)+lenient, channel(file), "not a directory")
 	})
 }
 
@@ -247,7 +248,7 @@ func TestExecute_missing(t *testing.T) {
 func wantNone(t *testing.T, registry string) {
 	t.Helper()
 	var d Datasource
-	if errs := configure(t, &d, "image = \"base\"\nkind = \"artifact\"\nregistry = \""+registry+"\"\non_missing = \"empty\""); errs != nil {
+	if errs := configure(t, &d, "image = \"base\"\nkind = \"artifact\"\nregistry = "+strconv.Quote(registry)+"\non_missing = \"empty\""); errs != nil {
 		t.Fatal(errs)
 	}
 	value, err := d.Execute()

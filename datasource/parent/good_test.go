@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -144,7 +145,7 @@ func TestGood_lost(t *testing.T) {
 	again.PackerRunUUID, again.ArtifactID = "run2", "File-2"
 	publish(t, dir, chain(print1), again)
 	check(t, os.WriteFile(path, before, 0o644))
-	wantExecute(t, `registry = "`+dir+"\"\non_missing = \"empty\"", path, "corrupt: it does not have the builds that channel latest points at")
+	wantExecute(t, "registry = "+strconv.Quote(dir)+"\non_missing = \"empty\"", path, "corrupt: it does not have the builds that channel latest points at")
 }
 
 // TestTag_path finds an AMI of another tool by the folder of the parent, without a registry. The

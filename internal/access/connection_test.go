@@ -24,7 +24,7 @@ func TestConnection_Registry(t *testing.T) {
 		want, err string
 	}{
 		"folder":      {in: dir, want: inFolder},
-		"file URL":    {in: "file://" + filepath.ToSlash(dir), want: inFolder},
+		"file URL":    {in: "file:///" + strings.TrimPrefix(filepath.ToSlash(dir), "/"), want: inFolder},
 		"bucket":      {in: bucket + "/", options: keys, want: bucket + "/app/channels/latest.json"},
 		"no location": {err: "registry is required"},
 		"no region": {in: bucket, options: Config{AccessKey: "test", SecretKey: "test"},

@@ -18,6 +18,7 @@ var contentsPaths = []string{"base", "base/f", "base/dir", "run.sh", "other", ".
 // newImages is a repository of some images, and the ids of their paths.
 func newImages(t *testing.T) (root string, ids map[string]string) {
 	t.Helper()
+	needsModes(t)
 	root = newRepo(t, map[string]string{
 		"base/f": "1", "base/dir/f": "1", "run.sh": "1", "other/f": "1", ".gitignore": "*.log\n",
 	})

@@ -21,6 +21,7 @@ func must(t *testing.T, errs ...error) {
 }
 
 func TestInspect_dirty(t *testing.T) {
+	needsModes(t)
 	tests := []struct {
 		name   string
 		change func(t *testing.T, root string)
@@ -117,6 +118,7 @@ func TestInspect_dirty(t *testing.T) {
 
 // Each state of the files has another name, and the same state always the same.
 func TestObject_Name(t *testing.T) {
+	needsModes(t)
 	root := newRepo(t, map[string]string{"base/f": "1", "base/g": "1"})
 	base := filepath.Join(root, "base")
 	fp := filepath.Join(base, "f")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,14 @@ func isolate(t *testing.T) {
 		"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000100 +0200",
 	} {
 		t.Setenv(name, value)
+	}
+}
+
+// needsModes skips a test on Windows. Files have no modes there, and git takes links for files.
+func needsModes(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no modes")
 	}
 }
 

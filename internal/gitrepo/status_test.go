@@ -4,6 +4,7 @@ package gitrepo
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -143,9 +144,11 @@ func TestParsePlace(t *testing.T) {
 			wantErr: true},
 		{name: "goes on after a failure", in: "true\nfalse\n/r\nHEAD\n" + id + "\n", wantErr: true},
 	}
+	drive := filepath.VolumeName(t.TempDir()) // of Windows
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := parsePlace(tt.in)
+			got, err := parsePlace(strings.Replace(tt.in, "\n/r\n", "\n"+drive+"/r\n", 1))
+			got.root = strings.TrimPrefix(got.root, drive)
 			if (err != nil) != tt.wantErr || (err != nil && !errors.Is(err, errUnexpected)) {
 				t.Fatalf("error %v", err)
 			}

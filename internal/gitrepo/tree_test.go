@@ -93,6 +93,7 @@ func wantSame(t *testing.T, root string, paths ...string) (before Checkout) {
 // Every way in which a file on disk may differ from HEAD. Beside base, which is dirty, other is
 // clean.
 func TestInspect_sameAfterCommit(t *testing.T) {
+	needsModes(t)
 	at := filepath.Join
 	config := func(name, value string) func(*testing.T, string) {
 		return func(t *testing.T, r string) {
@@ -252,6 +253,7 @@ func conflict(t *testing.T, root, name string) {
 
 // Single files have the executable bit beside their id, and the root has all files.
 func TestInspect_sameAfterCommitOfPaths(t *testing.T) {
+	needsModes(t)
 	root := newRepo(t, map[string]string{"base/f": "1", "run.sh": "1", "gone/f": "1", "clean": "1"})
 	write(t, root, map[string]string{"base/f": "2", "base/new": "2", "run.sh": "2"})
 	must(t, os.Chmod(filepath.Join(root, "run.sh"), 0o755))
@@ -281,6 +283,7 @@ func TestInspect_sameAfterCommitSHA256(t *testing.T) {
 
 // Every kind of checkout. A clone has lost its origin, so that git cannot fetch what it lacks.
 func TestInspect_sameAfterCommitInCheckouts(t *testing.T) {
+	needsModes(t)
 	origin := newRepo(t, map[string]string{"base/f": "1", "base/g": "1", "other/f": "1"})
 	write(t, origin, map[string]string{"base/g": "2"})
 	commit(t, origin)

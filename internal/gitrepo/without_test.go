@@ -32,6 +32,7 @@ func without(t *testing.T, paths ...string) Checkout {
 
 // The same files have the same ids with a repository and without one.
 func TestWithoutRepository(t *testing.T) {
+	needsModes(t)
 	root := newRepo(t, map[string]string{
 		"base/f": "1", "base/run.sh": "1", "base/a/b/c": "2", "base/crlf.txt": "a\r\nb\r\n",
 		"base/.gitattributes": "*.txt text eol=crlf\n", "base/.gitignore": "*.log\n", "base/-x y": "",

@@ -25,15 +25,16 @@ func TestDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	url := "file:///" + strings.TrimPrefix(filepath.ToSlash(here), "/")
 	local := "folder_" + text.SHA256(here)[:12]
 	for location, want := range map[string]string{
-		"s3://acme-images/chain":           "acme-images/chain",
-		"s3://acme-images/chain/":          "acme-images/chain",
-		"s3://acme-images/chain/staging":   "acme-images/chain/staging",
-		"s3://acme-images":                 "acme-images",
-		"./registry":                       local,
-		here:                               local,
-		"file://" + filepath.ToSlash(here): local,
+		"s3://acme-images/chain":         "acme-images/chain",
+		"s3://acme-images/chain/":        "acme-images/chain",
+		"s3://acme-images/chain/staging": "acme-images/chain/staging",
+		"s3://acme-images":               "acme-images",
+		"./registry":                     local,
+		here:                             local,
+		url:                              local,
 		// There is none, or its error was said elsewhere.
 		"":                        "",
 		"s3://acme-images/../etc": "",

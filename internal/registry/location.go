@@ -110,7 +110,9 @@ func CheckLocation(s string) error {
 func isFolder(s string) bool {
 	slashed := filepath.ToSlash(s)
 	first, _, _ := strings.Cut(slashed, "/")
-	return filepath.IsAbs(s) || slices.Contains([]string{".", "..", "~"}, first) ||
+	// On Windows, a path that begins so is on the current drive.
+	return filepath.IsAbs(s) || strings.HasPrefix(slashed, "/") ||
+		slices.Contains([]string{".", "..", "~"}, first) ||
 		slices.Contains(strings.Split(slashed, "/"), "..")
 }
 

@@ -9,7 +9,16 @@ import (
 )
 
 func TestParseLocation(t *testing.T) {
-	t.Setenv("HOME", "/home/acme")
+	// On Windows, an absolute path has a drive, and the home folder another variable.
+	absolute := func(path string) string {
+		path, err := filepath.Abs(filepath.FromSlash(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	t.Setenv("HOME", absolute("/home/acme"))
+	t.Setenv("USERPROFILE", absolute("/home/acme"))
 	relative, err := filepath.Abs("images")
 	if err != nil {
 		t.Fatal(err)
@@ -22,12 +31,12 @@ func TestParseLocation(t *testing.T) {
 		"s3://acme-images":               {want: Location{Bucket: "acme-images"}},
 		"s3://acme-images/":              {want: Location{Bucket: "acme-images"}},
 		"s3://acme.images/a/b/":          {want: Location{Bucket: "acme.images", Prefix: "a/b"}},
-		"file:///srv/chain":              {want: Location{Dir: "/srv/chain"}},
-		"/srv/chain":                     {want: Location{Dir: "/srv/chain"}},
+		"file:///srv/chain":              {want: Location{Dir: absolute("/srv/chain")}},
+		"/srv/chain":                     {want: Location{Dir: absolute("/srv/chain")}},
 		"./images":                       {want: Location{Dir: relative}},
 		"base/../images":                 {want: Location{Dir: relative}},
-		"~/chain":                        {want: Location{Dir: "/home/acme/chain"}},
-		"~":                              {want: Location{Dir: "/home/acme"}},
+		"~/chain":                        {want: Location{Dir: absolute("/home/acme/chain")}},
+		"~":                              {want: Location{Dir: absolute("/home/acme")}},
 		"acme-images/chain":              {wantErr: "must be s3://acme-images/chain for a bucket, or ./acme-images/chain for a folder"},
 		"images":                         {wantErr: "must be s3://images for a bucket, or ./images for a folder"},
 		"~acme/chain":                    {wantErr: "must be s3://~acme/chain for a bucket"},

@@ -48,6 +48,11 @@ func (s *Store) Get(ctx context.Context, key string) (store.Object, error) {
 		if err == nil {
 			return store.Object{Body: body, ETag: text.SHA256(body)}, nil
 		}
+		// To Windows, nothing exists below a file. A store that is a file is not an empty one.
+		if info, statErr := os.Stat(s.dir); errors.Is(err, store.ErrNotFound) && statErr == nil &&
+			!info.IsDir() {
+			err = fmt.Errorf("%s is not a directory", s.dir)
+		}
 		if !errors.Is(err, store.ErrTransient) || attempt == maxReads ||
 			(store.Backoff{}).Wait(ctx, 1, err) != nil {
 			return store.Object{}, fmt.Errorf("read %s: %w", s.Address(key), err)
