@@ -15,8 +15,7 @@ import (
 
 // The `chain-report` builder reads a registry, and writes what it holds into files: `chain.html`, a
 // page for people, `chain.json` for programs, and `chain.mmd`, a Mermaid flowchart. It builds and
-// changes nothing. The files are the artifact of the build, so that other post-processors can upload
-// them.
+// changes nothing. The files are the artifact of the build: other post-processors can upload them.
 type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
 	access.Config       `mapstructure:",squash"`
@@ -38,9 +37,10 @@ type Config struct {
 	// The accounts that the AMIs may belong to, as ids with 12 digits, `self` or `amazon`. An AMI of
 	// another account counts as gone. Default: `["self"]`.
 	Owners []string `mapstructure:"owners"`
-	// The `path` of images in this git checkout, such as `{ snowflake = "${path.root}/../snowflake" }`.
-	// If the files of an image differ from those that it was built from, it is out of date, and one
-	// that was never built is planned too. Default: files are not compared.
+	// The `path` of images in this git checkout, such as
+	// `{ snowflake = "${path.root}/../snowflake" }`. If the files of an image differ from those that
+	// it was built from, it is out of date, and one that was never built is planned too. Default: files
+	// are not compared.
 	Paths map[string]string `mapstructure:"paths"`
 	// How long reading may take, as a duration. Default: `"10m"`.
 	Timeout time.Duration `mapstructure:"timeout"`

@@ -98,8 +98,8 @@ func Compute(p Parts) (fingerprint string, components []manifest.Component) {
 }
 
 // Renew returns components with what now says of the template and the extra paths, and with its
-// parents, which must be as many as before. Without a TemplateSHA, the files stay as they are. Inputs
-// and all the rest stay.
+// parents, which must be as many as before. Without a TemplateSHA, the files stay as they are.
+// Inputs and all the rest stay in any case.
 func Renew(components []manifest.Component, now Parts) []manifest.Component {
 	files := now.TemplateSHA != ""
 	var renewed []manifest.Component

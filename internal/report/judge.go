@@ -97,7 +97,8 @@ func (c chain) judge(
 			now.Current().Is(a.Fingerprint, a.AMIs) {
 			continue
 		}
-		of.add(Outdated, fmt.Sprintf("its ancestor %s has a newer build in channel %s", a.Image, a.Channel))
+		of.add(Outdated, fmt.Sprintf(
+			"its ancestor %s has a newer build in channel %s", a.Image, a.Channel))
 	}
 	return of
 }
@@ -206,8 +207,8 @@ func (c chain) identity(p manifest.Parent) (identity, why string) {
 	return manifest.Identity(entries), ""
 }
 
-// amiIn returns the AMI of a target that a child of p would be built on now: that of the same source
-// in the same region.
+// amiIn returns the AMI of a target that a child of p would be built on now: that of the same
+// source in the same region.
 func amiIn(to registry.Target, p manifest.Parent) string {
 	var source string
 	for key, id := range p.AMIs {
@@ -223,8 +224,8 @@ func amiIn(to registry.Target, p manifest.Parent) string {
 	return ""
 }
 
-// suspects returns the ancestors that must not be revoked: those that the template does not take all
-// the same.
+// suspects returns the ancestors that must not be revoked: those that the template does not take
+// all the same.
 func suspects(facts manifest.Facts) []manifest.Ancestor {
 	return manifest.Ancestors(slices.DeleteFunc(slices.Clone(facts.Parents),
 		func(p manifest.Parent) bool { return p.AllowRevoked }))

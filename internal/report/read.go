@@ -209,7 +209,7 @@ func (r *reading) builds() []wanted {
 			build := Build{a.Image, a.Fingerprint}
 			ours := slices.Contains(r.got.Images, a.Image)
 			if ours && manifest.CheckFingerprint(a.Fingerprint) == nil {
-				channels[build] = channels[build]
+				channels[build] = max(channels[build], "")
 			}
 		}
 		build := Build{at.Image, pointer.Fingerprint}

@@ -113,7 +113,7 @@ func TestAccRelease_same(t *testing.T) {
 	newPacker(t)
 	t.Parallel()
 	checkouts := releases(t)
-	for _, path := range []func(*checkout) string{(*checkout).archive, (*checkout).sums} {
+	for _, path := range []func(*sourceTree) string{(*sourceTree).archive, (*sourceTree).sums} {
 		first, second := read(t, path(checkouts[0])), read(t, path(checkouts[1]))
 		if !bytes.Equal(first, second) {
 			t.Errorf("%s has other bytes in %s", path(checkouts[0]), path(checkouts[1]))
@@ -154,7 +154,7 @@ func TestAccRelease_publish(t *testing.T) {
 }
 
 // releases returns the checkouts, or ends the test.
-func releases(t *testing.T) []*checkout {
+func releases(t *testing.T) []*sourceTree {
 	t.Helper()
 	checkouts, err := released()
 	if err != nil {
@@ -164,7 +164,7 @@ func releases(t *testing.T) []*checkout {
 }
 
 // release publishes the release of a checkout, and returns its folder.
-func (g *github) release(t *testing.T, c *checkout) string {
+func (g *github) release(t *testing.T, c *sourceTree) string {
 	t.Helper()
 	dir := g.tag(t, repository, "v"+c.version)
 	if _, err := c.publish(t, dir); err != nil {
@@ -174,7 +174,7 @@ func (g *github) release(t *testing.T, c *checkout) string {
 }
 
 // spoil changes the archive in a folder. Its checksum remains that of what was released.
-func spoil(t *testing.T, dir string, c *checkout) {
+func spoil(t *testing.T, dir string, c *sourceTree) {
 	t.Helper()
 	path := filepath.Join(dir, filepath.Base(c.archive()))
 	if err := os.WriteFile(path, append(read(t, path), "more"...), 0o600); err != nil {

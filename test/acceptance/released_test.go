@@ -28,12 +28,12 @@ const plugin = "packer-plugin-chain"
 
 // released builds what the tests of releases use, when the first of them asks: checkouts whose dist
 // has a release for this machine. The first two are of one version and one commit.
-var released = sync.OnceValues(func() ([]*checkout, error) {
+var released = sync.OnceValues(func() ([]*sourceTree, error) {
 	if _, err := program.Path("goreleaser"); err != nil {
 		return nil, err
 	}
 	ctx := context.Background()
-	all := []*checkout{{version: "0.2.0"}, {version: "0.2.0"}, {version: "0.2.1"}}
+	all := []*sourceTree{{version: "0.2.0"}, {version: "0.2.0"}, {version: "0.2.1"}}
 	for i, c := range all {
 		repo, err := workspace.New(ctx, filepath.Join(binaries, fmt.Sprintf("checkout-%d", i)))
 		if err != nil {
@@ -54,8 +54,8 @@ var released = sync.OnceValues(func() ([]*checkout, error) {
 		all[2].build(ctx, "umask 022"))
 })
 
-// checkout is what is in the work tree, whether it is committed or not, in another folder.
-type checkout struct {
+// sourceTree is what is in the work tree, whether it is committed or not, in another folder.
+type sourceTree struct {
 	workspace.Repo
 	version string
 }
@@ -64,7 +64,7 @@ type checkout struct {
 var otherTarget = regexp.MustCompile(`(?m)^      - ([a-z]+_[a-z0-9]+)\n`)
 
 // fill copies the work tree and commits it. Its release is for this machine only.
-func (c *checkout) fill(ctx context.Context) error {
+func (c *sourceTree) fill(ctx context.Context) error {
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		hidden := path != root && strings.HasPrefix(entry.Name(), ".")
 		switch {
@@ -101,7 +101,7 @@ func (c *checkout) fill(ctx context.Context) error {
 }
 
 // build builds the release as make release does, in a shell that is as a command makes it.
-func (c *checkout) build(ctx context.Context, shell string) error {
+func (c *sourceTree) build(ctx context.Context, shell string) error {
 	cmd := exec.CommandContext(ctx, "bash", "-c", shell+"; bash scripts/release "+c.version)
 	cmd.Dir = c.Dir
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -111,15 +111,15 @@ func (c *checkout) build(ctx context.Context, shell string) error {
 }
 
 // file returns the path of a file in dist. Its name ends so, after the version.
-func (c *checkout) file(ending string) string {
+func (c *sourceTree) file(ending string) string {
 	return filepath.Join(c.Dir, "dist", plugin+"_v"+c.version+"_"+ending)
 }
 
 // sums is the path of the checksums.
-func (c *checkout) sums() string { return c.file("SHA256SUMS") }
+func (c *sourceTree) sums() string { return c.file("SHA256SUMS") }
 
 // archive is the path of the archive for this machine.
-func (c *checkout) archive() string {
+func (c *sourceTree) archive() string {
 	return c.file("x5.0_" + runtime.GOOS + "_" + runtime.GOARCH + ".zip")
 }
 
@@ -135,7 +135,7 @@ esac
 `
 
 // publish runs scripts/publish, with a folder in the place of GitHub, and returns what was asked.
-func (c *checkout) publish(t *testing.T, dir string) (string, error) {
+func (c *sourceTree) publish(t *testing.T, dir string) (string, error) {
 	t.Helper()
 	bin := workspace.Repo{Dir: t.TempDir()}
 	if err := bin.Write("gh", gh); err != nil {

@@ -31,7 +31,8 @@ func (l *lab) measureReport(ctx context.Context) error {
 		}
 		started := time.Now()
 		for i := range images {
-			if err := l.fillImage(ctx, reg, prefix, fmt.Sprintf("image%d", i), ami, builds, channels); err != nil {
+			image := fmt.Sprintf("image%d", i)
+			if err := l.fillImage(ctx, reg, prefix, image, ami, builds, channels); err != nil {
 				return err
 			}
 		}
