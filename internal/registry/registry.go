@@ -146,8 +146,8 @@ func (r *Registry) Follow(ctx context.Context, p *Pointer, move Move) (Stored, e
 }
 
 // CheckFollowed returns an error if a manifest is not what a move of a pointer leads to. It must
-// have the builds that the move pins. It may be newer than the pointer, if the writer has not moved the
-// pointer yet, but never older.
+// have the builds that the move pins. It may be newer than the pointer, if the writer has not moved
+// the pointer yet, but never older.
 func CheckFollowed(stored Stored, p *Pointer, move Move) error {
 	corrupt := func(format string, args ...any) error {
 		return fmt.Errorf("read %s: %w: %s",

@@ -111,7 +111,7 @@ type AMI struct {
 	ID           string `json:"id"`
 	Source       string `json:"source"`
 	Architecture string `json:"architecture,omitzero"`
-	// State is "available", or why the AMI cannot be used, such as "is gone". Empty: nobody asked EC2.
+	// State is "available", or why the AMI cannot be used, such as "is gone". Empty: not asked.
 	State string `json:"state,omitzero"`
 	// SizeGiB is that of its volumes, if EC2 was asked.
 	SizeGiB int64 `json:"size_gib,omitzero"`
