@@ -39,8 +39,8 @@ type Config struct {
 	Owners []string `mapstructure:"owners"`
 	// The `path` of images in this git checkout, such as
 	// `{ snowflake = "${path.root}/../snowflake" }`. If the files of an image differ from those that
-	// it was built from, it is out of date, and one that was never built is planned too. Default: files
-	// are not compared.
+	// it was built from, it is out of date, and one that was never built is planned too. Default:
+	// files are not compared.
 	Paths map[string]string `mapstructure:"paths"`
 	// How long reading may take, as a duration. Default: `"10m"`.
 	Timeout time.Duration `mapstructure:"timeout"`
