@@ -67,14 +67,14 @@ func target(name string) (string, error) {
 		return name, nil
 	}
 	folder, file := path.Split(name)
-	if folder == "" && slices.Contains([]string{".md", ".json", ".png"}, path.Ext(file)) {
+	if slices.Contains([]string{"", "tasks/"}, folder) && slices.Contains([]string{".md", ".json", ".png"}, path.Ext(file)) {
 		return "", nil // a page about all components, for readers of the repository, or what it shows
 	}
 	slug, ok := strings.CutSuffix(file, ".mdx")
 	kind := kinds[strings.TrimSuffix(folder, "/")]
 	switch {
 	case !ok || kind == "":
-		return "", fmt.Errorf("convert docs/%s: a page is <name>.md or <kind>/<slug>.mdx", name)
+		return "", fmt.Errorf("convert docs/%s: a page is [tasks/]<name>.md or <kind>/<slug>.mdx", name)
 	case slug == "index":
 		return "", nil
 	}
