@@ -11,9 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-
 	"github.com/packer-chain/packer-plugin-chain/test/lab/packercli"
 	"github.com/packer-chain/packer-plugin-chain/test/lab/workspace"
 )
@@ -24,28 +21,44 @@ var fence = regexp.MustCompile("(?ms)^```hcl\n(.*?)^```$")
 // ownFile is a file beside a template that the template refers to: packer validate wants it there.
 var ownFile = regexp.MustCompile(`\$\{path\.root\}/([\w./-]+\.\w+)"`)
 
-// TestAccDocs checks every block of HCL on the pages of the documentation: a block with a build is
-// a whole template, and has to pass packer validate; others have to be well-formed.
+// TestAccDocs checks every block of HCL on the pages of the documentation: all have to be formatted;
+// a block with a build, or with a block packer, is a whole template, and has to pass packer validate.
 func TestAccDocs(t *testing.T) {
 	packer := newPacker(t)
 	t.Parallel()
 	pages := files(t, filepath.Join(root, "docs"), "")
 	maps.Copy(pages, files(t, root+"/README.md", ""))
+	maps.Copy(pages, files(t, root+"/CONTRIBUTING.md", ""))
 	for page, text := range pages {
-		for i, match := range fence.FindAllStringSubmatch(text, -1) {
+		for _, match := range fence.FindAllStringSubmatch(text, -1) {
 			block := match[1]
 			t.Run(page, func(t *testing.T) {
-				if strings.Contains(block, "\nbuild {") {
+				wantFormatted(t, packer, block)
+				if isWhole(block) {
 					validateBlock(t, packer, block)
-					return
-				}
-				_, diags := hclsyntax.ParseConfig([]byte(block), page, hcl.InitialPos)
-				if diags.HasErrors() {
-					t.Errorf("block %d of HCL: %v", i+1, diags)
 				}
 			})
 		}
 	}
+}
+
+// whole matches a block that only a whole template has.
+var whole = regexp.MustCompile(`(?m)^(packer|build) \{`)
+
+func isWhole(block string) bool { return whole.MatchString(block) }
+
+// wantFormatted checks that packer fmt has nothing to change, and with that, that it is HCL.
+func wantFormatted(t *testing.T, packer packercli.Packer, block string) {
+	t.Helper()
+	folder := workspace.Repo{Dir: t.TempDir()}
+	if err := folder.Write("block.pkr.hcl", block); err != nil {
+		t.Fatal(err)
+	}
+	result, err := packer.Run(t.Context(), folder.Dir, "fmt", "-check", "-diff", ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, 0, result)
 }
 
 // TestAccExamples checks that every example passes a plain packer validate, which needs neither AWS
@@ -67,7 +80,14 @@ func TestAccExamples(t *testing.T) {
 		}
 	}
 	for folder, packer := range examples {
-		t.Run(folder, func(t *testing.T) { validate(t, packer, folder) })
+		t.Run(folder, func(t *testing.T) {
+			result, err := packer.Run(t.Context(), folder, "fmt", "-check", "-diff", ".")
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantCode(t, 0, result)
+			validate(t, packer, folder)
+		})
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // An error with advice is its problem, a blank line, and what the user can do. The page of errors
-// has all of them: the problem if that has words of its own, and otherwise the advice.
+// has all of them: the problem if it says more than names, or else the advice.
 const errorPage = root + "/docs/troubleshooting.md"
 
 // unknown stands for what is not known before the program runs.
@@ -156,7 +156,7 @@ func (p *reading) visit(node ast.Node) bool {
 		case "Problem":
 			p.problem(node.Value, p.fold(node.Value)+"\n\n")
 		case "code": // of AWS, several in one text
-			for code := range strings.FieldsSeq(p.fold(node.Value)) {
+			for code := range strings.FieldsSeq(strings.ReplaceAll(p.fold(node.Value), unknown, "")) {
 				p.add(node.Value, code)
 			}
 		}
