@@ -21,8 +21,8 @@ var fence = regexp.MustCompile("(?ms)^```hcl\n(.*?)^```$")
 // ownFile is a file beside a template that the template refers to: packer validate wants it there.
 var ownFile = regexp.MustCompile(`\$\{path\.root\}/([\w./-]+\.\w+)"`)
 
-// TestAccDocs checks every block of HCL on the pages of the documentation: all have to be formatted;
-// a block with a build, or with a block packer, is a whole template, and has to pass packer validate.
+// TestAccDocs checks every block of HCL on the pages of the documentation: all have to be formatted,
+// and a block with a build is a whole template, which has to pass packer validate.
 func TestAccDocs(t *testing.T) {
 	packer := newPacker(t)
 	t.Parallel()
@@ -34,18 +34,13 @@ func TestAccDocs(t *testing.T) {
 			block := match[1]
 			t.Run(page, func(t *testing.T) {
 				wantFormatted(t, packer, block)
-				if isWhole(block) {
+				if strings.Contains(block, "\nbuild {") {
 					validateBlock(t, packer, block)
 				}
 			})
 		}
 	}
 }
-
-// whole matches a block that only a whole template has.
-var whole = regexp.MustCompile(`(?m)^(packer|build) \{`)
-
-func isWhole(block string) bool { return whole.MatchString(block) }
 
 // wantFormatted checks that packer fmt has nothing to change, and with that, that it is HCL.
 func wantFormatted(t *testing.T, packer packercli.Packer, block string) {

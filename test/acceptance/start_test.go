@@ -13,11 +13,10 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/test/lab/workspace"
 )
 
-// startBlock is a block of the five-minute start, with the line before it, which names the file of
-// a template.
-var startBlock = regexp.MustCompile("(?ms)^([^\n]*)\n\n```(\\w+)\n(.*?)^```$")
+// startBlock is a block of the five-minute start.
+var startBlock = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
 
-// fileName is how that line names it.
+// fileName is how the text before a template names its file.
 var fileName = regexp.MustCompile("`(\\w+/\\w+\\.pkr\\.hcl)`")
 
 // ids are hashes, which differ from run to run.
@@ -37,11 +36,11 @@ func TestAccStart(t *testing.T) {
 	output, shown := "", 0
 	var templates []string
 	for _, match := range startBlock.FindAllStringSubmatch(text, -1) {
-		before, kind, block := match[1], match[2], match[3]
-		switch kind {
+		block := match[2]
+		switch match[1] {
 		case "hcl":
 			templates = append(templates, block)
-			if err := repo.Write(fileOf(t, text, block, before), block); err != nil {
+			if err := repo.Write(fileOf(t, text, block), block); err != nil {
 				t.Fatal(err)
 			}
 		case "sh":
@@ -62,12 +61,12 @@ func TestAccStart(t *testing.T) {
 }
 
 // fileOf returns the name of a template: the last one that the page has named before it.
-func fileOf(t *testing.T, text, block, before string) string {
+func fileOf(t *testing.T, text, block string) string {
 	t.Helper()
 	upTo, _, _ := strings.Cut(text, "```hcl\n"+block)
 	names := fileName.FindAllStringSubmatch(upTo, -1)
 	if len(names) == 0 {
-		t.Fatalf("no name of the template after %q", before)
+		t.Fatalf("the page does not name the file of the template\n%s", block)
 	}
 	return names[len(names)-1][1]
 }
