@@ -77,6 +77,7 @@ func TestConvert(t *testing.T) {
 	}
 	write(pages, "README.md", "Chains.\n")
 	write(pages, "datasources/index.mdx", "nowhere")
+	write(pages, "tasks/build.md", "for readers of the repository")
 	write(pages, "datasources/image.mdx", "---\n---\n\n# Build\n\nText.\n")
 	write(pages, "post-processors/chain.mdx", "---\na: b\n---\n\n# Chain\n\nText.\n")
 	write(webDocs, "metadata.hcl", "kept")
