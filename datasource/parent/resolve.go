@@ -236,7 +236,12 @@ func (s search) similar(ctx context.Context) string {
 
 func (s search) notFound(ctx context.Context, tried []string) error {
 	text := fmt.Sprintf("not found (%s)\n\n%s\n\n", s.config.describe(), strings.Join(tried, "\n"))
-	text += s.similar(ctx)
+	similar := s.similar(ctx)
+	text += similar
+	if strings.Contains(similar, "Did you mean ") {
+		// To build or to publish something would be the wrong advice for a name that is misspelled.
+		return errors.New(strings.TrimSpace(text))
+	}
 	if s.folder != nil && slices.Contains(s.config.configured(), wayRegistry) {
 		text += fmt.Sprintf("Run the packer build of %s at this commit first, and before it those of "+
 			"its own parents, in order. Each takes seconds if nothing has changed. ", s.config.Image)

@@ -7,8 +7,10 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"errors"
 	"html/template"
 	"io"
+	"sort"
 	"strings"
 )
 
@@ -48,17 +50,21 @@ var (
 func HTML(w io.Writer, r Report) error {
 	p := newPage(r)
 	var out bytes.Buffer
-	for _, d := range details {
-		p.showMoves(d.moves, d.lean)
+	var err error
+	fits := func(i int) bool {
+		p.showMoves(details[i].moves, details[i].lean)
 		out.Reset()
-		if err := chainPage.Execute(&out, p); err != nil {
-			return err
-		}
-		if out.Len() <= maxPage {
-			break
-		}
+		err = errors.Join(err, chainPage.Execute(&out, p))
+		return out.Len() <= maxPage
 	}
-	_, err := w.Write(out.Bytes())
+	if !fits(0) {
+		// What is left to try halves each time: to render a large page takes a while.
+		fits(1 + sort.Search(len(details)-2, func(i int) bool { return fits(1 + i) }))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(out.Bytes())
 	return err
 }
 

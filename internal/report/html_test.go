@@ -89,7 +89,7 @@ func TestHTML_size(t *testing.T) {
 	if n := bytes.Count(page, []byte("more in chain.json")); n != 2000 {
 		t.Errorf("%d channels of 2000 say how much of their history is left out", n)
 	}
-	if !bytes.Equal(page, render(t, sample(200, 10))) {
+	if !bytes.Equal(render(t, sample(30, 10)), render(t, sample(30, 10))) {
 		t.Error("the same report gave another page")
 	}
 }
