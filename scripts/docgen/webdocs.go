@@ -67,7 +67,8 @@ func target(name string) (string, error) {
 		return name, nil
 	}
 	folder, file := path.Split(name)
-	if slices.Contains([]string{"", "tasks/"}, folder) && slices.Contains([]string{".md", ".json", ".png"}, path.Ext(file)) {
+	if slices.Contains([]string{"", "tasks/"}, folder) &&
+		slices.Contains([]string{".md", ".json", ".png"}, path.Ext(file)) {
 		return "", nil // a page about all components, for readers of the repository, or what it shows
 	}
 	slug, ok := strings.CutSuffix(file, ".mdx")
