@@ -77,7 +77,7 @@ func prepare(ctx context.Context, aws *emulator.AWS, dir string) (*demo, error) 
 	if _, err := repo.Commit(ctx, "base and snowflake"); err != nil {
 		return nil, err
 	}
-	return &demo{aws: aws, packer: packer, repo: repo}, nil
+	return &demo{aws: aws, packer: packer, repo: repo, ready: map[string]bool{}}, nil
 }
 
 // heading prints what comes next.

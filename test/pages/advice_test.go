@@ -171,7 +171,8 @@ func (p *reading) visit(node ast.Node) bool {
 			}
 		}
 	case *ast.CallExpr:
-		if called, ok := node.Fun.(*ast.SelectorExpr); ok && called.Sel.Name == "refused" {
+		called, ok := node.Fun.(*ast.SelectorExpr)
+		if ok && called.Sel.Name == "refused" && len(node.Args) == 2 {
 			p.problem(node, p.fold(node.Args[0])+"\n\n"+p.fold(node.Args[1]))
 		}
 	case *ast.BinaryExpr, *ast.BasicLit:
