@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package report_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/report"
+)
+
+func TestMake_onlyWhatIsWanted(t *testing.T) {
+	w := newWorld(t)
+	base, runtime, _ := chained(w)
+	w.promote(runtime, "production")
+	w.run(build{image: "base", template: "2"})
+	w.revoke(base, "leaked")
+	w.options.Images, w.options.Channels = []string{"run*"}, []string{"prod*"}
+	w.options.Checkouts = map[string]report.Checkout{"app": {TemplateSHA: tree("1")}}
+	r := w.report()
+	if diff := cmp.Diff([]string{
+		"runtime: revoked: its ancestor base is revoked: leaked; parent base: BASE1 -> BASE2",
+	}, w.named(lines(r))); diff != "" {
+		t.Errorf("images (-want +got):\n%s", diff)
+	}
+	if got := r.Images[0].Channels; len(got) != 1 || got[0].Name != "production" {
+		t.Errorf("got channels %v", got)
+	}
+	if len(r.Plan) != 1 || r.Plan[0].Image != "runtime" {
+		t.Errorf("got plan %v", r.Plan)
+	}
+	if diff := cmp.Diff([]string{"runtime"}, r.NotCompared); diff != "" {
+		t.Errorf("not compared (-want +got):\n%s", diff)
+	}
+}
+
+// TestMake_channel checks what a report says about a channel besides its status.
+func TestMake_channel(t *testing.T) {
+	w := newWorld(t)
+	base := w.run(build{image: "base", regions: []string{eu, us}})
+	runtime := w.run(build{image: "runtime", parents: []manifest.Parent{base}})
+	w.promote(runtime, "production")
+	file := w.run(build{image: "file", isFile: true})
+	w.see(base.AMIs[us])
+	r := w.report()
+	latest := r.Images[0].Channels[0]
+	if diff := cmp.Diff([]report.AMI{
+		{Region: eu, ID: base.AMI, Source: "amazon-ebs.app", State: "available", SizeGiB: 8},
+		{Region: us, ID: base.AMIs[us], Source: "amazon-ebs.app", State: "is gone"},
+	}, latest.AMIs); diff != "" {
+		t.Errorf("AMIs (-want +got):\n%s", diff)
+	}
+	commit := "https://github.com/acme/images/commit/" + latest.Commit
+	if latest.CommitURL != commit || latest.BuiltAt.IsZero() || latest.Fingerprint != base.Fingerprint {
+		t.Errorf("got %+v", latest)
+	}
+	if h := latest.History; len(h) != 1 || h[0].By != "alice" || h[0].Reason != "tested" {
+		t.Errorf("got history %+v", h)
+	}
+	if got := r.Images[1].Channels[0].Artifacts; len(got) != 1 || got[0].Size != 1234 {
+		t.Errorf("got artifacts %+v of %s", got, file.Image)
+	}
+	above := r.Images[2].Channels[1]
+	if want := (report.Parent{Image: "base", Fingerprint: base.Fingerprint, Channel: "latest",
+		AMI: base.AMI, Current: true}); above.Name != "production" || above.Parents[0] != want {
+		t.Errorf("got %s with parents %+v, want %+v", above.Name, above.Parents, want)
+	}
+	if diff := cmp.Diff([]string{"runtime"}, r.Images[0].Children); diff != "" || r.Images[2].Level != 1 {
+		t.Errorf("children (-want +got):\n%s", diff)
+	}
+}
+
+func TestMake_worseChannel(t *testing.T) {
+	w := newWorld(t)
+	old := w.run(build{image: "base"})
+	w.promote(old, "production")
+	w.run(build{image: "base", template: "2"})
+	w.revoke(old, "leaked")
+	r := w.report()
+	worse := r.Images[0].Worse()
+	if r.Images[0].Status != report.Current || len(worse) != 1 || worse[0].Name != "production" {
+		t.Errorf("got %s, and worse %v", r.Images[0].Status, worse)
+	}
+	if drawn := report.Mermaid(r); !strings.Contains(drawn, `["base<br/>current<br/>production is revoked"]`) {
+		t.Errorf("got %s", drawn)
+	}
+}
