@@ -47,3 +47,33 @@ func TestMake_manyWays(t *testing.T) {
 		t.Errorf("the last image is %s at level %d", last.Name, last.Level)
 	}
 }
+
+// TestMake_sameResult builds images that are no AMIs again, which changes nothing in them. Then
+// nothing on top of them is out of date: their templates would find them unchanged.
+func TestMake_sameResult(t *testing.T) {
+	for name, tt := range map[string]struct {
+		sameBase, sameMiddle bool
+	}{
+		"at the bottom": {true, false},
+		"in the middle": {false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			base := w.run(build{image: "base", isFile: true, result: "1"})
+			middle := w.run(build{image: "middle", isFile: true, result: "1", parents: []manifest.Parent{base}})
+			w.run(build{image: "app", isFile: true, parents: []manifest.Parent{middle}})
+			again := build{image: "base", isFile: true, template: "2", result: "1"}
+			if !tt.sameBase {
+				again.result = "2"
+			}
+			base = w.run(again)
+			if tt.sameMiddle {
+				w.run(build{image: "middle", isFile: true, result: "1", parents: []manifest.Parent{base}})
+			}
+			want := []string{"base: current: unchanged", "middle: current: unchanged", "app: current: unchanged"}
+			if diff := cmp.Diff(want, lines(w.report())); diff != "" {
+				t.Errorf("statuses (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
