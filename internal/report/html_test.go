@@ -291,4 +291,10 @@ func TestHTML_use(t *testing.T) {
 	check(b, "a key leads to the search", "document.activeElement.type", "search")
 	set(".find input", "no such thing")
 	check(b, "nothing is found", "document.querySelector('.none').checkVisibility()", true)
+	const offered = "document.querySelector('.by-region').checkVisibility()"
+	check(b, "regions can be chosen", offered, true)
+	files := sample(1, 1)
+	files.Images[0].Channels[0].AMIs = nil
+	b.open(files, 1280, "")
+	check(b, "without AMIs there is no region to choose", offered, false)
 }
