@@ -100,6 +100,10 @@ func (b *Builder) Run(
 	ctx, cancel := context.WithTimeout(ctx, b.config.Timeout)
 	defer cancel()
 	made, err := b.make(ctx, ui)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, fmt.Errorf("report on %s: not done after %s, the option timeout: %w",
+			b.config.Registry, b.config.Timeout, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("report on %s: %w", b.config.Registry, err)
 	}

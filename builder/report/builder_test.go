@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -238,5 +239,18 @@ func TestRun_nothingMatches(t *testing.T) {
 		`warning: channels: no channel of these images matches "prod*"`,
 	}, ui.red); diff != "" {
 		t.Errorf("in red (-want +got):\n%s", diff)
+	}
+}
+
+func TestRun_timeout(t *testing.T) {
+	_, registryDir := repo(t, nil)
+	b, err := prepared(t, `registry = "`+registryDir+`"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.config.Timeout = time.Nanosecond
+	_, err = b.Run(t.Context(), &screen{}, nil)
+	if err == nil || !strings.Contains(err.Error(), ": not done after 1ns, the option timeout: ") {
+		t.Errorf("got error %v, want that of the timeout", err)
 	}
 }

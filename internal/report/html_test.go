@@ -264,6 +264,12 @@ func TestHTML_use(t *testing.T) {
 				"document.documentElement.scrollWidth <= innerWidth", true)
 		}
 	}
+	wide := sample(200, 1)
+	wide.Images[1].Name = strings.Repeat("y", 128)
+	b.open(wide, 1280, "")
+	check(b, "a long name leaves room for the status", `[...document.querySelectorAll('.chain svg')]
+		.filter((card) => card.querySelector('text').getBoundingClientRect().right >
+			card.querySelector('.word').getBoundingClientRect().left).length`, 0.0)
 	b.open(sample(12, 3), 390, "")
 	check(b, "everything fits on a phone", `document.querySelectorAll('details').forEach((d) => d.open = true);
 		[...document.querySelectorAll('article *')]
