@@ -27,6 +27,9 @@ func (s *Store) List(ctx context.Context, prefix, _ string) ([]string, error) {
 	}
 	// Opening a pipe would wait for whoever writes to it.
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		if prefix == "" { // A store that is a file is not an empty one.
+			return nil, fmt.Errorf("list %s: it is not a directory", dir)
+		}
 		return nil, nil
 	}
 	folder, err := os.Open(dir)
