@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,10 +100,15 @@ func (b *Builder) Run(
 	ctx, cancel := context.WithTimeout(ctx, b.config.Timeout)
 	defer cancel()
 	made, err := b.make(ctx, ui)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, fmt.Errorf("report on %s: not done after %s, the option timeout: %w",
+			b.config.Registry, b.config.Timeout, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("report on %s: %w", b.config.Registry, err)
 	}
 	say(ui, made)
+	b.config.warn(ui, made)
 	files, err := write(b.config.Output, made)
 	if err != nil {
 		return nil, err
@@ -144,7 +150,7 @@ func (b *Builder) make(ctx context.Context, ui packersdk.Ui) (report.Report, err
 
 // say prints how many images there are of each status, what is not current, and what to build next.
 func say(ui packersdk.Ui, r report.Report) {
-	ui.Say(fmt.Sprintf("%d images: %s", len(r.Images), text.List(r.Counts())))
+	ui.Say(headline(r))
 	for _, image := range r.Images {
 		if image.Status != report.Current {
 			ui.Say("  " + image.Name + ": " + image.Status.With(image.Reason))
@@ -170,4 +176,42 @@ func say(ui packersdk.Ui, r report.Report) {
 		next = append(next, step.Image)
 	}
 	ui.Say("to build next, in this order: " + text.List(next))
+}
+
+// headline returns how many images there are of each status.
+func headline(r report.Report) string {
+	switch len(r.Images) {
+	case 0:
+		return "no images are shown"
+	case 1:
+		return "1 image: " + text.List(r.Counts())
+	}
+	return fmt.Sprintf("%d images: %s", len(r.Images), text.List(r.Counts()))
+}
+
+// warn warns of names that nothing matches: they may be misspelled.
+func (c *Config) warn(ui packersdk.Ui, r report.Report) {
+	var images, channels []string
+	for _, image := range r.Images {
+		images = append(images, image.Name)
+		for _, channel := range image.Channels {
+			channels = append(channels, channel.Name)
+		}
+	}
+	for _, glob := range unmatched(c.Images, images) {
+		ui.Error(fmt.Sprintf("warning: images: no image matches %.80q", glob))
+	}
+	for _, glob := range unmatched(c.Channels, channels) {
+		ui.Error(fmt.Sprintf("warning: channels: no channel of these images matches %.80q", glob))
+	}
+}
+
+// unmatched returns the globs that cover none of the names.
+func unmatched(globs, names []string) []string {
+	return slices.DeleteFunc(slices.Clone(globs), func(glob string) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			covers, err := path.Match(glob, name)
+			return err == nil && covers
+		})
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -154,10 +155,10 @@ func TestRun_paths(t *testing.T) {
 		write map[string]string
 		want  string
 	}{
-		"nothing has changed":      {nil, "1 images: 1 current"},
+		"nothing has changed":      {nil, "1 image: 1 current"},
 		"a file has changed":       {map[string]string{"base/base.pkr.hcl": "2"}, "  base: out of date: template: "},
 		"a file outside":           {map[string]string{"shared/motd": "2"}, "  base: out of date: extra shared/motd: "},
-		"a report was left behind": {map[string]string{"base/chain-report/chain.json": "2"}, "1 images: 1 current"},
+		"a report was left behind": {map[string]string{"base/chain-report/chain.json": "2"}, "1 image: 1 current"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder, registryDir := repo(t, tt.write)
@@ -216,5 +217,40 @@ func TestRun_unwritable(t *testing.T) {
 	_, err = b.Run(t.Context(), &screen{}, nil)
 	if err == nil || !strings.Contains(err.Error(), "write the report: ") {
 		t.Errorf("got error %v, want that of the folder", err)
+	}
+}
+
+func TestRun_nothingMatches(t *testing.T) {
+	_, registryDir := repo(t, nil)
+	b, err := prepared(t, `
+		registry = "`+registryDir+`"
+		output   = "`+t.TempDir()+`"
+		images   = ["ba*", "snow*"]
+		channels = ["prod*"]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ui := &screen{}
+	if _, err := b.Run(t.Context(), ui, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{
+		`warning: images: no image matches "snow*"`,
+		`warning: channels: no channel of these images matches "prod*"`,
+	}, ui.red); diff != "" {
+		t.Errorf("in red (-want +got):\n%s", diff)
+	}
+}
+
+func TestRun_timeout(t *testing.T) {
+	_, registryDir := repo(t, nil)
+	b, err := prepared(t, `registry = "`+registryDir+`"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.config.Timeout = time.Nanosecond
+	_, err = b.Run(t.Context(), &screen{}, nil)
+	if err == nil || !strings.Contains(err.Error(), ": not done after 1ns, the option timeout: ") {
+		t.Errorf("got error %v, want that of the timeout", err)
 	}
 }

@@ -30,6 +30,7 @@
   choices(status, [...images, ...channels].map((each) => each.status));
   choices(region, channels.flatMap((c) => c.amis.map((ami) => ami.region)));
   choices(channel, channels.map((c) => c.name));
+  for (const select of [region, channel]) select.parentElement.hidden = select.length === 1;
 
   // The counts at the top are buttons for the same as the filter by status.
   const counts = all(".counts li").map((item) => {

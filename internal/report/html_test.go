@@ -264,6 +264,12 @@ func TestHTML_use(t *testing.T) {
 				"document.documentElement.scrollWidth <= innerWidth", true)
 		}
 	}
+	wide := sample(200, 1)
+	wide.Images[1].Name = strings.Repeat("y", 128)
+	b.open(wide, 1280, "")
+	check(b, "a long name leaves room for the status", `[...document.querySelectorAll('.chain svg')]
+		.filter((card) => card.querySelector('text').getBoundingClientRect().right >
+			card.querySelector('.word').getBoundingClientRect().left).length`, 0.0)
 	b.open(sample(12, 3), 390, "")
 	check(b, "everything fits on a phone", `document.querySelectorAll('details').forEach((d) => d.open = true);
 		[...document.querySelectorAll('article *')]
@@ -291,4 +297,10 @@ func TestHTML_use(t *testing.T) {
 	check(b, "a key leads to the search", "document.activeElement.type", "search")
 	set(".find input", "no such thing")
 	check(b, "nothing is found", "document.querySelector('.none').checkVisibility()", true)
+	const offered = "document.querySelector('.by-region').checkVisibility()"
+	check(b, "regions can be chosen", offered, true)
+	files := sample(1, 1)
+	files.Images[0].Channels[0].AMIs = nil
+	b.open(files, 1280, "")
+	check(b, "without AMIs there is no region to choose", offered, false)
 }

@@ -86,15 +86,17 @@ func (c chain) judge(
 	of.pending = slices.ContainsFunc(
 		[]Status{Outdated, Incomplete, Revoked}, func(s Status) bool { return len(of.reasons[s]) > 0 })
 	// What follows is mended by building the images below first.
+	parents := c.asNow(facts.Parents)
 	direct := func(a manifest.Ancestor) bool {
-		return slices.ContainsFunc(facts.Parents, func(p manifest.Parent) bool {
+		return slices.ContainsFunc(parents, func(p manifest.Parent) bool {
 			return p.Image == a.Image && p.Fingerprint == a.Fingerprint
 		})
 	}
-	for _, a := range facts.Ancestors {
+	ancestors := manifest.Ancestors(parents)
+	for _, a := range ancestors {
 		now := c.Channels[Pointed{a.Image, a.Channel}]
 		if direct(a) || a.Image == image || a.Channel == "" || now == nil ||
-			now.Current().Is(a.Fingerprint, a.AMIs) {
+			now.Current().Is(a.Fingerprint, a.AMIs) || c.hasSameResult(a, ancestors) {
 			continue
 		}
 		of.add(Outdated, fmt.Sprintf(
@@ -222,6 +224,31 @@ func amiIn(to registry.Target, p manifest.Parent) string {
 		}
 	}
 	return ""
+}
+
+// asNow returns parents as their channels have them now, if those were built again with the same
+// result. Only that of an image that is no AMI can be the same.
+func (c chain) asNow(parents []manifest.Parent) []manifest.Parent {
+	parents = slices.Clone(parents)
+	for i, p := range parents {
+		now := c.Channels[Pointed{p.Image, p.Channel}]
+		if p.AMI == "" && now != nil && c.isCurrent(p) {
+			parents[i].Fingerprint, parents[i].Ancestors = now.Fingerprint, now.Ancestors
+		}
+	}
+	return parents
+}
+
+// hasSameResult reports whether an ancestor that is no AMI has a newer build with the same result,
+// by what another ancestor says that is built on it. Nothing has to be built for that.
+func (c chain) hasSameResult(a manifest.Ancestor, ancestors []manifest.Ancestor) bool {
+	return len(a.AMIs) == 0 && slices.ContainsFunc(ancestors, func(child manifest.Ancestor) bool {
+		stored, read := c.Builds[Build{child.Image, child.Fingerprint}]
+		return read && slices.ContainsFunc(stored.Manifest.Chain.Parents, func(p manifest.Parent) bool {
+			return p.Image == a.Image && p.Fingerprint == a.Fingerprint && p.Channel == a.Channel &&
+				c.isCurrent(p)
+		})
+	})
 }
 
 // suspects returns the ancestors that must not be revoked: those that the template does not take

@@ -44,7 +44,7 @@ const (
 	// flatFrom is from how many images on the cards are flat.
 	flatFrom = 40
 	// perCharacter is about how wide one is, and most is larger than any name that is shown whole.
-	perCharacter, most = 8, 26
+	perCharacter, most = 9, 26
 	columnGap, edgeOf  = 44, 8
 	// tallFrom is from how many rows on an image is beside the first of what is built on it, because
 	// the middle would not be in sight.

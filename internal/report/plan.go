@@ -22,12 +22,11 @@ func (r *Report) relate() {
 			}
 		}
 	}
+	walk := walk{at: at, number: map[string]int{}, placed: map[string]bool{}}
 	for i := range r.Images {
 		slices.Sort(r.Images[i].Children)
-		level, circle := levelOf(&r.Images[i], at, nil)
-		r.Images[i].Level = level
-		if circle {
-			r.Images[i].Problems = append(r.Images[i].Problems, "it is built on itself, by its manifest")
+		if walk.number[r.Images[i].Name] == 0 {
+			walk.visit(&r.Images[i])
 		}
 	}
 	slices.SortStableFunc(r.Images, func(a, b Image) int {
@@ -35,22 +34,56 @@ func (r *Report) relate() {
 	})
 }
 
-// levelOf returns the level of an image. Documents that others can write may form a circle.
-func levelOf(image *Image, at map[string]*Image, below []string) (level int, circle bool) {
-	if slices.Contains(below, image.Name) {
-		return 0, true
-	}
-	below = append(slices.Clone(below), image.Name)
-	for _, parent := range image.Parents {
-		p := at[parent]
-		if p == nil {
-			continue
+// walk visits each image once, parents first, and gives it its level. Documents that others can
+// write may form a circle: its images have the same level.
+type walk struct {
+	at map[string]*Image
+	// number says as which one an image was visited, and placed are those that have their level.
+	number map[string]int
+	placed map[string]bool
+	// path are the images that may belong to a circle with one that is being visited.
+	path []*Image
+}
+
+// visit returns the number of the first image on the path that this one is built on, or its own.
+func (w *walk) visit(image *Image) (first int) {
+	begin, number := len(w.path), len(w.number)+1
+	w.number[image.Name], first = number, number
+	w.path = append(w.path, image)
+	for _, name := range image.Parents {
+		switch parent := w.at[name]; {
+		case parent == nil || w.placed[name]:
+		case w.number[name] > 0:
+			first = min(first, w.number[name])
+		default:
+			first = min(first, w.visit(parent))
 		}
-		above, c := levelOf(p, at, below)
-		circle = circle || c
-		level = max(level, above+1)
 	}
-	return min(level, len(at)), circle
+	if first == number {
+		w.place(w.path[begin:])
+		w.path = w.path[:begin]
+	}
+	return first
+}
+
+// place gives one image, or those of a circle, their level. Everything that they are built on has
+// one already.
+func (w *walk) place(images []*Image) {
+	level, circle := 0, len(images) > 1
+	for _, image := range images {
+		for _, name := range image.Parents {
+			if w.placed[name] {
+				level = max(level, w.at[name].Level+1)
+			}
+			circle = circle || name == image.Name
+		}
+	}
+	for _, image := range images {
+		image.Level, w.placed[image.Name] = level, true
+		if circle {
+			image.Problems = append(image.Problems, "it is built on itself, by its manifest")
+		}
+	}
 }
 
 // plan returns the images that have to be built, in order: those that are pending, and those that

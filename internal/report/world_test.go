@@ -3,6 +3,7 @@
 package report_test
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -53,6 +54,7 @@ type build struct {
 	sources  []string // of which all are built but the last
 	regions  []string
 	isFile   bool
+	result   string // of a file: what is in it. Empty: the fingerprint
 }
 
 // id returns an AMI that stands for a text.
@@ -87,7 +89,7 @@ func (w *world) run(b build) manifest.Parent {
 		}
 		if b.isFile {
 			entry.BuilderType, entry.Images = "file", nil
-			entry.Files = []manifest.File{{Name: "out.txt", Size: 1234, SHA256: text.SHA256(facts.Fingerprint)}}
+			entry.Files = []manifest.File{{Name: "out.txt", Size: 1234, SHA256: text.SHA256(cmp.Or(b.result, facts.Fingerprint))}}
 		}
 		entries = append(entries, entry)
 	}

@@ -91,6 +91,10 @@ func check(ctx context.Context, key string) error {
 }
 
 func read(path string) ([]byte, error) {
+	// A pipe would be waited for, and nothing ends that.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a file")
+	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, store.ErrNotFound

@@ -25,6 +25,13 @@ func (s *Store) List(ctx context.Context, prefix, _ string) ([]string, error) {
 	if prefix != "" && !filepath.IsLocal(filepath.FromSlash(prefix)) {
 		return nil, fmt.Errorf("list %s: %w: it leads out of the store", dir, store.ErrBadKey)
 	}
+	// Opening a pipe would wait for whoever writes to it.
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		if prefix == "" { // A store that is a file is not an empty one.
+			return nil, fmt.Errorf("list %s: it is not a directory", dir)
+		}
+		return nil, nil
+	}
 	folder, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

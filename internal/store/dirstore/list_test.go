@@ -3,6 +3,7 @@
 package dirstore_test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -37,5 +38,15 @@ func TestStore_List(t *testing.T) {
 	}
 	if _, err := s.List(t.Context(), "../", "/"); err == nil {
 		t.Error("it leads out of the folder")
+	}
+}
+
+func TestStore_List_ofAFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "registry")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dirstore.New(name).List(t.Context(), "", "/"); err == nil {
+		t.Error("a file is listed as an empty store")
 	}
 }
