@@ -133,16 +133,8 @@ func (b *Builder) make(ctx context.Context, ui packersdk.Ui) (report.Report, err
 		return report.Report{}, errors.New("it has no images\n\nCheck registry: nothing was " +
 			"published there yet.")
 	}
-	options := report.Options{
-		Title: b.config.Title, Images: b.config.Images, Channels: b.config.Channels,
-	}
-	if b.config.CheckAMIs {
-		options.Seen, options.Unseen, err = lookUp(ctx, conn, b.config.Owners, contents.AMIs())
-		if err != nil {
-			return report.Report{}, err
-		}
-	}
-	if options.Checkouts, err = b.config.inspect(ctx, contents); err != nil {
+	options, err := b.config.ask(ctx, conn, contents, ui.Say)
+	if err != nil {
 		return report.Report{}, err
 	}
 	return report.Make(contents, options), nil

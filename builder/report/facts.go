@@ -26,6 +26,35 @@ import (
 // maxCheckouts is how many folders git looks at concurrently. It has the processors to itself.
 const maxCheckouts = 4
 
+// ask asks EC2 and git, concurrently, what they know of the images of a registry.
+func (c *Config) ask(
+	ctx context.Context, conn *access.Connection, from report.Contents, say func(string),
+) (report.Options, error) {
+	o := report.Options{Title: c.Title, Images: c.Images, Channels: c.Channels}
+	var ids map[string][]string
+	if c.CheckAMIs {
+		ids = from.AMIs()
+	}
+	stop := report.Progress(say, func() string {
+		return fmt.Sprintf("asking about AMIs in %d regions and files in %d folders",
+			len(ids), len(c.Paths))
+	})
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	if c.CheckAMIs {
+		group.Go(crash.Guard("look up the AMIs", func() (err error) {
+			o.Seen, o.Unseen, err = lookUp(ctx, conn, c.Owners, ids)
+			return err
+		}))
+	}
+	group.Go(crash.Guard("inspect the checkout", func() (err error) {
+		o.Checkouts, err = c.inspect(ctx, from)
+		return err
+	}))
+	err := group.Wait()
+	return o, err
+}
+
 // lookUp asks EC2 for all AMIs of a registry, in all regions concurrently. A region that cannot be
 // asked is in unseen, with the reason. It returns an error if that is so for all of them.
 func lookUp(

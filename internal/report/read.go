@@ -66,20 +66,21 @@ type reading struct {
 // below that: never more for a longer history. A document that cannot be read is noted. say is
 // called every two seconds with how far it is.
 func Read(ctx context.Context, reg *registry.Registry, say func(string)) (Contents, error) {
+	r := &reading{reg: reg, got: Contents{
+		Channels: map[Pointed]*registry.Pointer{}, Builds: map[Build]registry.Stored{},
+		BadChannels: map[Pointed]string{}, BadBuilds: map[Build]string{},
+		Problems: map[string][]string{},
+	}}
+	stop := Progress(say, r.progress)
+	defer stop()
 	images, err := reg.Images(ctx)
 	if err != nil {
 		return Contents{}, fmt.Errorf("list the images: %w", err)
 	}
-	r := &reading{reg: reg, got: Contents{
-		Images: images, Channels: map[Pointed]*registry.Pointer{}, Builds: map[Build]registry.Stored{},
-		BadChannels: map[Pointed]string{}, BadBuilds: map[Build]string{},
-		Problems: map[string][]string{},
-	}}
+	r.got.Images = images
 	if len(images) >= store.MaxListed {
 		r.note("", fmt.Errorf("only the first %d images are shown", store.MaxListed))
 	}
-	stop := r.tell(say)
-	defer stop()
 	channels, err := r.listChannels(ctx, images)
 	if err != nil {
 		return Contents{}, err
@@ -100,8 +101,18 @@ func Read(ctx context.Context, reg *registry.Registry, say func(string)) (Conten
 	return r.got, nil
 }
 
-// tell tells the progress until it is stopped.
-func (r *reading) tell(say func(string)) (stop func()) {
+// progress returns how far the reading is.
+func (r *reading) progress() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.todo == 0 {
+		return "listing the images"
+	}
+	return fmt.Sprintf("read %d of %d documents", r.done, r.todo)
+}
+
+// Progress says every two seconds what is waited for, until it is stopped.
+func Progress(say func(string), line func() string) (stop func()) {
 	ticker, done := time.NewTicker(progressEvery), make(chan struct{})
 	var ended sync.WaitGroup
 	ended.Go(func() {
@@ -110,10 +121,7 @@ func (r *reading) tell(say func(string)) (stop func()) {
 			case <-done:
 				return
 			case <-ticker.C:
-				r.mu.Lock()
-				line := fmt.Sprintf("read %d of %d documents", r.done, r.todo)
-				r.mu.Unlock()
-				say(line)
+				say(line())
 			}
 		}
 	})
