@@ -126,7 +126,8 @@ func (r retirement) look(ctx context.Context) (found, error) {
 			return nil
 		}))
 	}
-	return before, group.Wait()
+	err := group.Wait()
+	return before, err
 }
 
 // images returns the AMIs of the image that exist and are ours, by region, in any state. One that
