@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 
 # By tag: the newest AMI that was ever promoted to the channel. A rollback does not move this back.
-# Anybody can tag an AMI of their own like yours and share it with you, so never without owners.
+# Never without owners: anybody can make an AMI that you can see.
 data "aws_ami" "tagged" {
   count       = var.by == "tag" ? 1 : 0
   owners      = ["self"]

@@ -37,8 +37,8 @@ const (
 	allBlocks
 )
 
-// TestAccMigrate_scripts goes the way from scripts: the old template builds a base, the new child is
-// built on it, then the base moves, and the child follows.
+// TestAccMigrate_scripts goes the way from scripts: the old template builds a base, the new child
+// is built on it, then the base moves, and the child follows.
 func TestAccMigrate_scripts(t *testing.T) {
 	m := newMigration(t)
 	m.write("base/base.pkr.hcl", m.blocks[oldBase])
@@ -49,7 +49,7 @@ func TestAccMigrate_scripts(t *testing.T) {
 	m.packer = m.packer.With("PKR_VAR_git_sha=" + sha)
 	old := ami(t, m.mustBuild("base"))
 
-	// A newer AMI with another value is none of it, nor is one of another account.
+	// A newer AMI with another value is none of it.
 	m.write("snowflake/snowflake.pkr.hcl", m.blocks[newChild])
 	m.write("snowflake/setup.sh", "true\n")
 	m.commit("snowflake moves")
@@ -149,7 +149,8 @@ func testFallback(t *testing.T, block int) {
 // ofPipeline makes an AMI as a pipeline of EC2 Image Builder does, with a version of its recipe.
 func (m *migration) ofPipeline(version string) string {
 	m.t.Helper()
-	id, err := m.aws.CreateImage(m.t.Context(), region, "baseline "+strings.ReplaceAll(version, "/", "-"))
+	name := "baseline " + strings.ReplaceAll(version, "/", "-")
+	id, err := m.aws.CreateImage(m.t.Context(), region, name)
 	m.check(err)
 	m.check(m.aws.Tag(m.t.Context(), region, id, "Ec2ImageBuilderArn",
 		"arn:aws:imagebuilder:eu-west-1:123456789012:image/baseline-ubuntu/"+version))

@@ -23,8 +23,8 @@ import (
 // terraform init fetches it.
 const providerMirror = "/opt/tf-plugins"
 
-// TestAccConsumers_owners checks that no AMI is looked up in example/terraform, or in a block of HCL
-// on a page, without an owner: anybody can share an AMI of any name and tag with the account.
+// TestAccConsumers_owners checks that no AMI is looked up in example/terraform, or in a block of
+// HCL on a page, without an owner: anybody can make an AMI of any name that the account sees.
 func TestAccConsumers_owners(t *testing.T) {
 	texts := files(t, filepath.Join(root, "example/terraform"), ".tf")
 	for page, text := range files(t, filepath.Join(root, "docs"), ".md") {
@@ -138,7 +138,8 @@ func newTerraform(t *testing.T) *terraform {
 		t.Skip("terraform is missing, and tofu too: install one of them")
 	}
 	for path, text := range files(t, filepath.Join(root, "example/terraform"), ".tf") {
-		if err := os.WriteFile(filepath.Join(tf.dir, filepath.Base(path)), []byte(text), 0o600); err != nil {
+		path = filepath.Join(tf.dir, filepath.Base(path))
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
