@@ -16,4 +16,9 @@ data "aws_s3_object" "channel" {
 
 locals {
   channels = [for document in data.aws_s3_object.channel : jsondecode(document.body)]
+
+  # The AMIs below it in this region. The key is region/source if an image has several in one.
+  ancestors = flatten([for channel in local.channels : [for ancestor in channel.ancestors : [
+    for key, id in ancestor.amis : id if split("/", key)[0] == var.region
+  ]]])
 }

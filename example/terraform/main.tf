@@ -52,14 +52,19 @@ data "aws_ami" "image" {
   }
 }
 
-# What is revoked of it and of the AMIs that it is built on.
+# What is revoked of it and of the AMIs that it is built on: of all of them by channel, and else of
+# its parents.
 data "aws_ami_ids" "revoked" {
   owners             = ["self"]
   include_deprecated = true
 
   filter {
-    name   = "image-id"
-    values = compact(concat([local.ami], split(" ", lookup(data.aws_ami.image.tags, "chain:parent", ""))))
+    name = "image-id"
+    values = compact(concat(
+      [local.ami],
+      split(" ", lookup(data.aws_ami.image.tags, "chain:parent", "")),
+      local.ancestors,
+    ))
   }
   filter {
     name   = "tag-key"

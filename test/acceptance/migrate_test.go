@@ -21,7 +21,6 @@ type migration struct {
 	*lab
 	// blocks are the blocks of HCL on the page, in order.
 	blocks []string
-	source string
 }
 
 // The blocks of the page, by their place on it.

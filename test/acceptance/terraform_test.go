@@ -84,6 +84,14 @@ func TestAccConsumers_terraform(t *testing.T) {
 		tf.refuses("Revoked: "+revoked+", in production of snowflake.", "by=channel")
 		c.untag(revoked, "chain:revoked")
 	}
+	// An ancestor that is no parent is in the document only.
+	document := c.pointer("snowflake/channels/production").(map[string]any)
+	document["ancestors"] = append(document["ancestors"].([]any), map[string]any{
+		"image": "hardened", "amis": map[string]string{region + "/amazon-ebs.a": c.branch}})
+	c.put(document)
+	c.check(c.aws.Tag(t.Context(), region, c.branch, "chain:revoked", "CVE-2026-0001"))
+	tf.refuses("Revoked: "+c.branch+", in production of snowflake.", "by=channel")
+
 	c.untag(c.old, "chain:manifest")
 	tf.refuses(c.old + " was never published.")
 
@@ -109,6 +117,12 @@ func (c *consumers) point(ami string) {
 	c.t.Helper()
 	document := c.pointer("snowflake/channels/production").(map[string]any)
 	document["amis"] = map[string]string{region: ami}
+	c.put(document)
+}
+
+// put writes the document of the channel production, as JSON, which the provider wants to know.
+func (c *consumers) put(document map[string]any) {
+	c.t.Helper()
 	text, err := json.Marshal(document)
 	c.check(err)
 	_, err = c.aws.S3(region).PutObject(c.t.Context(), &s3.PutObjectInput{
