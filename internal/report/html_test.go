@@ -72,6 +72,18 @@ func TestHTML(t *testing.T) {
 	}
 }
 
+// TestHTML_mark checks that a card without room for a channel that is worse has a mark, and that
+// the page explains it.
+func TestHTML_mark(t *testing.T) {
+	const legend = "An exclamation mark: a channel of the image is worse."
+	for images, want := range map[int]string{3: ">current!</text>", 12: ">current; prod is revoked</text>"} {
+		page := markup(render(t, sample(images, 3)))
+		if !strings.Contains(page, want) || strings.Contains(page, legend) != (images == 3) {
+			t.Errorf("the page of %d images lacks %q, or its legend", images, want)
+		}
+	}
+}
+
 func TestHTML_empty(t *testing.T) {
 	page := markup(render(t, report.Report{Title: "Acme", Registry: "/srv/chain", At: sampleTime}))
 	for _, want := range []string{"No images are shown.", "Nothing, as far as is known."} {

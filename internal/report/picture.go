@@ -18,6 +18,8 @@ type picture struct {
 	// Cards are in the order of the images.
 	Cards []card
 	Edges []edge
+	// Marked is true if a card has no room for the channels that are worse, and only a mark.
+	Marked bool
 }
 
 // card is an image in the picture.
@@ -172,8 +174,11 @@ func (p *picture) measure(images []Image) {
 			if len(worse) > 1 {
 				c.Also += fmt.Sprintf(" and %d more", len(worse)-1)
 			}
-			if !p.Flat {
-				c.Word = middle(string(image.Status)+"; "+c.Also, longest+6)
+			// The words are smaller than the name, so there is room for more of them.
+			if all := string(image.Status) + "; " + c.Also; !p.Flat && len(all) <= longest+6 {
+				c.Word = all
+			} else {
+				p.Marked = true
 			}
 		}
 		p.Cards[i] = c
