@@ -172,13 +172,17 @@ func say(ui packersdk.Ui, r report.Report) {
 
 // headline returns how many images there are of each status.
 func headline(r report.Report) string {
+	var counts []string
+	for _, count := range r.Counts() {
+		counts = append(counts, count.String())
+	}
 	switch len(r.Images) {
 	case 0:
 		return "no images are shown"
 	case 1:
-		return "1 image: " + text.List(r.Counts())
+		return "1 image: " + text.List(counts)
 	}
-	return fmt.Sprintf("%d images: %s", len(r.Images), text.List(r.Counts()))
+	return fmt.Sprintf("%d images: %s", len(r.Images), text.List(counts))
 }
 
 // warn warns of names that nothing matches: they may be misspelled.
@@ -202,8 +206,7 @@ func (c *Config) warn(ui packersdk.Ui, r report.Report) {
 func unmatched(globs, names []string) []string {
 	return slices.DeleteFunc(slices.Clone(globs), func(glob string) bool {
 		return slices.ContainsFunc(names, func(name string) bool {
-			covers, err := path.Match(glob, name)
-			return err == nil && covers
+			return report.Matches([]string{glob}, name)
 		})
 	})
 }

@@ -218,14 +218,15 @@ func (s search) fallback(ctx context.Context) (*parent, error) {
 	return &parent{found, ec2.Region, map[string]ami.Image{ec2.Region: image}}, nil
 }
 
-// similar names what there is in the registry instead of what was not found.
-func (s search) similar(ctx context.Context) string {
+// similar names what there is in the registry instead of what was not found. It reports whether
+// one of these may have been meant.
+func (s search) similar(ctx context.Context) (text string, misspelled bool) {
 	if s.config.Registry == "" {
-		return ""
+		return "", false
 	}
 	reg, err := s.conn.Registry()
 	if err != nil {
-		return ""
+		return "", false
 	}
 	channel := s.config.channel()
 	if s.gitName != "" && s.config.Channel == "" || s.config.Fingerprint != "" {
@@ -236,10 +237,10 @@ func (s search) similar(ctx context.Context) string {
 
 func (s search) notFound(ctx context.Context, tried []string) error {
 	text := fmt.Sprintf("not found (%s)\n\n%s\n\n", s.config.describe(), strings.Join(tried, "\n"))
-	similar := s.similar(ctx)
+	similar, misspelled := s.similar(ctx)
 	text += similar
-	if strings.Contains(similar, "Did you mean ") {
-		// To build or to publish something would be the wrong advice for a name that is misspelled.
+	if misspelled {
+		// To build or to publish something would be the wrong advice.
 		return errors.New(strings.TrimSpace(text))
 	}
 	if s.folder != nil && slices.Contains(s.config.configured(), wayRegistry) {

@@ -133,12 +133,17 @@ func (a *Existing) registryImages() []*registryimage.Image {
 // generatedData returns a value for every name that a template may refer to as build.NAME. Packer
 // evaluates these for each source of a build: a missing one would be an error, or reach others as
 // "<unknown>".
-func (a *Existing) generatedData() map[string]any {
+func generatedData() map[string]any {
 	data := map[string]any{}
 	for _, name := range slices.Concat(commonData, AmazonData) {
 		data[name] = ""
 	}
 	data["PackerRunUUID"] = os.Getenv("PACKER_RUN_UUID")
+	return data
+}
+
+func (a *Existing) generatedData() map[string]any {
+	data := generatedData()
 	for _, entry := range a.entries {
 		for _, image := range entry.AMIs() {
 			if image.SourceID != "" {

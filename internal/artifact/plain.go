@@ -3,8 +3,6 @@
 package artifact
 
 import (
-	"os"
-	"slices"
 	"strings"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -33,17 +31,13 @@ func (f *Files) Id() string { return f.id }
 // String returns what Packer prints at the end of the build.
 func (f *Files) String() string { return strings.Join(f.names, ", ") }
 
-// State returns a value for every name that a template may refer to as build.NAME. See [Existing].
+// State returns a value for every name that a template may refer to as build.NAME.
 func (f *Files) State(name string) any {
 	if name != "generated_data" {
 		return nil
 	}
-	data := map[string]any{}
-	for _, name := range slices.Concat(commonData, AmazonData) {
-		data[name] = ""
-	}
+	data := generatedData()
 	data["ID"] = f.id
-	data["PackerRunUUID"] = os.Getenv("PACKER_RUN_UUID")
 	return data
 }
 

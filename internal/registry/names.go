@@ -21,30 +21,34 @@ const (
 )
 
 // Similar says which images or channels exist, for an error about one that was not found: those
-// that are spelled almost like it come first. It returns "" if it cannot tell, such as without the
-// right to list. Nothing else lists, because the number of documents grows.
-func (r *Registry) Similar(ctx context.Context, image, channel string) string {
+// that are spelled almost like it come first, and misspelled is true if there is one. It returns ""
+// if it cannot tell, such as without the right to list. A build that succeeds never lists, because
+// the number of documents grows.
+func (r *Registry) Similar(
+	ctx context.Context, image, channel string,
+) (text string, misspelled bool) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
 	images, err := r.Images(ctx)
 	if err != nil || len(images) == 0 {
-		return ""
+		return "", false
 	}
 	if !slices.Contains(images, image) {
-		return "The registry has no image " + image + ". " + closest("It has ", image, images)
+		names, misspelled := closest(image, images)
+		return "The registry has no image " + image + ". " + names, misspelled
 	}
 	if channel == "" {
-		return ""
+		return "", false
 	}
 	channels, err := r.Channels(ctx, image)
 	switch {
 	case err != nil || slices.Contains(channels, channel):
-		return ""
+		return "", false
 	case len(channels) == 0:
-		return "Image " + image + " has no channels yet. "
+		return "Image " + image + " has no channels yet. ", false
 	}
-	return "Image " + image + " has no channel " + channel + ". " +
-		closest("It has ", channel, channels)
+	names, misspelled := closest(channel, channels)
+	return "Image " + image + " has no channel " + channel + ". " + names, misspelled
 }
 
 // Images returns the names of all images, sorted. It lists, so it is nothing for a build.
@@ -73,8 +77,9 @@ func (r *Registry) list(
 	return names, err
 }
 
-// closest returns a question if a name is spelled almost like another one, and the names.
-func closest(begin, wanted string, names []string) string {
+// closest returns the names, those that are spelled most like the wanted one first, and if one is
+// spelled almost like it, a question. Then misspelled is true.
+func closest(wanted string, names []string) (text string, misspelled bool) {
 	slices.SortStableFunc(names, func(a, b string) int {
 		return cmp.Compare(distance(wanted, a), distance(wanted, b))
 	})
@@ -82,11 +87,11 @@ func closest(begin, wanted string, names []string) string {
 	if len(names) > maxNames {
 		shown += " and others"
 	}
-	text := begin + shown + ". "
+	text = "It has " + shown + ". "
 	if d := distance(wanted, names[0]); d <= 1+len(wanted)/4 {
-		text = "Did you mean " + names[0] + "? " + text
+		return "Did you mean " + names[0] + "? " + text, true
 	}
-	return text
+	return text, false
 }
 
 // distance returns how many characters have to be added, removed or replaced to make b of a.

@@ -58,20 +58,20 @@ func Make(from Contents, o Options) Report {
 	for _, name := range c.images() {
 		image, of := c.image(name)
 		r.Images, verdicts[name] = append(r.Images, image), of
-		if _, compared := o.Checkouts[name]; !compared && matches(o.Images, name) {
+		if _, compared := o.Checkouts[name]; !compared && Matches(o.Images, name) {
 			r.NotCompared = append(r.NotCompared, name)
 		}
 	}
 	r.relate()
 	r.Plan = r.plan(verdicts)
-	hidden := func(name string) bool { return !matches(o.Images, name) }
+	hidden := func(name string) bool { return !Matches(o.Images, name) }
 	r.Plan = slices.DeleteFunc(r.Plan, func(s Step) bool { return hidden(s.Image) })
 	r.Images = slices.DeleteFunc(r.Images, func(i Image) bool { return hidden(i.Name) })
 	return r
 }
 
-// matches reports whether one of the globs covers a name. No globs cover all.
-func matches(globs []string, name string) bool {
+// Matches reports whether one of the globs covers a name. No globs cover all.
+func Matches(globs []string, name string) bool {
 	return len(globs) == 0 || slices.ContainsFunc(globs, func(glob string) bool {
 		covers, err := path.Match(glob, name)
 		return err == nil && covers
@@ -129,7 +129,7 @@ func (c chain) image(name string) (Image, verdict) {
 				}
 			}
 		}
-		if matches(c.options.Channels, channelName) {
+		if Matches(c.options.Channels, channelName) {
 			image.Channels = append(image.Channels, channel)
 		}
 	}

@@ -17,18 +17,9 @@ type page struct {
 	Report
 	Style   template.CSS
 	Script  template.JS
-	Counts  []count
 	Picture picture
 	Rounds  []round
 	Shown   []shownImage
-	// Total is how many images are shown.
-	Total int
-}
-
-// count is how many images have a status.
-type count struct {
-	Status Status
-	N      int
 }
 
 // round is the part of the plan that can be built at the same time.
@@ -90,18 +81,10 @@ const maxOpen = 12
 func newPage(r Report) *page {
 	p := &page{
 		Report: r, Style: template.CSS(style), Script: template.JS(script), Picture: draw(r.Images),
-		Total: len(r.Images),
 	}
 	here := map[string]bool{}
-	counts := map[Status]int{}
 	for _, image := range r.Images {
 		here[image.Name] = true
-		counts[known(image.Status)]++
-	}
-	for _, s := range []Status{Revoked, Incomplete, Outdated, Unknown, Current} {
-		if counts[s] > 0 {
-			p.Counts = append(p.Counts, count{s, counts[s]})
-		}
 	}
 	for i, step := range r.Plan {
 		if i == 0 || step.Level != r.Plan[i-1].Level {

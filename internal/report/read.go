@@ -217,7 +217,9 @@ func (r *reading) builds() []wanted {
 			build := Build{a.Image, a.Fingerprint}
 			ours := slices.Contains(r.got.Images, a.Image)
 			if ours && manifest.CheckFingerprint(a.Fingerprint) == nil {
-				channels[build] = max(channels[build], "")
+				if _, known := channels[build]; !known {
+					channels[build] = ""
+				}
 			}
 		}
 		build := Build{at.Image, pointer.Fingerprint}

@@ -162,19 +162,29 @@ type Step struct {
 	Origin      string   `json:"origin,omitzero"`
 }
 
-// Counts returns how many images have each status, such as "3 current", the worst first.
-func (r Report) Counts() []string {
-	count := map[Status]int{}
-	for _, image := range r.Images {
-		count[image.Status]++
-	}
-	var parts []string
+// Count is how many images have a status.
+type Count struct {
+	Status Status
+	N      int
+}
+
+func (c Count) String() string { return fmt.Sprintf("%d %s", c.N, c.Status) }
+
+// Counts returns how many images have each status, the worst first.
+func (r Report) Counts() []Count {
+	var counts []Count
 	for _, s := range slices.Backward(statuses) {
-		if count[s] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", count[s], s))
+		n := 0
+		for _, image := range r.Images {
+			if known(image.Status) == s {
+				n++
+			}
+		}
+		if n > 0 {
+			counts = append(counts, Count{s, n})
 		}
 	}
-	return parts
+	return counts
 }
 
 // Worse returns the channels that are incomplete or revoked, or could not be read, although the
