@@ -80,7 +80,7 @@ func decide(p *Pointer, req Request, move Move) (*Pointer, Result) {
 	if req.Name.Kind == Line {
 		return p.follow(req, move, to, result)
 	}
-	age := compare(to.Position, p.Mark, req.Ancestor)
+	age := p.age(to, req.Ancestor)
 	switch held := p.holds(to); {
 	case p.Current().Same(to):
 		return p.renew(req, to, age, result)
@@ -100,6 +100,21 @@ func decide(p *Pointer, req Request, move Move) (*Pointer, Result) {
 		return p.goTo(req, move, to, age, result)
 	}
 	return nil, result
+}
+
+// age compares a target with the newest run that has moved the channel, as [compare] does. The
+// clock has whole seconds: of two runs that decided in the same second, the one whose image the
+// channel was on first is older.
+func (p *Pointer) age(to Target, ancestor func(older, newer string) bool) int {
+	age := compare(to.Position, p.Mark, ancestor)
+	last := slices.IndexFunc(p.Moves, func(m Move) bool { return m.Kind == Forward })
+	if age != 0 || last < 0 || p.Moves[last].Same(to) {
+		return age
+	}
+	if slices.ContainsFunc(p.Moves[last:], func(m Move) bool { return m.Same(to) }) {
+		return -1
+	}
+	return 0
 }
 
 // follow moves a line, which goes wherever the newest run of it went.

@@ -162,6 +162,14 @@ var order = map[string]struct {
 		{commit: "a", at: 4, decided: 5, image: "A/1/x", want: Created, kind: Forward, on: "A/1/x"},
 		{commit: "a", at: 4, decided: 5, image: "A/1/y", want: Moved, kind: Forward, on: "A/1/y"},
 	}},
+	"decided in the same second, what was there before is older": {runs: []run{
+		{commit: "a", at: 4, decided: 5, image: "A/1", want: Created, kind: Forward, on: "A/1"},
+		{commit: "a", at: 4, decided: 5, image: "A/2", want: Moved, kind: Forward, on: "A/2"},
+		{commit: "a", at: 4, decided: 5, image: "A/1", want: Older, on: "A/2"},
+		{commit: "a", at: 4, decided: 5, image: "A/1", allow: true, want: Moved, kind: Rollback, on: "A/1"},
+		{commit: "a", at: 4, decided: 5, image: "A/2", want: HeldBack, on: "A/1"},
+		{commit: "a", at: 4, decided: 5, image: "A/2", allow: true, want: Moved, kind: Forward, on: "A/2"},
+	}},
 	"a committer's time in 2031 does not keep others away": {runs: []run{
 		{commit: "a", at: year2031, decided: 5, image: "A", want: Created, kind: Forward, on: "A"},
 		{commit: "b", at: 8, decided: 9, image: "B", want: Moved, kind: Forward, on: "B", mark: "b"},

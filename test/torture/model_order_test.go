@@ -21,6 +21,23 @@ func order(a, b stand) int {
 	return cmp.Or(a.age.Compare(b.age), a.decided.Compare(b.decided))
 }
 
+// order compares a visit with the newest run that has moved the channel. Of runs that nobody can
+// put in order, what the channel has left already is older.
+func (p *pointer) order(v visit) int {
+	if known := order(v.by, p.mark); known != 0 {
+		return known
+	}
+	left := p.visits
+	for len(left) > 0 && left[0].back {
+		left = left[1:]
+	}
+	was := func(old visit) bool { return old.bake == v.bake }
+	if len(left) > 1 && !was(left[0]) && slices.ContainsFunc(left[1:], was) {
+		return -1
+	}
+	return 0
+}
+
 // stand returns where a run stands for this pointer: no commit is younger than the moment in which
 // a run saw it first, of those that the pointer remembers.
 func (p *pointer) stand(s stand) stand {
@@ -70,7 +87,7 @@ func (m *model) moveChannel(key string, v visit, allow bool, read int) outcome {
 		return moved
 	}
 	now := p.visits[0].bake
-	age := order(v.by, p.mark)
+	age := p.order(v)
 	covers := func(h hold) bool { return h.covers(v.bake) }
 	switch {
 	case now == v.bake:

@@ -93,8 +93,9 @@ var jobVariables = []string{
 func (h *history) start(of string, p place, force, allow bool) *run {
 	h.runs++
 	r := &run{place: p, id: fmt.Sprintf("run-%d", h.runs)}
+	// Stores tell the time in whole seconds.
 	r.task = task{image: of, line: p.line, commit: p.commit, force: force, allow: allow,
-		decided: time.Now()}
+		decided: time.Now().Truncate(time.Second)}
 	h.enter(p, r.id)
 	options := options{
 		"image": of, "registry": h.registry, "path": filepath.Join(h.git.dir, of), "force": force}
