@@ -61,7 +61,7 @@ func (d *Datasource) Execute() (value cty.Value, err error) {
 	defer stop()
 	out, err := d.resolve(ctx)
 	if err != nil {
-		return cty.NullVal(cty.EmptyObject), fmt.Errorf("resolve parent %s: %w",
+		return cty.NullVal(cty.EmptyObject), fmt.Errorf("resolve image %s: %w",
 			d.config.Image, manifest.Advise(err))
 	}
 	return hcl2helper.HCL2ValueFromConfig(out, d.OutputSpec()), nil

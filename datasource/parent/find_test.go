@@ -164,7 +164,7 @@ func wantExecute(t *testing.T, options, address, wantErr string) {
 		t.Fatal(err)
 	case wantErr == "" && (value.GetAttr("id").AsString() != "File" || value.GetAttr("manifest_uri").AsString() != address):
 		t.Errorf("got %#v", value)
-	case wantErr != "" && (err == nil || !strings.HasPrefix(err.Error(), "resolve parent base: ") || !strings.Contains(err.Error(), wantErr)):
+	case wantErr != "" && (err == nil || !strings.HasPrefix(err.Error(), "resolve image base: ") || !strings.Contains(err.Error(), wantErr)):
 		t.Errorf("got %v, want %q in it", err, wantErr)
 	case wantErr != "" && !strings.Contains(err.Error(), address):
 		t.Errorf("%v does not name %s", err, address)

@@ -153,7 +153,7 @@ func wantParent(t *testing.T, id string, err error, wantErr []string) {
 		t.Errorf("got %q, %v; want %s", id, err, amiHere)
 	}
 	for _, want := range wantErr {
-		if err == nil || !strings.HasPrefix(err.Error(), "resolve parent base: ") || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "resolve image base: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}
 	}

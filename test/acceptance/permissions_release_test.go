@@ -91,7 +91,7 @@ func TestAccPermissions_promote(t *testing.T) {
 		moves  bool
 		want   []string
 	}{
-		{"s3:GetObject", false, []string{"resolve parent base: read s3://acme-images/chain/base/", "access denied"}},
+		{"s3:GetObject", false, []string{"resolve image base: read s3://acme-images/chain/base/", "access denied"}},
 		{"s3:PutObject", false, []string{"promote base: move channel ", "access denied"}},
 		{"ec2:DescribeImages", false, []string{"find ami-", "is not allowed"}},
 		{"ec2:CreateTags", false, []string{"promote base: tag ami-", "is not allowed"}},
@@ -137,7 +137,7 @@ func TestAccPermissions_revoke(t *testing.T) {
 		}
 	}
 	l.set("ec2=deprecate")
-	l.without(policy, "s3:GetObject", "revoke", "resolve parent base: read s3://acme-images/chain/base/")
+	l.without(policy, "s3:GetObject", "revoke", "resolve image base: read s3://acme-images/chain/base/")
 	l.without(policy, "ec2:DescribeImages", "revoke", "find ami-")
 	l.without(policy, "s3:ListBucket", "revoke", "revoke base: find out which channels point at it: ")
 	l.without(policy, "s3:PutObject", "revoke", "revoke base: ", "access denied")

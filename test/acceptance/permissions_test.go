@@ -77,7 +77,7 @@ func TestAccPermissions(t *testing.T) {
 
 	l.as("blind", policy.Without("ec2:DescribeImages"))
 	wantOutput(t, wantCode(t, 1, l.build("app")),
-		"resolve parent base: find ami-", "ec2:DescribeImages is not allowed")
+		"resolve image base: find ami-", "ec2:DescribeImages is not allowed")
 }
 
 // TestAccPermissions_less takes each action away, and wants an error that names it. That of
