@@ -49,8 +49,9 @@ func identify(ctx context.Context, c Config, getenv func(string) string) (identi
 	place := line.Find(ctx, checkout, build, c.Branch)
 	facts := manifest.Facts{
 		Image: c.Image, Sources: c.Sources, Architecture: c.Architecture,
-		Git:     gitOf(checkout, place.Line),
-		Parents: parents, Ancestors: manifest.Ancestors(parents),
+		AllowDeprecated: c.AllowDeprecated,
+		Git:             gitOf(checkout, place.Line),
+		Parents:         parents, Ancestors: manifest.Ancestors(parents),
 	}
 	facts.Git.Branch = cmp.Or(facts.Git.Branch, place.Branch)
 	facts.Git.Origin = origin(checkout, place.Repository)

@@ -103,11 +103,13 @@ type Facts struct {
 	// its name.
 	Sources []string `json:"sources,omitempty"`
 	// Architecture is that of all AMIs of the image, in EC2's words. Empty: any.
-	Architecture string      `json:"architecture,omitzero"`
-	Git          Git         `json:"git"`
-	CI           *CI         `json:"ci,omitempty"`
-	Components   []Component `json:"components"`
-	Parents      []Parent    `json:"parents"`
+	Architecture string `json:"architecture,omitzero"`
+	// AllowDeprecated is true if the image exists even if its AMIs are deprecated.
+	AllowDeprecated bool        `json:"allow_deprecated,omitzero"`
+	Git             Git         `json:"git"`
+	CI              *CI         `json:"ci,omitempty"`
+	Components      []Component `json:"components"`
+	Parents         []Parent    `json:"parents"`
 	// Ancestors are the images below this one, nearest first.
 	Ancestors []Ancestor        `json:"ancestors"`
 	Labels    map[string]string `json:"labels,omitempty"`

@@ -135,7 +135,7 @@ func (c chain) judgeBuild(
 			// Who revokes a build tags its AMIs.
 		case tagged:
 			of.add(Revoked, named(one.Source, at.String()+" "+one.State))
-		case one.State != "" && one.State != "available":
+		case one.State != "" && c.problemOf(c.options.Seen[at], facts.AllowDeprecated) != "":
 			of.add(Incomplete, named(one.Source, at.String()+" "+one.State))
 		case c.options.Unseen[one.Region] != "":
 			of.add(Unknown, at.String()+" was not looked up")
@@ -144,11 +144,12 @@ func (c chain) judgeBuild(
 }
 
 // problemOf returns why an AMI cannot be used, or "". EC2 shows none that is gone.
-func (c chain) problemOf(image ami.Image) string {
+func (c chain) problemOf(image ami.Image, allowDeprecated bool) string {
 	if image.ID == "" {
 		return "is gone"
 	}
-	return text.OneLine(cmp.Or(ami.Problem(image), ami.Judge(image, c.At, false, false).Text))
+	flaw := ami.Judge(image, c.At, allowDeprecated, false)
+	return text.OneLine(cmp.Or(ami.Problem(image), flaw.Text))
 }
 
 // judgeFingerprint judges what the build was made from, compared with what it would be made from

@@ -208,7 +208,7 @@ func (c chain) amis(to registry.Target) []AMI {
 				Architecture: manifest.If(manifest.IsID, build.Architecture)}
 			if _, failed := c.options.Unseen[region]; c.options.Seen != nil && !failed {
 				seen := c.options.Seen[ami.Address{Region: region, ID: id}]
-				one.State = cmp.Or(c.problemOf(seen), "available")
+				one.State = cmp.Or(c.problemOf(seen, false), "available")
 				one.SizeGiB = seen.SizeGiB
 			}
 			all = append(all, one)

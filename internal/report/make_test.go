@@ -154,6 +154,20 @@ var statusTests = map[string]struct {
 			"0 runtime: RUNTIME1 in eu-west-1 is gone", "1 app: built on runtime (only follows)",
 		},
 	},
+	"AMIs are deprecated": {
+		given: func(w *world) {
+			base := w.run(build{image: "base"})
+			app := w.run(build{image: "app", allowDeprecated: true})
+			w.see()
+			w.deprecate(base)
+			w.deprecate(app)
+		},
+		lines: []string{
+			"app: current: unchanged",
+			"base: incomplete: BASE1 in eu-west-1 has been deprecated since 2026-01-01T00:00:00Z",
+		},
+		plan: []string{"0 base: BASE1 in eu-west-1 has been deprecated since 2026-01-01T00:00:00Z"},
+	},
 	"somebody revoked an AMI in the console": {
 		given: func(w *world) {
 			base, _, _ := chained(w)

@@ -54,7 +54,9 @@ type build struct {
 	sources  []string // of which all are built but the last
 	regions  []string
 	isFile   bool
-	result   string // of a file: what is in it. Empty: the fingerprint
+	// allowDeprecated is that of data "chain-image".
+	allowDeprecated bool
+	result          string // of a file: what is in it. Empty: the fingerprint
 }
 
 // id returns an AMI that stands for a text.
@@ -71,7 +73,8 @@ func (w *world) run(b build) manifest.Parent {
 	}
 	facts := manifest.Facts{
 		Image: b.image, Sources: b.sources, Parents: b.parents, Ancestors: manifest.Ancestors(b.parents),
-		Git: manifest.Git{Commit: text.SHA256(b.template)[:40], Origin: "github.com/acme/images//" + b.image},
+		AllowDeprecated: b.allowDeprecated,
+		Git:             manifest.Git{Commit: text.SHA256(b.template)[:40], Origin: "github.com/acme/images//" + b.image},
 	}
 	facts.Fingerprint, facts.Components = fingerprint.Compute(fingerprint.Parts{
 		Image: b.image, TemplateSHA: tree(b.template), Extra: b.extra, Parents: b.parents})
@@ -179,6 +182,14 @@ func (w *world) see(gone ...string) {
 			}
 		}
 	}
+}
+
+// deprecate lets EC2 say that an AMI is deprecated.
+func (w *world) deprecate(p manifest.Parent) {
+	at := ami.Address{Region: p.Region, ID: p.AMI}
+	image := w.options.Seen[at]
+	image.DeprecatedAt = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	w.options.Seen[at] = image
 }
 
 // put replaces a document.
