@@ -80,12 +80,18 @@ func template(t testing.TB, name string, texts ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return changed(t, string(body), texts...)
+}
+
+// changed is a text with other texts in the place of some that it has: old and new in turn.
+func changed(t testing.TB, text string, texts ...string) string {
+	t.Helper()
 	for i := 0; i < len(texts); i += 2 {
-		if !strings.Contains(string(body), texts[i]) {
-			t.Fatalf("template %s does not contain %q", name, texts[i])
+		if !strings.Contains(text, texts[i]) {
+			t.Fatalf("%q is missing in\n%s", texts[i], text)
 		}
 	}
-	return strings.NewReplacer(texts...).Replace(string(body))
+	return strings.NewReplacer(texts...).Replace(text)
 }
 
 func (l *lab) startAWS() {
