@@ -78,6 +78,7 @@ func TestAccCleanUp_nothingRead(t *testing.T) {
 	newPacker(t)
 	t.Parallel()
 	l := newLab(t, template(t, "ami"))
+	l.configureAWSCommand()
 	l.mustBuild("base")
 	script := commandsOf(string(read(t, root+"/docs/tasks/clean-up.md")))
 	_, script, _ = strings.Cut(script, "set -euo pipefail\n")
@@ -96,6 +97,7 @@ func TestAccCleanUp_nothingRead(t *testing.T) {
 func newCleaned(t *testing.T) *cleaned {
 	t.Helper()
 	c := &cleaned{lab: newLabIn(t, filepath.Join(t.TempDir(), "repo")), names: map[string]string{}}
+	c.configureAWSCommand()
 	c.write(".gitignore", "packer-manifest.json\nunused.sh\n")
 	c.write("base/base.pkr.hcl", template(t, "ami"))
 	c.write("snowflake/snowflake.pkr.hcl", template(t, "child", `image    = "app"`,

@@ -3,7 +3,6 @@
 package acceptance
 
 import (
-	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -131,6 +130,7 @@ func newConsumers(t *testing.T) *consumers {
 	c.packer = c.packer.With("GITHUB_ACTIONS=true", "GITHUB_EVENT_NAME=push",
 		"GITHUB_SERVER_URL=https://github.com", "GITHUB_REPOSITORY=acme/images",
 		"GITHUB_RUN_ID=1234567890", "GITHUB_ACTOR=octocat")
+	c.configureAWSCommand()
 	c.old = c.run("main", "base", "snowflake", "promote")
 	c.base = lookUp(c.pointer("baseline-ubuntu/channels/latest"), "amis."+region)
 	c.oldInstance = c.launch(c.old)
@@ -175,14 +175,6 @@ func (c *consumers) git(args ...string) {
 	c.t.Helper()
 	_, err := c.repo.Git(c.t.Context(), args...)
 	c.check(err)
-}
-
-// pointer reads a document of the registry.
-func (c *consumers) pointer(name string) any {
-	c.t.Helper()
-	var document any
-	c.check(json.Unmarshal(c.objects()["chain/"+name+".json"], &document))
-	return document
 }
 
 // launch starts an instance of an AMI, and returns its id.

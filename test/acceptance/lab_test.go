@@ -5,6 +5,7 @@ package acceptance
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -183,6 +184,14 @@ func (l *lab) objects() map[string][]byte {
 	objects, err := l.aws.Objects(l.t.Context(), bucket)
 	l.check(err)
 	return objects
+}
+
+// pointer reads a document of the registry, by its name without .json.
+func (l *lab) pointer(name string) any {
+	l.t.Helper()
+	var document any
+	l.check(json.Unmarshal(l.objects()["chain/"+name+".json"], &document))
+	return document
 }
 
 // wantCode ends the test unless packer ended with the exit code.

@@ -24,6 +24,14 @@ func needAWSCommand(t *testing.T) {
 	}
 }
 
+// configureAWSCommand is for the command line of AWS, which takes an empty AWS_PROFILE for a name.
+func (l *lab) configureAWSCommand() {
+	l.t.Helper()
+	config := filepath.Join(l.t.TempDir(), "config")
+	l.check(os.WriteFile(config, []byte("[default]\n"), 0o600))
+	l.packer = l.packer.With("AWS_CONFIG_FILE="+config, "AWS_PROFILE=default", "AWS_PAGER=")
+}
+
 // commandsOf are the commands of a part of a page.
 func commandsOf(text string) string {
 	var commands strings.Builder
@@ -50,13 +58,10 @@ func (l *lab) tryShell(script string) (out, problems string, err error) {
 	l.check(err)
 	bin := l.t.TempDir()
 	l.check(os.Symlink(gojq, filepath.Join(bin, "jq")))
-	// The command line of AWS takes an empty AWS_PROFILE for a name.
-	config := filepath.Join(bin, "config")
-	l.check(os.WriteFile(config, []byte("[default]\n"), 0o600))
 	cmd := exec.CommandContext(l.t.Context(), "bash", "-euo", "pipefail", "-c", script)
 	cmd.Dir = l.repo.Dir
 	cmd.Env = append(l.packer.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"AWS_CONFIG_FILE="+config, "AWS_PROFILE=default", "AWS_PAGER=", "TMPDIR="+l.t.TempDir())
+		"TMPDIR="+l.t.TempDir())
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	stdout, err := cmd.Output()
