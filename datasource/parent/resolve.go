@@ -256,6 +256,8 @@ func (s search) notFound(ctx context.Context, tried []string) error {
 		text += "Only the account that owns an AMI sees its tags: " +
 			"across accounts use registry or local_manifest. "
 	}
-	text += `For the first build of a chain set on_missing = "empty" or fallback_ami.`
-	return errors.New(text)
+	if s.config.Previous == 0 && s.config.Fingerprint == "" {
+		text += `For the first build of a chain set on_missing = "empty" or fallback_ami.`
+	}
+	return errors.New(strings.TrimSpace(text))
 }
