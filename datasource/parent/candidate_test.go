@@ -39,7 +39,7 @@ func message(err error) string {
 func TestCheckPolicy(t *testing.T) {
 	const (
 		uri    = "s3://acme-images/chain/base/builds/1.json"
-		revoke = "\n\nBuild the parent again, or set allow_revoked = true."
+		revoke = "\n\nBuild the image again, or set allow_revoked = true."
 	)
 	one := func(i ami.Image) map[string]ami.Image { return map[string]ami.Image{i.Region: i} }
 	young := image(ami1, "eu-west-1", time.Hour, nil)
@@ -60,18 +60,18 @@ func TestCheckPolicy(t *testing.T) {
 		"revoked by tag":    {parent{candidate{way: wayTag}, "", one(revoked)}, Config{}, ami1 + " in eu-west-1 is revoked: CVE in the kernel (found by tag)" + revoke},
 		"revoked, no words": {parent{candidate{uri: uri}, "", one(noReason)}, Config{}, ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},
 		"deprecated": {parent{candidate{uri: uri}, "", one(deprecated)}, Config{},
-			ami1 + " in eu-west-1 has been deprecated since 2026-06-01T12:00:00Z (" + uri + ")\n\nBuild the parent again, or set allow_deprecated = true."},
+			ami1 + " in eu-west-1 has been deprecated since 2026-06-01T12:00:00Z (" + uri + ")\n\nBuild the image again, or set allow_deprecated = true."},
 		"deprecated, allowed": {parent{candidate{uri: uri}, "", one(deprecated)}, Config{AllowDeprecated: true}, ""},
 		"not deprecated yet":  {parent{candidate{uri: uri}, "", one(later)}, Config{}, ""},
 		"too old": {parent{candidate{uri: uri}, "", one(young)}, Config{MaxAge: 30 * time.Minute},
-			"it is 1h0m0s old, older than max_age 30m0s (" + uri + ")\n\nBuild the parent again, or raise max_age."},
+			"it is 1h0m0s old, older than max_age 30m0s (" + uri + ")\n\nBuild the image again, or raise max_age."},
 		"the oldest region counts": {parent{candidate{uri: uri}, "", two}, Config{MaxAge: 2 * time.Hour},
-			"it is 5h0m0s old, older than max_age 2h0m0s (" + uri + ")\n\nBuild the parent again, or raise max_age."},
+			"it is 5h0m0s old, older than max_age 2h0m0s (" + uri + ")\n\nBuild the image again, or raise max_age."},
 		"no AMI, too old": {parent{candidate: candidate{uri: uri, entries: builtAt(now.Add(-3 * time.Hour))}}, Config{MaxAge: 2 * time.Hour},
-			"it is 3h0m0s old, older than max_age 2h0m0s (" + uri + ")\n\nBuild the parent again, or raise max_age."},
+			"it is 3h0m0s old, older than max_age 2h0m0s (" + uri + ")\n\nBuild the image again, or raise max_age."},
 		"no AMI, young": {parent{candidate: candidate{uri: uri, entries: builtAt(now.Add(-time.Hour))}}, Config{MaxAge: 2 * time.Hour}, ""},
 		"of no known age": {parent{candidate{uri: uri}, "", one(undated)}, Config{MaxAge: 2 * time.Hour},
-			"its age is unknown (" + uri + ")\n\nBuild the parent again, or remove max_age."},
+			"its age is unknown (" + uri + ")\n\nBuild the image again, or remove max_age."},
 		"the first region by name is named": {parent{candidate{uri: uri}, "", map[string]ami.Image{"us-east-1": revoked, "eu-west-1": noReason}}, Config{},
 			ami1 + " in eu-west-1 is revoked (" + uri + ")" + revoke},
 		"fallback is what the user named": {parent{candidate{way: wayFallback}, "", one(revoked)}, Config{MaxAge: 1}, ""},

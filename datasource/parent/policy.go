@@ -31,7 +31,7 @@ func (p *parent) checkPolicy(c Config, now time.Time) error {
 		flaw := ami.Judge(image, now, c.AllowDeprecated, c.AllowRevoked)
 		if flaw.Text != "" {
 			return p.refused(image.String()+" "+flaw.Text,
-				"Build the parent again, or set "+flaw.Option+" = true.")
+				"Build the image again, or set "+flaw.Option+" = true.")
 		}
 	}
 	return p.checkAge(c.MaxAge, now)
@@ -52,11 +52,11 @@ func (p *parent) checkAge(maxAge time.Duration, now time.Time) error {
 	}
 	created := p.createdAt()
 	if created.IsZero() {
-		return p.refused("its age is unknown", "Build the parent again, or remove max_age.")
+		return p.refused("its age is unknown", "Build the image again, or remove max_age.")
 	}
 	if age := now.Sub(created); age > maxAge {
 		why := fmt.Sprintf("it is %s old, older than max_age %s", age.Round(time.Minute), maxAge)
-		return p.refused(why, "Build the parent again, or raise max_age.")
+		return p.refused(why, "Build the image again, or raise max_age.")
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (s search) checked(ctx context.Context, c candidate) (*parent, error) {
 	// An AMI that was disabled with the revocation is not missing.
 	if c.revoked != nil && !s.config.AllowRevoked {
 		return nil, c.refused("it is revoked"+text.Because(c.revoked.Reason),
-			"Build the parent again, or set allow_revoked = true.")
+			"Build the image again, or set allow_revoked = true.")
 	}
 	found, err := s.verify(ctx, c)
 	if err != nil {
@@ -218,15 +218,14 @@ func (s search) fallback(ctx context.Context) (*parent, error) {
 	return &parent{found, ec2.Region, map[string]ami.Image{ec2.Region: image}}, nil
 }
 
-// similar names what there is in the registry instead of what was not found. It reports whether
-// one of these may have been meant.
-func (s search) similar(ctx context.Context) (text string, misspelled bool) {
+// similar names what there is in the registry instead of what was not found.
+func (s search) similar(ctx context.Context) registry.Hint {
 	if s.config.Registry == "" {
-		return "", false
+		return registry.Hint{}
 	}
 	reg, err := s.conn.Registry()
 	if err != nil {
-		return "", false
+		return registry.Hint{}
 	}
 	channel := s.config.channel()
 	if s.gitName != "" && s.config.Channel == "" || s.config.Fingerprint != "" {
@@ -237,11 +236,15 @@ func (s search) similar(ctx context.Context) (text string, misspelled bool) {
 
 func (s search) notFound(ctx context.Context, tried []string) error {
 	text := fmt.Sprintf("not found (%s)\n\n%s\n\n", s.config.describe(), strings.Join(tried, "\n"))
-	similar, misspelled := s.similar(ctx)
-	text += similar
-	if misspelled {
-		// To build or to publish something would be the wrong advice.
+	similar := s.similar(ctx)
+	text += similar.Text
+	switch {
+	// To build or to publish something would be the wrong advice.
+	case similar.Misspelled:
 		return errors.New(strings.TrimSpace(text))
+	case similar.OtherChannels && s.gitName == "":
+		return errors.New(text + "Set channel to one of these, or promote " + s.config.Image + " to " +
+			s.config.channel() + " first.")
 	}
 	if s.folder != nil && slices.Contains(s.config.configured(), wayRegistry) {
 		text += fmt.Sprintf("Run the packer build of %s at this commit first, and before it those of "+
@@ -253,6 +256,8 @@ func (s search) notFound(ctx context.Context, tried []string) error {
 		text += "Only the account that owns an AMI sees its tags: " +
 			"across accounts use registry or local_manifest. "
 	}
-	text += `For the first build of a chain set on_missing = "empty" or fallback_ami.`
-	return errors.New(text)
+	if s.config.Previous == 0 && s.config.Fingerprint == "" {
+		text += `For the first build of a chain set on_missing = "empty" or fallback_ami.`
+	}
+	return errors.New(strings.TrimSpace(text))
 }

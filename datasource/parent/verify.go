@@ -35,9 +35,9 @@ func (s search) verify(ctx context.Context, found candidate) (*parent, error) {
 	}
 	ids, isAMI := found.amiIDs(s.config.Source)
 	if !isAMI && found.tagged == nil {
-		return nil, fmt.Errorf("%s names no AMI, and kind is \"ami\"\n\nIf the parent is not an AMI, "+
+		return nil, fmt.Errorf("%s names no AMI, and kind is \"ami\"\n\nIf the image is not an AMI, "+
 			"set kind = \"artifact\": then its id is as trustworthy as everybody who can write that file. "+
-			"If it is one, somebody has changed the file: build the parent again.", found.uri)
+			"If it is one, somebody has changed the file: build the image again.", found.uri)
 	}
 	ec2, err := s.conn.EC2()
 	if err != nil {
@@ -89,7 +89,7 @@ func (s search) artifact(ctx context.Context, found candidate) (*parent, error) 
 			"then EC2 is asked whether that AMI exists and is yours.", found.uri)
 	case id != "" && !manifest.IsID(id):
 		return nil, fmt.Errorf("%s has the artifact id %.80q, which has characters that are not safe in "+
-			"a script\n\nBuild the parent again, with another name.", found.uri, id)
+			"a script\n\nBuild the image again, with another name.", found.uri, id)
 	}
 	unasked := s.unasked(found)
 	if len(unasked) == 0 {

@@ -20,35 +20,41 @@ const (
 	maxNames = 10
 )
 
-// Similar says which images or channels exist, for an error about one that was not found: those
-// that are spelled almost like it come first, and misspelled is true if there is one. It returns ""
-// if it cannot tell, such as without the right to list. A build that succeeds never lists, because
-// the number of documents grows.
-func (r *Registry) Similar(
-	ctx context.Context, image, channel string,
-) (text string, misspelled bool) {
+// Hint is what the registry has instead of an image or a channel that was not found.
+type Hint struct {
+	// Text is "" if the registry cannot tell, such as without the right to list.
+	Text string
+	// Misspelled is true if something is spelled almost like what was not found. It comes first.
+	Misspelled bool
+	// OtherChannels is true if the image exists, with channels, and only the wanted one is missing.
+	OtherChannels bool
+}
+
+// Similar says which images or channels exist, for an error about one that was not found. A build
+// that succeeds never lists, because the number of documents grows.
+func (r *Registry) Similar(ctx context.Context, image, channel string) Hint {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
 	images, err := r.Images(ctx)
 	if err != nil || len(images) == 0 {
-		return "", false
+		return Hint{}
 	}
 	if !slices.Contains(images, image) {
 		names, misspelled := closest(image, images)
-		return "The registry has no image " + image + ". " + names, misspelled
+		return Hint{Text: "The registry has no image " + image + ". " + names, Misspelled: misspelled}
 	}
 	if channel == "" {
-		return "", false
+		return Hint{}
 	}
 	channels, err := r.Channels(ctx, image)
 	switch {
 	case err != nil || slices.Contains(channels, channel):
-		return "", false
+		return Hint{}
 	case len(channels) == 0:
-		return "Image " + image + " has no channels yet. ", false
+		return Hint{Text: "Image " + image + " has no channels yet. "}
 	}
 	names, misspelled := closest(channel, channels)
-	return "Image " + image + " has no channel " + channel + ". " + names, misspelled
+	return Hint{"Image " + image + " has no channel " + channel + ". " + names, misspelled, true}
 }
 
 // Images returns the names of all images, sorted. It lists, so it is nothing for a build.

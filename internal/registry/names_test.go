@@ -52,7 +52,7 @@ func TestSimilar(t *testing.T) {
 		{deaf{mem}, "runtme", "latest", ""},
 		{none{mem}, "runtme", "latest", ""},
 	} {
-		if got, _ := New(tt.store).Similar(t.Context(), tt.image, tt.channel); got != tt.want {
+		if got := New(tt.store).Similar(t.Context(), tt.image, tt.channel).Text; got != tt.want {
 			t.Errorf("%s, %s: got %q, want %q", tt.image, tt.channel, got, tt.want)
 		}
 	}

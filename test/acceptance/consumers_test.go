@@ -3,10 +3,8 @@
 package acceptance
 
 import (
-	"encoding/json"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,8 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-
-	"github.com/packer-chain/packer-plugin-chain/test/lab/program"
 )
 
 // consumers is an account in which images of a chain run: what CI did with the examples of the
@@ -36,9 +32,7 @@ type consumers struct {
 // TestAccConsumers_commands runs the commands of docs/consumers.md in the order of the page, as a
 // reader does, and compares what each prints.
 func TestAccConsumers_commands(t *testing.T) {
-	if _, err := exec.LookPath("aws"); err != nil {
-		t.Skip("the command line of AWS is missing: install awscli")
-	}
+	needAWSCommand(t)
 	newPacker(t)
 	t.Parallel()
 	c := newConsumers(t)
@@ -99,11 +93,8 @@ func (c *consumers) wantChildren() string {
 	return direct + `snowflake\tlatest\t` + c.base + `\nsnowflake\tproduction\t` + c.base
 }
 
-// heading begins a question on the page, and shellBlock is a block of commands.
-var (
-	heading    = regexp.MustCompile(`(?m)^### (.*)$`)
-	shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
-)
+// heading begins a question on the page.
+var heading = regexp.MustCompile(`(?m)^### (.*)$`)
 
 // answers runs the commands below "Questions and commands" as one script, because later ones use
 // variables of earlier ones, and returns what was printed for each question.
@@ -130,33 +121,6 @@ func (c *consumers) answers() map[string]string {
 	return answers
 }
 
-func commandsOf(text string) string {
-	var commands strings.Builder
-	for _, match := range shellBlock.FindAllStringSubmatch(text, -1) {
-		commands.WriteString(match[1])
-	}
-	return commands.String()
-}
-
-// shell runs a script as a reader would, in the account, and returns what it prints.
-func (c *consumers) shell(script string) string {
-	c.t.Helper()
-	gojq, err := program.Path("gojq")
-	c.check(err)
-	bin := c.t.TempDir()
-	c.check(os.Symlink(gojq, filepath.Join(bin, "jq")))
-	cmd := exec.CommandContext(c.t.Context(), "bash", "-euo", "pipefail", "-c", script)
-	cmd.Dir = c.repo.Dir
-	cmd.Env = append(c.packer.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	var problems strings.Builder
-	cmd.Stderr = &problems
-	out, err := cmd.Output()
-	if err != nil {
-		c.t.Fatalf("%s\n%v\n%s%s", script, err, out, problems.String())
-	}
-	return string(out)
-}
-
 // newConsumers builds the examples twice on main and once on a branch, and promotes twice.
 func newConsumers(t *testing.T) *consumers {
 	t.Helper()
@@ -166,10 +130,7 @@ func newConsumers(t *testing.T) *consumers {
 	c.packer = c.packer.With("GITHUB_ACTIONS=true", "GITHUB_EVENT_NAME=push",
 		"GITHUB_SERVER_URL=https://github.com", "GITHUB_REPOSITORY=acme/images",
 		"GITHUB_RUN_ID=1234567890", "GITHUB_ACTOR=octocat")
-	// The command line of AWS takes an empty AWS_PROFILE for a name.
-	config := filepath.Join(t.TempDir(), "config")
-	c.check(os.WriteFile(config, []byte("[default]\n"), 0o600))
-	c.packer = c.packer.With("AWS_CONFIG_FILE="+config, "AWS_PROFILE=default", "AWS_PAGER=")
+	c.configureAWSCommand()
 	c.old = c.run("main", "base", "snowflake", "promote")
 	c.base = lookUp(c.pointer("baseline-ubuntu/channels/latest"), "amis."+region)
 	c.oldInstance = c.launch(c.old)
@@ -214,14 +175,6 @@ func (c *consumers) git(args ...string) {
 	c.t.Helper()
 	_, err := c.repo.Git(c.t.Context(), args...)
 	c.check(err)
-}
-
-// pointer reads a document of the registry.
-func (c *consumers) pointer(name string) any {
-	c.t.Helper()
-	var document any
-	c.check(json.Unmarshal(c.objects()["chain/"+name+".json"], &document))
-	return document
 }
 
 // launch starts an instance of an AMI, and returns its id.

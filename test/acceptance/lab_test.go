@@ -5,6 +5,7 @@ package acceptance
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,12 +81,18 @@ func template(t testing.TB, name string, texts ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return changed(t, string(body), texts...)
+}
+
+// changed is a text with other texts in the place of some that it has: old and new in turn.
+func changed(t testing.TB, text string, texts ...string) string {
+	t.Helper()
 	for i := 0; i < len(texts); i += 2 {
-		if !strings.Contains(string(body), texts[i]) {
-			t.Fatalf("template %s does not contain %q", name, texts[i])
+		if !strings.Contains(text, texts[i]) {
+			t.Fatalf("%q is missing in\n%s", texts[i], text)
 		}
 	}
-	return strings.NewReplacer(texts...).Replace(string(body))
+	return strings.NewReplacer(texts...).Replace(text)
 }
 
 func (l *lab) startAWS() {
@@ -177,6 +184,14 @@ func (l *lab) objects() map[string][]byte {
 	objects, err := l.aws.Objects(l.t.Context(), bucket)
 	l.check(err)
 	return objects
+}
+
+// pointer reads a document of the registry, by its name without .json.
+func (l *lab) pointer(name string) any {
+	l.t.Helper()
+	var document any
+	l.check(json.Unmarshal(l.objects()["chain/"+name+".json"], &document))
+	return document
 }
 
 // wantCode ends the test unless packer ended with the exit code.

@@ -237,7 +237,7 @@ func readme(t *testing.T, text string) string {
 }
 
 // read returns the content of a file, or ends the test.
-func read(t *testing.T, path string) []byte {
+func read(t testing.TB, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -19,8 +19,8 @@ var startBlock = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
 // fileName is how the text before a template names its file.
 var fileName = regexp.MustCompile("`(\\w+/\\w+\\.pkr\\.hcl)`")
 
-// ids are hashes, which differ from run to run.
-var ids = regexp.MustCompile(`\b[0-9a-f]{7,64}\b`)
+// ids are hashes, which differ from run to run. A page may cut them off.
+var ids = regexp.MustCompile(`\b[0-9a-f]{7,64}\b…?`)
 
 // TestAccStart does what docs/start.md says, in its order: it writes the templates, runs the
 // commands, and wants the lines that the page shows.

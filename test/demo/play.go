@@ -90,7 +90,7 @@ func (d *demo) build(ctx context.Context, folder string, options ...string) erro
 }
 
 func (d *demo) show(ctx context.Context, folder string, args []string) error {
-	fmt.Printf("%s$ packer %s\n", folder, strings.Join(args, " "))
+	fmt.Printf("%s$ packer %s\n", folder, command(args))
 	result, err := d.packer.Run(ctx, filepath.Join(d.repo.Dir, folder), args...)
 	if err != nil {
 		return err
@@ -105,6 +105,18 @@ func (d *demo) show(ctx context.Context, folder string, args []string) error {
 	}
 	fmt.Println()
 	return nil
+}
+
+// command is a command line to copy: in quotes is what has spaces.
+func command(args []string) string {
+	var words []string
+	for _, arg := range args {
+		if strings.Contains(arg, " ") {
+			arg = "'" + arg + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
 }
 
 // showRegistry lists the bucket, and prints the channel latest and its manifest.
