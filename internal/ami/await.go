@@ -123,8 +123,9 @@ func (b Births) mayAppear(region string, ids []string, seen []Image, now time.Ti
 }
 
 // Settled is [Client.ByID] for images that are to be used: it waits until none of them is pending,
-// and a few minutes for one that was just created and that EC2 does not show yet. It returns an
-// error if one is still pending when ctx ends, because that one neither exists nor is gone.
+// and a few minutes for one that was just created and that EC2 does not show yet, unless EC2 shows
+// that it belongs to an account that is not among owners. It returns an error if one is still
+// pending when ctx ends, because that one neither exists nor is gone.
 func (c *Client) Settled(
 	ctx context.Context, region string, ids, owners []string, births ...Births,
 ) ([]Image, error) {
@@ -139,9 +140,13 @@ func (c *Client) Settled(
 		if failed == nil && slices.ContainsFunc(seen, pending) {
 			return errPending
 		}
-		young := func(b Births) bool { return b.mayAppear(region, ids, seen, time.Now()) }
+		known := seen
+		young := func(b Births) bool { return b.mayAppear(region, ids, known, time.Now()) }
 		if failed == nil && slices.ContainsFunc(births, young) {
-			return errNotYet
+			known = slices.Concat(seen, c.foreign(ctx, region, ids, owners))
+			if slices.ContainsFunc(births, young) {
+				return errNotYet
+			}
 		}
 		return nil
 	})
@@ -152,6 +157,23 @@ func (c *Client) Settled(
 		return nil, fmt.Errorf("%s: %w\n\nWait until it is available, and run it again.", what, err)
 	}
 	return seen, nil
+}
+
+// foreign returns those of the images that surely belong to others than owners. Of "self", only EC2
+// knows who that is, and it may be late to tell. One that cannot be looked up is left out.
+func (c *Client) foreign(ctx context.Context, region string, ids, owners []string) []Image {
+	var others []Image
+	if len(owners) == 0 || slices.Contains(owners, "self") {
+		return nil
+	}
+	for _, id := range ids {
+		if images, err := c.byIDAlone(ctx, region, []string{id}, noRetries); err == nil {
+			others = append(others, images...)
+		}
+	}
+	return slices.DeleteFunc(others, func(img Image) bool {
+		return slices.Contains(owners, img.Owner) || slices.Contains(owners, img.OwnerAlias)
+	})
 }
 
 // Get returns one image of any owner, in any state.

@@ -71,3 +71,35 @@ func TestClient_Settled_young(t *testing.T) {
 		})
 	}
 }
+
+// TestClient_Settled_foreign: nobody waits for a new AMI that belongs to an account which is not
+// wanted. One whose owner EC2 does not show yet may be wanted.
+func TestClient_Settled_foreign(t *testing.T) {
+	const acme, other = "111122223333", "444455556666"
+	none, hidden := amitest.Describe(), amitest.NotFound().On("DescribeImages")
+	of := func(owner string) amitest.Step {
+		return amitest.Describe(amitest.Image{ID: idA, Owner: owner})
+	}
+	for name, tt := range map[string]struct {
+		steps  []amitest.Step
+		owners []string
+		found  int
+		waits  int
+	}{
+		"of another account": {[]amitest.Step{none, of(other)}, []string{acme}, 0, 0},
+		"that is late":       {[]amitest.Step{none, hidden, none, of(other)}, []string{acme}, 0, 1},
+		"of this account":    {[]amitest.Step{none, of(acme), of(acme)}, []string{acme}, 1, 1},
+		"perhaps of self":    {[]amitest.Step{none, of(acme)}, []string{"self", other}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, log := script(t, tt.steps...)
+				births := Births{{Region: "eu-west-1", ID: idA}: time.Now()}
+				found, err := c.Settled(t.Context(), "eu-west-1", []string{idA}, tt.owners, births)
+				if err != nil || len(found) != tt.found || len(log.waits) != tt.waits {
+					t.Errorf("got %v, %v after %d waits", found, err, len(log.waits))
+				}
+			})
+		})
+	}
+}

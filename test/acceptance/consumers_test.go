@@ -20,8 +20,8 @@ import (
 // repository, in the order of story.
 type consumers struct {
 	*lab
-	// base is the AMI that all others are built on. old was in production, and is revoked; current
-	// is in production; branch was built by a branch.
+	// base is the AMI that all others are built on. old was in production; current is; branch was
+	// built by a branch.
 	base, old, current, branch string
 	// oldInstance runs old, and another instance current.
 	oldInstance string
@@ -29,15 +29,31 @@ type consumers struct {
 	commits []string
 }
 
-// TestAccConsumers_commands runs the commands of docs/consumers.md in the order of the page, as a
-// reader does, and compares what each prints.
-func TestAccConsumers_commands(t *testing.T) {
-	needAWSCommand(t)
+// TestAccConsumers builds the account once, and then does what its parts say, each of which leaves
+// it as the next one needs it.
+func TestAccConsumers(t *testing.T) {
 	newPacker(t)
 	t.Parallel()
 	c := newConsumers(t)
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, *consumers)
+	}{{"commands", testCommands}, {"terraform", testTerraform}} {
+		t.Run(part.name, func(t *testing.T) {
+			whole := c.t
+			c.t = t
+			defer func() { c.t = whole }()
+			part.run(t, c)
+		})
+	}
+}
+
+// testCommands runs the commands of docs/consumers.md in the order of the page, as a reader does,
+// and compares what each prints.
+func testCommands(t *testing.T, c *consumers) {
+	needAWSCommand(t)
 	c.must("revoke", "PKR_VAR_reason=CVE-2026-0001", "PKR_VAR_fingerprint="+
-		lookUp(c.pointer("snowflake/channels/production"), "moves.1.fingerprint"))
+		lookUp(c.pointer("snowflake/lines/feature-x"), "moves.0.fingerprint"))
 	c.must("report", "PKR_VAR_page=s3://"+bucket+"/report")
 	printed := c.answers()
 	want := c.wantAnswers()
@@ -69,7 +85,7 @@ func (c *consumers) wantAnswers() map[string]string {
 			`chain:parent\t`+c.base),
 		"Who promoted it, when and why?":          at + `\tforward\toctocat\ttested by hand\t` + url,
 		"What is the history of the channel?":     lines(move("tested by hand", 2), move("-", 0)),
-		"Is it revoked?":                          c.old + `\tsnowflake-\d+\t` + revoked,
+		"Is it revoked?":                          c.branch + `\tsnowflake-\d+\t` + revoked,
 		"Which AMIs of the image exist here?":     c.wantAMIs(at),
 		"Which images are built on this base?":    c.wantChildren(),
 		"What has the last run of a branch left?": at + `\t` + c.commits[1] + `\t` + c.branch,

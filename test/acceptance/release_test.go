@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -113,43 +114,33 @@ func TestAccRelease_same(t *testing.T) {
 	newPacker(t)
 	t.Parallel()
 	checkouts := releases(t)
-	for _, path := range []func(*sourceTree) string{(*sourceTree).archive, (*sourceTree).sums} {
-		first, second := read(t, path(checkouts[0])), read(t, path(checkouts[1]))
-		if !bytes.Equal(first, second) {
-			t.Errorf("%s has other bytes in %s", path(checkouts[0]), path(checkouts[1]))
-		}
+	first, second := checkouts[0].assets(t), checkouts[1].assets(t)
+	if len(first) != 2 {
+		t.Errorf("dist has %d files, want an archive and the checksums", len(first))
+	}
+	if !maps.EqualFunc(first, second, bytes.Equal) {
+		t.Errorf("%s and %s have other files, or other bytes in them", checkouts[0].Dir, checkouts[1].Dir)
 	}
 }
 
-// TestAccRelease_publish checks what is uploaded when: the checksums last, and all into a draft.
-func TestAccRelease_publish(t *testing.T) {
+// TestAccRelease_uncommitted checks that nothing is built that is in no commit.
+func TestAccRelease_uncommitted(t *testing.T) {
 	newPacker(t)
 	t.Parallel()
-	c := releases(t)[0]
-	dir := t.TempDir()
-	log, err := c.publish(t, dir)
-	if err != nil {
+	c := &sourceTree{version: "0.2.0"}
+	if err := c.fill(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{
-		"release view v0.2.0 ", "release create v0.2.0 --draft --verify-tag ",
-		"release upload v0.2.0 --clobber dist/" + filepath.Base(c.archive()) + "\n",
-		"release upload v0.2.0 --clobber dist/" + filepath.Base(c.sums()) + "\n",
-	}
-	for i, line := range slices.Collect(strings.Lines(log)) {
-		if i >= len(want) || !strings.HasPrefix(line, want[i]) {
-			t.Fatalf("gh was asked:\n%swant lines that begin so:\n%s", log, strings.Join(want, "\n"))
+	for _, name := range []string{"main.go", "internal/version/acme.go"} {
+		if err := c.Write(name, "package main\n"); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if log, err = c.publish(t, dir); err != nil || strings.Count(log, "release create") != 1 {
-		t.Errorf("a second attempt: %v\n%s", err, log)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "draft"), []byte("false\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.publish(t, dir); err == nil ||
-		!strings.Contains(err.Error(), "v0.2.0 is published already") {
-		t.Errorf("a published release: %v", err)
+		if err := c.build(t.Context(), ""); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("with another %s: %v", name, err)
+		}
+		if _, err := c.Git(t.Context(), "checkout", "--quiet", "main.go"); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

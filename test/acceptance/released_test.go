@@ -35,12 +35,8 @@ var released = sync.OnceValues(func() ([]*sourceTree, error) {
 	ctx := context.Background()
 	all := []*sourceTree{{version: "0.2.0"}, {version: "0.2.0"}, {version: "0.2.1"}}
 	for i, c := range all {
-		repo, err := workspace.New(ctx, filepath.Join(binaries, fmt.Sprintf("checkout-%d", i)))
-		if err != nil {
-			return nil, err
-		}
-		c.Repo = *repo
-		if err := c.fill(ctx); err != nil {
+		dir := filepath.Join(binaries, fmt.Sprintf("machine-%d", i), "checkout")
+		if err := c.fill(ctx, dir); err != nil {
 			return nil, err
 		}
 	}
@@ -50,9 +46,21 @@ var released = sync.OnceValues(func() ([]*sourceTree, error) {
 	}
 	return all, errors.Join(
 		all[0].build(ctx, "umask 022"),
-		all[1].build(ctx, "umask 077; export TZ=Asia/Tokyo GOFLAGS=\"${GOFLAGS:-} -tags=acme\""),
+		all[1].build(ctx, elsewhere),
 		all[2].build(ctx, "umask 022"))
 })
+
+// elsewhere makes a shell another machine: of a user who has set what changes the code of a build,
+// below a go.work, and with a release in dist.
+const elsewhere = `
+umask 077
+printf 'GOFLAGS=-tags=acme\nGOEXPERIMENT=nogreenteagc\n' >../goenv
+printf 'go 1.26.0\n' >../go.work
+export GOENV=$PWD/../goenv GOFLAGS="${GOFLAGS:-} -tags=acme" GOFIPS140=latest
+export GOOS=windows GOARCH=arm64 GOAMD64=v3 GOARM64=v9.0 TZ=Asia/Tokyo LC_ALL=C.UTF-8
+mkdir dist
+echo old >dist/packer-plugin-chain_v0.2.0_old.zip
+`
 
 // sourceTree is what is in the work tree, whether it is committed or not, in another folder.
 type sourceTree struct {
@@ -63,9 +71,14 @@ type sourceTree struct {
 // otherTarget is a line of .goreleaser.yml that names a system.
 var otherTarget = regexp.MustCompile(`(?m)^      - ([a-z]+_[a-z0-9]+)\n`)
 
-// fill copies the work tree and commits it. Its release is for this machine only.
-func (c *sourceTree) fill(ctx context.Context) error {
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+// fill copies the work tree to dir and commits it. Its release is for this machine only.
+func (c *sourceTree) fill(ctx context.Context, dir string) error {
+	repo, err := workspace.New(ctx, dir)
+	if err != nil {
+		return err
+	}
+	c.Repo = *repo
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		hidden := path != root && strings.HasPrefix(entry.Name(), ".")
 		switch {
 		case err != nil:
@@ -102,10 +115,35 @@ func (c *sourceTree) fill(ctx context.Context) error {
 
 // build builds the release as make release does, in a shell that is as a command makes it.
 func (c *sourceTree) build(ctx context.Context, shell string) error {
-	cmd := exec.CommandContext(ctx, "bash", "-c", shell+"; bash scripts/release "+c.version)
+	cmd := exec.CommandContext(ctx, "bash", "-c", shell+"\nbash scripts/release "+c.version)
 	cmd.Dir = c.Dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build release %s: %w\n%s", c.version, err, out)
+	}
+	return c.announce()
+}
+
+var (
+	sourceVersion = regexp.MustCompile(`(?m)^\tVersion = ".*"$`)
+	unreleased    = regexp.MustCompile(`(?m)^## Unreleased$`)
+)
+
+// announce writes the version where CONTRIBUTING.md says. The build has it from its command.
+func (c *sourceTree) announce() error {
+	for name, change := range map[string]struct {
+		old *regexp.Regexp
+		new string
+	}{
+		"internal/version/version.go": {sourceVersion, "\tVersion = \"" + c.version + "\""},
+		"CHANGELOG.md":                {unreleased, "## " + c.version + " - 2026-01-02"},
+	} {
+		text, err := os.ReadFile(filepath.Join(c.Dir, name))
+		if err != nil {
+			return err
+		}
+		if err := c.Write(name, change.old.ReplaceAllString(string(text), change.new)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -118,40 +156,25 @@ func (c *sourceTree) file(ending string) string {
 // sums is the path of the checksums.
 func (c *sourceTree) sums() string { return c.file("SHA256SUMS") }
 
+// assets are the contents of the files of the release, by name.
+func (c *sourceTree) assets(t *testing.T) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(c.Dir, "dist", plugin+"_*_*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]byte{}
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			all[filepath.Base(path)] = read(t, path)
+		}
+	}
+	return all
+}
+
 // archive is the path of the archive for this machine.
 func (c *sourceTree) archive() string {
 	return c.file("x5.0_" + runtime.GOOS + "_" + runtime.GOARCH + ".zip")
-}
-
-// gh stands in for GitHub's command: it keeps a log, the state of each draft, and the files.
-const gh = `#!/usr/bin/env bash
-set -eu
-echo "$*" >>"$GH/log"
-case "$1 $2" in
-"release view") cat "$GH/draft" ;;
-"release create") echo true >"$GH/draft" ;;
-"release upload") shift 4; cp "$@" "$GH" ;;
-esac
-`
-
-// publish runs scripts/publish, with a folder in the place of GitHub, and returns what was asked.
-func (c *sourceTree) publish(t *testing.T, dir string) (string, error) {
-	t.Helper()
-	bin := workspace.Repo{Dir: t.TempDir()}
-	if err := bin.Write("gh", gh); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Join(bin.Dir, "gh"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "bash", "scripts/publish", "v"+c.version)
-	cmd.Dir = c.Dir
-	cmd.Env = []string{"GH=" + dir, "PATH=" + bin.Dir + ":" + os.Getenv("PATH")}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	log, err := os.ReadFile(filepath.Join(dir, "log"))
-	return string(log), err
 }
 
 // releaseAmazon releases the Amazon plugin of PATH, for this machine, and returns its version.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -54,54 +55,61 @@ func TestAccConsumers_owners(t *testing.T) {
 	}
 }
 
-// TestAccConsumers_terraform plans example/terraform in an account with a chain that Packer built:
-// each way to find the AMI, and each image that it refuses. Nothing is applied, so it does not show
-// that EC2 resolves the parameter at a launch.
-func TestAccConsumers_terraform(t *testing.T) {
-	newPacker(t)
-	t.Parallel()
+// testTerraform plans example/terraform: each way to find the AMI, and each image that it refuses.
+// Nothing is applied, so it does not show that EC2 resolves the parameter at a launch.
+func testTerraform(t *testing.T, c *consumers) {
 	tf := newTerraform(t)
-	c := newConsumers(t)
 	tf.env = append(tf.env, c.aws.Env(region)...)
 
-	// After a rollback, the newest AMI with the tag is still the one that was left.
+	// After a rollback, the newest AMI with the tag is still the one that was left. Newer ones were
+	// never promoted, or never published.
 	c.must("rollback")
-	const resolve = "resolve:ssm:/images/snowflake/production"
-	for by, want := range map[string][3]string{
-		"parameter": {c.old, c.commits[0], resolve},
-		"channel":   {c.old, c.commits[0], c.old},
-		"tag":       {c.current, c.commits[2], c.current},
+	c.make("chain:image=snowflake", "chain:manifest=s3://acme-images/a")
+	c.make("chain:image=snowflake", "Release=production")
+	for by, want := range map[string]planned{
+		"parameter": {c.old, c.commits[0], "resolve:ssm:/images/snowflake/production", latest},
+		"channel":   {c.old, c.commits[0], c.old, latest},
+		"tag":       {c.current, c.commits[2], c.current, latest},
 	} {
-		if got := tf.mustPlan("by=" + by).values(); got != want {
-			t.Errorf("by %s, the AMI, its commit and that of the launch template are %v, want %v",
-				by, got, want)
+		if got := tf.mustPlan("by=" + by); got != want {
+			t.Errorf("by %s, the plan has %+v, want %+v", by, got, want)
 		}
 	}
 
-	tf.refuses(c.old+" of snowflake is older than 1s", "max_age=1s")
-	for _, revoked := range []string{c.old, c.base} {
-		c.check(c.aws.Tag(t.Context(), region, revoked, "chain:revoked", "CVE-2026-0001"))
-		tf.refuses("Revoked: "+revoked+", in production of snowflake.", "by=channel")
-		c.untag(revoked, "chain:revoked")
-	}
 	// An ancestor that is no parent is in the document only.
 	document := c.pointer("snowflake/channels/production").(map[string]any)
 	document["ancestors"] = append(document["ancestors"].([]any), map[string]any{
 		"image": "hardened", "amis": map[string]string{region + "/amazon-ebs.a": c.branch}})
 	c.put(document)
-	c.check(c.aws.Tag(t.Context(), region, c.branch, "chain:revoked", "CVE-2026-0001"))
-	tf.refuses("Revoked: "+c.branch+", in production of snowflake.", "by=channel")
-
-	c.untag(c.old, "chain:manifest")
-	tf.refuses(c.old + " was never published.")
+	for _, ami := range []string{c.old, c.base, c.branch} {
+		c.check(c.aws.Tag(t.Context(), region, ami, "chain:revoked", "CVE-2026-0001"))
+	}
+	const end = ", in production of snowflake."
+	tf.refuses([]string{"Revoked: " + c.branch + ", " + c.old + ", " + c.base + end,
+		c.old + " of snowflake is older than 1s."}, "by=channel", "max_age=1s")
+	c.untag(c.old, "chain:revoked")
+	tf.refuses([]string{"Revoked: " + c.base + end}, "by=parameter")
 
 	// Whoever can write to the bucket cannot make it launch the AMI of another image or account.
+	c.untag(c.base, "chain:manifest")
 	c.point(c.base)
-	tf.refuses(c.base+" is not an AMI of snowflake.", "by=channel")
+	tf.refuses([]string{c.base + " is not an AMI of snowflake.", c.base + " was never published."},
+		"by=channel")
 	foreign, err := c.aws.SourceAMI(t.Context(), region)
 	c.check(err)
 	c.point(foreign)
-	tf.refuses("returned no results", "by=channel")
+	tf.refuses([]string{"returned no results"}, "by=channel")
+}
+
+// make makes an AMI without Packer, with tags such as KEY=VALUE.
+func (c *consumers) make(tags ...string) {
+	c.t.Helper()
+	id, err := c.aws.CreateImage(c.t.Context(), region, strings.Join(tags, " "))
+	c.check(err)
+	for _, tag := range tags {
+		key, value, _ := strings.Cut(tag, "=")
+		c.check(c.aws.Tag(c.t.Context(), region, id, key, value))
+	}
 }
 
 // untag removes a tag of an AMI.
@@ -160,16 +168,18 @@ func newTerraform(t *testing.T) *terraform {
 	tf.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + tf.dir, "CHECKPOINT_DISABLE=1",
 		"TF_IN_AUTOMATION=1", "TF_INPUT=0", `TF_VAR_subnets=["subnet-0a1b2c3d4e5f60718"]`}
 	init := []string{"init", "-no-color", "-backend=false"}
-	if folder := os.Getenv(providerVariable); folder != "" {
+	folder := os.Getenv(providerVariable)
+	if folder != "" {
 		init = append(init, "-plugin-dir="+folder)
 	}
 	if out, code := tf.run(init...); code != 0 {
+		if folder != "" {
+			t.Fatalf("terraform init\n%s", out)
+		}
 		t.Skipf("the AWS provider cannot be had, and %s names none: %s", providerVariable, out)
 	}
-	for _, args := range [][]string{{"validate", "-no-color"}, {"fmt", "-check", "-diff"}} {
-		if out, code := tf.run(args...); code != 0 {
-			t.Fatalf("terraform %s\n%s", args[0], out)
-		}
+	if out, code := tf.run("fmt", "-check", "-diff"); code != 0 {
+		t.Fatalf("terraform fmt\n%s", out)
 	}
 	return tf
 }
@@ -186,63 +196,50 @@ func (tf *terraform) run(args ...string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// plan is a plan with some variables, into the file "plan".
+// plan is a plan with some variables. It returns what it prints, without the frames of errors.
 func (tf *terraform) plan(variables ...string) (string, int) {
 	tf.t.Helper()
-	args := []string{"plan", "-no-color", "-lock=false", "-out=plan"}
+	args := []string{"plan", "-no-color", "-lock=false"}
 	for _, variable := range variables {
 		args = append(args, "-var="+variable)
 	}
-	return tf.run(args...)
+	out, code := tf.run(args...)
+	return strings.NewReplacer("│", "", "╷", "", "╵", "").Replace(out), code
 }
 
-// refuses wants a plan to fail with a text.
-func (tf *terraform) refuses(text string, variables ...string) {
+// refuses wants a plan to fail with each text.
+func (tf *terraform) refuses(texts []string, variables ...string) {
 	tf.t.Helper()
-	if out, code := tf.plan(variables...); code != 1 || !contains(unboxed(out), text) {
-		tf.t.Errorf("plan %v: exit code %d, want 1 and %q\n%s", variables, code, text, out)
+	out, code := tf.plan(variables...)
+	for _, text := range texts {
+		if code != 1 || !contains(out, text) {
+			tf.t.Errorf("plan %v: exit code %d, want 1 and %q\n%s", variables, code, text, out)
+		}
 	}
 }
 
-// unboxed is what terraform prints, without the frame of its errors.
-func unboxed(out string) string {
-	return strings.NewReplacer("│", "", "╷", "", "╵", "").Replace(out)
-}
+// latest is the version of the launch template that the group has: the one that is planned too.
+const latest = "(known after apply)"
 
-// planned is a plan in JSON, as far as the test reads it.
-type planned struct {
-	Values struct {
-		Outputs map[string]struct{ Value string }
-		Root    struct {
-			Resources []struct {
-				Type   string
-				Values map[string]any
-			}
-		} `json:"root_module"`
-	} `json:"planned_values"`
-}
+// planned is what a plan has: the AMI, its commit, what the launch template has in the place of an
+// AMI, and the version of the template that the group launches.
+type planned struct{ ami, commit, imageID, version string }
 
 // mustPlan wants a plan to succeed.
 func (tf *terraform) mustPlan(variables ...string) planned {
 	tf.t.Helper()
-	if out, code := tf.plan(variables...); code != 0 {
+	out, code := tf.plan(variables...)
+	if code != 0 {
 		tf.t.Fatalf("plan %v: exit code %d\n%s", variables, code, out)
 	}
-	out, code := tf.run("show", "-json", "plan")
-	var plan planned
-	if err := json.Unmarshal([]byte(out), &plan); err != nil || code != 0 {
-		tf.t.Fatalf("show: exit code %d, %v\n%s", code, err, out)
-	}
-	return plan
-}
-
-// values are the AMI, its commit, and what the launch template has in the place of an AMI.
-func (p planned) values() [3]string {
-	values := [3]string{p.Values.Outputs["ami"].Value, p.Values.Outputs["commit"].Value}
-	for _, resource := range p.Values.Root.Resources {
-		if resource.Type == "aws_launch_template" {
-			values[2], _ = resource.Values["image_id"].(string)
+	_, group, _ := strings.Cut(out, `"aws_autoscaling_group"`)
+	value := func(text, name string) string {
+		match := regexp.MustCompile(`(?m)^ *\+ ` + name + ` += (.*)$`).FindStringSubmatch(text)
+		if match == nil {
+			tf.t.Fatalf("plan %v has no %s\n%s", variables, name, out)
 		}
+		return strings.Trim(match[1], `"`)
 	}
-	return values
+	return planned{value(out, "ami"), value(out, "commit"), value(out, "image_id"),
+		value(group, "version")}
 }

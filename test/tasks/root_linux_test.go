@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 )
@@ -108,14 +107,9 @@ func archives(t testing.TB) (all []string, release string) {
 	return all, release
 }
 
-// making is for the one test that makes the tar file.
-var making sync.Mutex
-
 // cached returns a tar file of a system, which stays in the folder where make keeps the tools.
 func cached(t testing.TB, archive, release string) string {
 	t.Helper()
-	making.Lock()
-	defer making.Unlock()
 	folder := os.Getenv("CHAIN_CACHE")
 	if folder == "" {
 		user, err := os.UserCacheDir()
