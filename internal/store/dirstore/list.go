@@ -48,11 +48,17 @@ func (s *Store) List(ctx context.Context, prefix, _ string) ([]string, error) {
 		if strings.EqualFold(name, lockName) {
 			continue
 		}
-		if entry.IsDir() {
+		if entry.IsDir() || entry.Type() == fs.ModeSymlink && isFolder(filepath.Join(dir, name)) {
 			name += "/"
 		}
 		keys = append(keys, prefix+name)
 	}
 	slices.Sort(keys)
 	return keys, nil
+}
+
+// isFolder reports whether a link leads to a folder: keys below it can be read.
+func isFolder(link string) bool {
+	info, err := os.Stat(link)
+	return err == nil && info.IsDir()
 }
