@@ -3,12 +3,16 @@
 package report_test
 
 import (
+	"fmt"
+	"math"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/report"
 )
 
@@ -86,5 +90,44 @@ func TestMake_worseChannel(t *testing.T) {
 	}
 	if drawn := report.Mermaid(r); !strings.Contains(drawn, `["base<br/>current<br/>production is revoked"]`) {
 		t.Errorf("got %s", drawn)
+	}
+}
+
+// TestMake_limits has numbers in a manifest for which there is no room elsewhere, and more reasons
+// than anybody reads.
+func TestMake_limits(t *testing.T) {
+	w := newWorld(t)
+	file := w.run(build{image: "base", isFile: true})
+	key := registry.BuildKey("base", file.Fingerprint)
+	w.edit("base/channels/latest.json", `"manifest_seq": 1`, `"manifest_seq": 0`)
+	object, err := w.store.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources []string
+	for i := range 30 {
+		sources = append(sources, fmt.Sprintf("file.%02d", i))
+	}
+	body := regexp.MustCompile(`"build_time": \d+`).ReplaceAll(object.Body, []byte(`"build_time": 253402300800`))
+	w.put(key, string(body))
+	w.edit(key, `"files": [`, `"files": [{"name": "x", "size": 9223372036854775807}, `)
+	w.edit(key, `"components": [`, `"ci": {"provider": "<>"}, "sources": ["`+strings.Join(sources, `", "`)+`"], "components": [`)
+	r := w.report()
+	checkJSON(t, loadSchema(t), r)
+	channel := r.Images[0].Channels[0]
+	if !channel.BuiltAt.IsZero() || channel.Build != nil || channel.Artifacts[0].Size != math.MaxInt64 {
+		t.Errorf("got %+v", channel)
+	}
+	if got := channel.Reason; strings.Count(got, "not built yet") != 20 || !strings.HasSuffix(got, "; and more") {
+		t.Errorf("got reason %s", got)
+	}
+}
+
+func TestMake_notCompared(t *testing.T) {
+	w := newWorld(t)
+	w.run(build{image: "base"})
+	w.options.Checkouts = map[string]report.Checkout{"base": {Problem: "no such folder"}}
+	if diff := cmp.Diff([]string{"base"}, w.report().NotCompared); diff != "" {
+		t.Errorf("not compared (-want +got):\n%s", diff)
 	}
 }
