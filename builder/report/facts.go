@@ -23,8 +23,12 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// maxCheckouts is how many folders git looks at concurrently. It has the processors to itself.
-const maxCheckouts = 4
+const (
+	// maxCheckouts is how many folders git looks at concurrently. It has the processors to itself.
+	maxCheckouts = 4
+	// maxReason is how many characters of an error are shown.
+	maxReason = 600
+)
 
 // ask asks EC2 and git, concurrently, what they know of the images of a registry.
 func (c *Config) ask(
@@ -91,7 +95,7 @@ func lookUp(
 // firstLine returns what an error says, without the advice that follows.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	return text.OneLine(line)
+	return text.Clip(line, maxReason)
 }
 
 // inspect returns the files of images as they are in this checkout, by image.
