@@ -89,7 +89,7 @@
   });
   bar.addEventListener("reset", () => setTimeout(filter));
   bar.addEventListener("submit", (event) => event.preventDefault());
-  one(".clear").addEventListener("click", clear);
+  one(".clear").addEventListener("click", () => { clear(); one("#_images").focus(); });
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, select, textarea");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {

@@ -4,11 +4,14 @@ package report_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/packer-chain/packer-plugin-chain/internal/report"
 )
 
 // onPaper shows a page as it is printed.
@@ -39,14 +42,26 @@ func TestHTML_longWords(t *testing.T) {
 	b := startBrowser(t)
 	r := sample(12, 3)
 	for i := range r.Images {
-		move := &r.Images[i].Channels[0].History[0]
+		channel := &r.Images[i].Channels[0]
+		move := &channel.History[0]
 		move.By, move.Reason = strings.Repeat("y", 150), strings.Repeat("z", 150)
+		channel.AMIs[0].Region, channel.AMIs[0].State = strings.Repeat("r", 63), strings.Repeat("s", 200)
+		channel.AMIs[1].Source, channel.AMIs[1].Architecture = strings.Repeat("s", 200), strings.Repeat("a", 200)
+		channel.Build.Provider, channel.Build.BuildID = strings.Repeat("p", 200), strings.Repeat("b", 200)
+		channel.Parents = append(channel.Parents, report.Parent{
+			Image: strings.Repeat("i", 128), Channel: strings.Repeat("c", 128)})
+		channel.Artifacts = []report.Artifact{{Source: strings.Repeat("s", 200), ID: strings.Repeat("i", 200)}}
+		worse := &r.Images[i].Channels[1]
+		worse.Name, worse.Status = strings.Repeat("w", 128), report.Revoked
+		r.Images[i].Origin, r.Images[i].Reason = strings.Repeat("o", 200), strings.Repeat("r", 600)
+		r.Images[i].Problems = []string{strings.Repeat("p", 600)}
 	}
 	for _, width := range []int{1280, 800, 600, 390} {
 		b.open(r, width, "")
 		b.run("document.querySelectorAll('details').forEach((d) => d.open = true)")
-		check(b, "what is cut off", `[...document.querySelectorAll('article')].filter((article) =>
-			[...article.querySelectorAll('*')].some((e) => e.getBoundingClientRect().right >
-				article.getBoundingClientRect().right)).length`, 0.0)
+		check(b, fmt.Sprintf("what is cut off at %d", width), `[...document.querySelectorAll('article *')]
+			.filter((e) => e.getBoundingClientRect().right >
+				e.closest('article').getBoundingClientRect().right)
+			.map((e) => e.outerHTML).join().slice(0, 500)`, "")
 	}
 }

@@ -309,6 +309,8 @@ func TestHTML_use(t *testing.T) {
 	check(b, "a key leads to the search", "document.activeElement.type", "search")
 	set(".find input", "no such thing")
 	check(b, "nothing is found", "document.querySelector('.none').checkVisibility()", true)
+	b.run("document.querySelector('.clear').focus(); document.querySelector('.clear').click()")
+	check(b, "the focus is not lost with the button", "document.activeElement.id", "_images")
 	const offered = "document.querySelector('.by-region').checkVisibility()"
 	check(b, "regions can be chosen", offered, true)
 	files := sample(1, 1)
