@@ -21,6 +21,8 @@ type verdict struct {
 	reasons map[Status][]string
 	// pending is true if the image has to be built whatever happens to the images below it.
 	pending bool
+	// compared is true if it is known whether its files have changed.
+	compared bool
 }
 
 const (
@@ -79,6 +81,7 @@ func (c chain) withoutChannels(name string, problems []string) (of verdict) {
 	if files.Problem != "" {
 		of.add(Unknown, files.Problem)
 	}
+	of.compared = here && files.Problem == ""
 	return of
 }
 
@@ -181,6 +184,7 @@ func (c chain) judgeFingerprint(of *verdict, image, channel string, facts manife
 		if files.Problem != "" {
 			of.add(Unknown, files.Problem)
 		}
+		of.compared = files.Problem == ""
 		now.TemplateSHA, now.Extra, now.DirtyHash = files.TemplateSHA, files.Extra, files.DirtyHash
 	}
 	for _, line := range fingerprint.Diff(facts.Components, fingerprint.Renew(facts.Components, now)) {

@@ -62,8 +62,7 @@ func Make(from Contents, o Options) Report {
 	for _, name := range c.images() {
 		image, of := c.image(name)
 		r.Images, verdicts[name] = append(r.Images, image), of
-		files, here := o.Checkouts[name]
-		if compared := here && files.Problem == ""; !compared && Matches(o.Images, name) {
+		if !of.compared && Matches(o.Images, name) {
 			r.NotCompared = append(r.NotCompared, name)
 		}
 	}

@@ -123,11 +123,21 @@ func TestMake_limits(t *testing.T) {
 	}
 }
 
+// TestMake_notCompared has images of which paths names the folder, and that cannot be compared.
 func TestMake_notCompared(t *testing.T) {
 	w := newWorld(t)
-	w.run(build{image: "base"})
-	w.options.Checkouts = map[string]report.Checkout{"base": {Problem: "no such folder"}}
-	if diff := cmp.Diff([]string{"base"}, w.report().NotCompared); diff != "" {
+	w.options.Checkouts = map[string]report.Checkout{
+		"strange": {Problem: "no such folder"}, "new": {TemplateSHA: tree("1")},
+	}
+	for _, image := range []string{"compared", "damaged", "moved", "strange"} {
+		w.promote(w.run(build{image: image}), "production")
+		if image != "strange" {
+			w.options.Checkouts[image] = report.Checkout{TemplateSHA: tree("1")}
+		}
+	}
+	w.put("damaged/channels/latest.json", "{")
+	w.store.Delete("moved/channels/latest.json")
+	if diff := cmp.Diff([]string{"damaged", "moved", "strange"}, w.report().NotCompared); diff != "" {
 		t.Errorf("not compared (-want +got):\n%s", diff)
 	}
 }
