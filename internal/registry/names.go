@@ -29,7 +29,7 @@ func (r *Registry) Similar(
 ) (text string, misspelled bool) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
-	images, err := r.Images(ctx)
+	images, _, err := r.Images(ctx)
 	if err != nil || len(images) == 0 {
 		return "", false
 	}
@@ -40,7 +40,7 @@ func (r *Registry) Similar(
 	if channel == "" {
 		return "", false
 	}
-	channels, err := r.Channels(ctx, image)
+	channels, _, err := r.Channels(ctx, image)
 	switch {
 	case err != nil || slices.Contains(channels, channel):
 		return "", false
@@ -51,30 +51,32 @@ func (r *Registry) Similar(
 	return "Image " + image + " has no channel " + channel + ". " + names, misspelled
 }
 
-// Images returns the names of all images, sorted. It lists, so it is nothing for a build.
-func (r *Registry) Images(ctx context.Context) ([]string, error) {
+// Images returns the names of images, sorted, and whether those are all: it lists once. So it is
+// nothing for a build.
+func (r *Registry) Images(ctx context.Context) (names []string, all bool, err error) {
 	return r.list(ctx, "", "/", manifest.CheckImage)
 }
 
-// Channels returns the names of the channels of an image, sorted. It lists.
-func (r *Registry) Channels(ctx context.Context, image string) ([]string, error) {
+// Channels returns the names of channels of an image, as [Registry.Images] does.
+func (r *Registry) Channels(
+	ctx context.Context, image string,
+) (names []string, all bool, err error) {
 	return r.list(ctx, image+"/"+string(Channel)+"s/", ".json", manifest.CheckChannel)
 }
 
-// list returns the names below a prefix that end with a suffix and have the right form. Others can
-// write there.
+// list returns the names below a prefix that end with a suffix and have the right form, and whether
+// those are all. Others can write there, and whatever they write counts for the limit.
 func (r *Registry) list(
 	ctx context.Context, prefix, suffix string, check func(string) error,
-) ([]string, error) {
+) (names []string, all bool, err error) {
 	keys, err := store.List(ctx, r.store, prefix, "/")
-	var names []string
 	for _, key := range keys {
 		name, ok := strings.CutSuffix(strings.TrimPrefix(key, prefix), suffix)
 		if ok && check(name) == nil {
 			names = append(names, name)
 		}
 	}
-	return names, err
+	return names, len(keys) < store.MaxListed, err
 }
 
 // closest returns the names, those that are spelled most like the wanted one first, and if one is

@@ -161,6 +161,21 @@ func TestRead_whatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestRead_long reads lists that are cut off. Strange names count too: they may hide an image.
+func TestRead_long(t *testing.T) {
+	w := newWorld(t)
+	w.run(build{image: "base"})
+	for i := range store.MaxListed {
+		w.put(fmt.Sprintf("x%d.txt", i), "")
+		w.put(fmt.Sprintf("base/channels/x%d.txt", i), "")
+	}
+	const want = "map[:[list the images: only the first 1000 names are read] " +
+		"base:[list the channels of base: only the first 1000 names are read]]"
+	if got := fmt.Sprint(w.read().Problems); got != want {
+		t.Errorf("got problems %s, want %s", got, want)
+	}
+}
+
 func TestRead_ends(t *testing.T) {
 	w := newWorld(t)
 	chained(w)
