@@ -76,6 +76,7 @@
     for (const c of counts) c.button.setAttribute("aria-pressed", String(c.status === status.value));
     one(".none").hidden = found > 0 || images.length === 0;
     const every = found === images.length;
+    one(".found a").hidden = every;
     one(".found a").textContent = every ? "" : `${found} of ${images.length} images`;
   }
   function clear() {

@@ -286,6 +286,12 @@ func TestHTML_use(t *testing.T) {
 	check(b, "everything fits on a phone", `document.querySelectorAll('details').forEach((d) => d.open = true);
 		[...document.querySelectorAll('article *')]
 			.filter((e) => e.getBoundingClientRect().right > innerWidth).map((e) => e.outerHTML).join()`, "")
+	b.open(sample(12, 3), 1280, "")
+	b.run("document.querySelectorAll('details').forEach((d) => d.open = true); new Promise((done) => setTimeout(done, 100))")
+	check(b, "what can have the focus has a name", `[...document.querySelectorAll('a, button')]
+		.filter((e) => e.checkVisibility() && !e.textContent).map((e) => e.outerHTML).join()`, "")
+	check(b, "a finger can hit what copies", `[...document.querySelectorAll('.copy')]
+		.every((e) => e.getBoundingClientRect().height >= 24)`, true)
 	b.open(sample(30, 4), 1280, "#docker-0")
 	check(b, "a link opens its image", "document.querySelector('#docker-0 > details').open", true)
 	check(b, "all are shown", shown, 30.0)
