@@ -197,8 +197,11 @@ func (c chain) fill(channel *Channel, image string, pointer *registry.Pointer) (
 	channel.BuiltAt, channel.Build = builtAt(entries), shownCI(facts.CI)
 	channel.Artifacts = artifacts(entries)
 	for _, p := range facts.Parents {
-		channel.Parents = append(channel.Parents, Parent{Image: p.Image, Fingerprint: p.Fingerprint,
-			Channel: p.Channel, AMI: p.AMI, Current: c.isCurrent(p)})
+		identity, unknown := c.identity(p)
+		channel.Parents = append(channel.Parents, Parent{
+			Image: p.Image, Fingerprint: p.Fingerprint, Channel: p.Channel, AMI: p.AMI,
+			Current: identity == p.Identity, Newer: unknown == "" && identity != p.Identity,
+		})
 	}
 	return c.judge(image, channel.Name, channel.AMIs, entries, facts)
 }

@@ -256,7 +256,7 @@ func (p *picture) path(from, to card, far bool) string {
 func isOld(image Image, parent string) bool {
 	return len(image.Channels) > 0 &&
 		slices.ContainsFunc(image.Channels[0].Parents, func(p Parent) bool {
-			return p.Image == parent && p.Channel != "" && !p.Current
+			return p.Image == parent && p.Newer
 		})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,5 +140,31 @@ func TestMake_notCompared(t *testing.T) {
 	w.store.Delete("moved/channels/latest.json")
 	if diff := cmp.Diff([]string{"damaged", "moved", "strange"}, w.report().NotCompared); diff != "" {
 		t.Errorf("not compared (-want +got):\n%s", diff)
+	}
+}
+
+// TestMake_newer has parents of which nobody can tell whether they are current: none of them has a
+// newer build then.
+func TestMake_newer(t *testing.T) {
+	w := newWorld(t)
+	base := w.run(build{image: "base"})
+	elsewhere, far := base, base
+	elsewhere.Image = "elsewhere"
+	far.Region, far.Identity = us, far.AMI
+	pinned := base
+	pinned.Channel = ""
+	w.run(build{image: "app", parents: []manifest.Parent{base, elsewhere, far, pinned}})
+	newer := func() (newer []bool) {
+		for _, parent := range w.report().Images[1].Channels[0].Parents {
+			newer = append(newer, parent.Newer)
+		}
+		return newer
+	}
+	if got := newer(); slices.Contains(got, true) {
+		t.Errorf("got %t before a newer build", got)
+	}
+	w.run(build{image: "base", template: "2"})
+	if diff := cmp.Diff([]bool{true, false, false, false}, newer()); diff != "" {
+		t.Errorf("newer (-want +got):\n%s", diff)
 	}
 }
