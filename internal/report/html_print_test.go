@@ -14,12 +14,13 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/report"
 )
 
-// onPaper shows a page as it is printed.
+// onPaper shows a page as it is printed by somebody who likes it dark.
 func (b *browser) onPaper() {
 	b.t.Helper()
 	b.must(chromedp.Do(b.ctx, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia,
-			emulation.SetEmulatedMediaParams{Media: "print"})
+			emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{
+				{Name: "prefers-color-scheme", Value: "dark"}}})
 		return err
 	})))
 }
@@ -34,6 +35,7 @@ func TestHTML_print(t *testing.T) {
 	b.onPaper()
 	check(b, "what the paper says of the filter", `[...document.querySelectorAll('.bar > *')]
 		.filter((e) => e.checkVisibility()).map((e) => e.textContent).join()`, "7 of 30 images")
+	check(b, "dark text on white paper", "getComputedStyle(document.body).color", "rgb(28, 33, 40)")
 	check(b, "the filter is shown", "document.querySelector('.found').getBoundingClientRect().height > 0", true)
 }
 
