@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -197,7 +198,7 @@ func (r *reading) readChannel(ctx context.Context, at Pointed) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if errors.Is(err, store.ErrDenied) {
+	if errors.Is(err, store.ErrDenied) || errors.Is(err, fs.ErrPermission) {
 		r.denied = err
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -124,6 +125,15 @@ func TestRead_whatCannotBeRead(t *testing.T) {
 				return nil
 			},
 			err: "access denied",
+		},
+		"all channels of a folder are denied": {
+			refuses: func(key string) error {
+				if strings.HasSuffix(key, ".json") {
+					return &fs.PathError{Op: "open", Path: key, Err: fs.ErrPermission}
+				}
+				return nil
+			},
+			err: "permission denied",
 		},
 		"the channels of an image cannot be listed": {
 			refuses: func(key string) error {
