@@ -49,7 +49,8 @@ const mainChannel = "latest"
 // Make returns the report of what was read. It does no I/O.
 func Make(from Contents, o Options) Report {
 	r := Report{
-		Schema: Schema, Title: cmp.Or(text.OneLine(o.Title), from.Registry), Registry: from.Registry, At: from.At,
+		Schema: Schema, Title: cmp.Or(text.OneLine(o.Title), from.Registry),
+		Registry: from.Registry, At: from.At,
 		Images: []Image{}, NotCompared: []string{},
 		Problems: append([]string{}, from.Problems[""]...),
 	}

@@ -168,3 +168,14 @@ func TestMake_newer(t *testing.T) {
 		t.Errorf("newer (-want +got):\n%s", diff)
 	}
 }
+
+func TestMake_title(t *testing.T) {
+	from := report.Contents{Registry: "/srv/chain"}
+	for title, want := range map[string]string{
+		"": "/srv/chain", " \n": "/srv/chain", "Images\nof \u202eAcme": "Images of Acme",
+	} {
+		if got := report.Make(from, report.Options{Title: title}).Title; got != want {
+			t.Errorf("%q became %q, want %q", title, got, want)
+		}
+	}
+}
