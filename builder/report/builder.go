@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -74,12 +75,26 @@ func (c *Config) prepare() []error {
 	check.List("channels", c.Channels, checkGlob)
 	check.List("owners", c.Owners, option.Owner)
 	check.Duration("timeout", c.Timeout)
+	if in, err := registry.ParseLocation(c.Registry); err == nil && in.Dir != "" &&
+		isBelow(in.Dir, c.Output) {
+		check.Addf("output must not be in the registry, where a folder is an image, got %.80q", c.Output)
+	}
 	for image := range c.Paths {
 		if err := manifest.CheckImage(image); err != nil {
 			check.Addf("paths: image %w", err)
 		}
 	}
 	return append(errs, check.Errors...)
+}
+
+// isBelow reports whether a path is a folder, or in it.
+func isBelow(folder, path string) bool {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	path, err = filepath.Rel(folder, path)
+	return err == nil && filepath.IsLocal(path)
 }
 
 func checkGlob(s string) error {

@@ -62,6 +62,13 @@ func TestPrepare(t *testing.T) {
 			paths      = { base = "../base" }
 			timeout    = "1m"`, nil},
 		"nothing": {``, []string{"registry is required: " + `write "s3://bucket/prefix" or the path of a folder, or set the environment variable CHAIN_REGISTRY`}},
+		"output beside the registry": {`
+			registry = "/srv/chain"
+			output   = "/srv/chain-report"`, nil},
+		"output in the registry": {`
+			registry = "/srv/chain"
+			output   = "/srv/chain/report"`,
+			[]string{`output must not be in the registry, where a folder is an image, got "/srv/chain/report"`}},
 		"wrong": {`
 			registry = "s3:/acme"
 			images   = ["["]

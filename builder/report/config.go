@@ -22,7 +22,8 @@ type Config struct {
 	// The registry: `s3://bucket/prefix`, or a local folder. Default: the environment variable
 	// `CHAIN_REGISTRY`.
 	Registry string `mapstructure:"registry"`
-	// The folder for the files. It is created if it does not exist. Default: `chain-report`.
+	// The folder for the files. It is created if it does not exist, and cannot be in the registry.
+	// Default: `chain-report`.
 	Output string `mapstructure:"output"`
 	// The title of the page. Default: the address of the registry.
 	Title string `mapstructure:"title"`

@@ -23,8 +23,14 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
-// maxCheckouts is how many folders git looks at concurrently. It has the processors to itself.
-const maxCheckouts = 4
+const (
+	// maxCheckouts is how many folders git looks at concurrently. It has the processors to itself.
+	maxCheckouts = 4
+	// maxReason is how many characters of an error are shown.
+	maxReason = 600
+	// maxNamed is how many regions and images a progress line names.
+	maxNamed = 5
+)
 
 // ask asks EC2 and git, concurrently, what they know of the images of a registry.
 func (c *Config) ask(
@@ -35,10 +41,7 @@ func (c *Config) ask(
 	if c.CheckAMIs {
 		ids = from.AMIs()
 	}
-	stop := report.Progress(say, func() string {
-		return fmt.Sprintf("asking about AMIs in %d regions and files in %d folders",
-			len(ids), len(c.Paths))
-	})
+	stop := report.Progress(say, func() string { return progress(ids, c.Paths) })
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
 	if c.CheckAMIs {
@@ -53,6 +56,18 @@ func (c *Config) ask(
 	}))
 	err := group.Wait()
 	return o, err
+}
+
+// progress returns what is asked of EC2 and git.
+func progress(ids map[string][]string, paths map[string]string) string {
+	var of []string
+	if len(ids) > 0 {
+		of = append(of, "AMIs in "+text.Files(slices.Sorted(maps.Keys(ids)), maxNamed))
+	}
+	if len(paths) > 0 {
+		of = append(of, "files of "+text.Files(slices.Sorted(maps.Keys(paths)), maxNamed))
+	}
+	return "looking up " + strings.Join(of, ", and ")
 }
 
 // lookUp asks EC2 for all AMIs of a registry, in all regions concurrently. A region that cannot be
@@ -91,7 +106,7 @@ func lookUp(
 // firstLine returns what an error says, without the advice that follows.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	return text.OneLine(line)
+	return text.Clip(line, maxReason)
 }
 
 // inspect returns the files of images as they are in this checkout, by image.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/packer-chain/packer-plugin-chain/internal/awserror"
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/text"
 )
 
 // pageSize is the most images of one response, and filterValues the most values that the filters of
@@ -24,6 +25,8 @@ import (
 const (
 	pageSize     = 1000
 	filterValues = 200
+	// maxNamed is how many images an error names.
+	maxNamed = 3
 )
 
 // Query describes the images that [Client.ByTags] looks for.
@@ -50,7 +53,7 @@ func (c *Client) ByID(ctx context.Context, region string, ids, owners []string) 
 		// A filter and not ImageIds, because those fail if a single one does not exist.
 		images, err := c.pages(ctx, region, owners, filter("image-id", chunk...))
 		if err != nil {
-			return nil, fmt.Errorf("find %s in %s: %w", strings.Join(chunk, ", "), region, err)
+			return nil, fmt.Errorf("find %s in %s: %w", text.Files(chunk, maxNamed), region, err)
 		}
 		found = append(found, images...)
 	}

@@ -65,6 +65,19 @@ func TestClient_ByID(t *testing.T) {
 	}
 }
 
+// TestClient_ByID_many checks that the reason is not behind hundreds of names.
+func TestClient_ByID_many(t *testing.T) {
+	var ids []string
+	for i := range 200 {
+		ids = append(ids, fmt.Sprintf("ami-%08x", i))
+	}
+	c, _ := script(t, amitest.Refuse(403, "UnauthorizedOperation", "no"))
+	_, err := c.ByID(t.Context(), "eu-west-1", ids, nil)
+	if err == nil || !strings.HasPrefix(err.Error(), "find ami-00000000, ami-00000001, ami-00000002 and 197 more in eu-west-1: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestClient_ByID_chunks(t *testing.T) {
 	var ids []string
 	for i := range 201 {

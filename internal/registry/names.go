@@ -35,7 +35,7 @@ type Hint struct {
 func (r *Registry) Similar(ctx context.Context, image, channel string) Hint {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
-	images, err := r.Images(ctx)
+	images, _, err := r.Images(ctx)
 	if err != nil || len(images) == 0 {
 		return Hint{}
 	}
@@ -46,7 +46,7 @@ func (r *Registry) Similar(ctx context.Context, image, channel string) Hint {
 	if channel == "" {
 		return Hint{}
 	}
-	channels, err := r.Channels(ctx, image)
+	channels, _, err := r.Channels(ctx, image)
 	switch {
 	case err != nil || slices.Contains(channels, channel):
 		return Hint{}
@@ -57,30 +57,32 @@ func (r *Registry) Similar(ctx context.Context, image, channel string) Hint {
 	return Hint{"Image " + image + " has no channel " + channel + ". " + names, misspelled, true}
 }
 
-// Images returns the names of all images, sorted. It lists, so it is nothing for a build.
-func (r *Registry) Images(ctx context.Context) ([]string, error) {
+// Images returns the names of images, sorted, and whether those are all: it lists once. So it is
+// nothing for a build.
+func (r *Registry) Images(ctx context.Context) (names []string, all bool, err error) {
 	return r.list(ctx, "", "/", manifest.CheckImage)
 }
 
-// Channels returns the names of the channels of an image, sorted. It lists.
-func (r *Registry) Channels(ctx context.Context, image string) ([]string, error) {
+// Channels returns the names of channels of an image, as [Registry.Images] does.
+func (r *Registry) Channels(
+	ctx context.Context, image string,
+) (names []string, all bool, err error) {
 	return r.list(ctx, image+"/"+string(Channel)+"s/", ".json", manifest.CheckChannel)
 }
 
-// list returns the names below a prefix that end with a suffix and have the right form. Others can
-// write there.
+// list returns the names below a prefix that end with a suffix and have the right form, and whether
+// those are all. Others can write there, and whatever they write counts for the limit.
 func (r *Registry) list(
 	ctx context.Context, prefix, suffix string, check func(string) error,
-) ([]string, error) {
+) (names []string, all bool, err error) {
 	keys, err := store.List(ctx, r.store, prefix, "/")
-	var names []string
 	for _, key := range keys {
 		name, ok := strings.CutSuffix(strings.TrimPrefix(key, prefix), suffix)
 		if ok && check(name) == nil {
 			names = append(names, name)
 		}
 	}
-	return names, err
+	return names, len(keys) < store.MaxListed, err
 }
 
 // closest returns the names, those that are spelled most like the wanted one first, and if one is

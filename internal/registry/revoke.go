@@ -83,12 +83,12 @@ func (r *Registry) mark(
 // ChannelsAt returns the channels of an image that are on one of a target's builds, by name. It
 // lists the channels, and reads them concurrently.
 func (r *Registry) ChannelsAt(ctx context.Context, image string, of Target) ([]*Pointer, error) {
-	names, err := r.Channels(ctx, image)
+	names, all, err := r.Channels(ctx, image)
 	if err != nil {
 		return nil, err
 	}
-	if len(names) >= store.MaxListed {
-		return nil, fmt.Errorf("%s has more than %d channels", image, store.MaxListed)
+	if !all {
+		return nil, fmt.Errorf("%s has %d channels or more", image, store.MaxListed)
 	}
 	var mu sync.Mutex
 	var at []*Pointer

@@ -17,7 +17,6 @@
     worse: (element.dataset.worse ?? "").split(","),
     channels: all(":scope > details", element).map((element) => ({
       element,
-      open: element.open,
       name: one("b", element).textContent,
       status: one("i", element).textContent,
       amis: all(".amis > li", element)
@@ -46,7 +45,9 @@
   });
 
   // An image is shown if a channel of it is. With a filter by channel, the status is that of the
-  // channel, and without one, that of the image, or of a channel that is worse.
+  // channel, and without one, that of the image, or of a channel that is worse. What a filter opens
+  // is as before when the filter is gone.
+  let narrowed = false;
   function filter() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const narrow = region.value !== "" || channel.value !== "";
@@ -59,7 +60,9 @@
           (!region.value || c.amis.some((ami) => ami.region === region.value));
         c.element.hidden = !hit;
         if (hit) hits++;
-        c.element.open = hit && narrow ? opened++ < 100 : c.open;
+        if (narrow && !narrowed) c.open = c.element.open;
+        if (narrow) c.element.open = hit && opened++ < 100;
+        else if (narrowed) c.element.open = c.open;
         for (const ami of c.amis) ami.line.hidden = region.value !== "" && ami.region !== region.value;
       }
       let hit = (narrow ? hits > 0 : true) &&
@@ -73,9 +76,11 @@
       image.card?.classList.toggle("off", !hit);
       if (hit) found++;
     }
+    narrowed = narrow;
     for (const c of counts) c.button.setAttribute("aria-pressed", String(c.status === status.value));
     one(".none").hidden = found > 0 || images.length === 0;
     const every = found === images.length;
+    one(".found a").hidden = every;
     one(".found a").textContent = every ? "" : `${found} of ${images.length} images`;
   }
   function clear() {
@@ -89,7 +94,7 @@
   });
   bar.addEventListener("reset", () => setTimeout(filter));
   bar.addEventListener("submit", (event) => event.preventDefault());
-  one(".clear").addEventListener("click", clear);
+  one(".clear").addEventListener("click", () => { clear(); one("#_images").focus(); });
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, select, textarea");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {

@@ -101,6 +101,7 @@ func sampleChannel(image report.Image, i, c int) report.Channel {
 		channel.Parents = append(channel.Parents, report.Parent{
 			Image: parent, Fingerprint: text.SHA256(parent), Channel: "latest",
 			AMI: "ami-0123456789abcdef0", Current: image.Status != report.Outdated,
+			Newer: image.Status == report.Outdated,
 		})
 	}
 	for m := range 14 {

@@ -286,6 +286,12 @@ func TestHTML_use(t *testing.T) {
 	check(b, "everything fits on a phone", `document.querySelectorAll('details').forEach((d) => d.open = true);
 		[...document.querySelectorAll('article *')]
 			.filter((e) => e.getBoundingClientRect().right > innerWidth).map((e) => e.outerHTML).join()`, "")
+	b.open(sample(12, 3), 1280, "")
+	b.run("document.querySelectorAll('details').forEach((d) => d.open = true); new Promise((done) => setTimeout(done, 100))")
+	check(b, "what can have the focus has a name", `[...document.querySelectorAll('a, button')]
+		.filter((e) => e.checkVisibility() && !e.textContent).map((e) => e.outerHTML).join()`, "")
+	check(b, "a finger can hit what copies", `[...document.querySelectorAll('.copy')]
+		.every((e) => e.getBoundingClientRect().height >= 24)`, true)
 	b.open(sample(30, 4), 1280, "#docker-0")
 	check(b, "a link opens its image", "document.querySelector('#docker-0 > details').open", true)
 	check(b, "all are shown", shown, 30.0)
@@ -305,10 +311,19 @@ func TestHTML_use(t *testing.T) {
 	check(b, "what is not found is dim", "document.querySelectorAll('.chain .off').length > 0", true)
 	b.run("location.hash = 'base-3'; new Promise((done) => setTimeout(done, 150))")
 	check(b, "a link leads to what the filter hid", "document.querySelector('#base-3').checkVisibility()", true)
+	check(b, "and opens it", "document.querySelector('#base-3 > details').open", true)
+	set(".find input", "base")
+	check(b, "what somebody has opened stays so", "document.querySelector('#base-3 > details').open", true)
+	set(".by-channel", "prod")
+	check(b, "a filter opens what it finds", "[...document.querySelectorAll('#base-3 > details')].map((d) => d.open).join()", "false,true,false,false")
+	set(".by-channel", "")
+	check(b, "and then closes it", "[...document.querySelectorAll('#base-3 > details')].map((d) => d.open).join()", "true,false,false,false")
 	b.run("document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '/', bubbles: true }))")
 	check(b, "a key leads to the search", "document.activeElement.type", "search")
 	set(".find input", "no such thing")
 	check(b, "nothing is found", "document.querySelector('.none').checkVisibility()", true)
+	b.run("document.querySelector('.clear').focus(); document.querySelector('.clear').click()")
+	check(b, "the focus is not lost with the button", "document.activeElement.id", "_images")
 	const offered = "document.querySelector('.by-region').checkVisibility()"
 	check(b, "regions can be chosen", offered, true)
 	files := sample(1, 1)

@@ -21,19 +21,29 @@ type verdict struct {
 	reasons map[Status][]string
 	// pending is true if the image has to be built whatever happens to the images below it.
 	pending bool
+	// compared is true if it is known whether its files have changed.
+	compared bool
 }
 
-// unchanged is the reason of what is current.
-const unchanged = "unchanged"
+const (
+	// unchanged is the reason of what is current.
+	unchanged = "unchanged"
+	// maxReasons is how many reasons for one status are shown.
+	maxReasons = 20
+)
 
 // add adds a reason, once.
 func (v *verdict) add(s Status, why string) {
 	if v.reasons == nil {
 		v.reasons = map[Status][]string{}
 	}
-	if !slices.Contains(v.reasons[s], why) {
-		v.reasons[s] = append(v.reasons[s], why)
+	switch n := len(v.reasons[s]); {
+	case n > maxReasons || slices.Contains(v.reasons[s], why):
+		return
+	case n == maxReasons:
+		why = "and more"
 	}
+	v.reasons[s] = append(v.reasons[s], why)
 }
 
 // status returns the worst status that there is a reason for.
@@ -57,7 +67,7 @@ func (v *verdict) reason() string {
 
 // withoutChannels returns the verdict on an image that has none.
 func (c chain) withoutChannels(name string, problems []string) (of verdict) {
-	_, here := c.options.Checkouts[name]
+	files, here := c.options.Checkouts[name]
 	switch {
 	case len(problems) > 0:
 		of.add(Unknown, "its channels could not be read")
@@ -68,6 +78,10 @@ func (c chain) withoutChannels(name string, problems []string) (of verdict) {
 		of.pending = true
 		of.add(Unknown, "first build of "+name)
 	}
+	if files.Problem != "" {
+		of.add(Unknown, files.Problem)
+	}
+	of.compared = here && files.Problem == ""
 	return of
 }
 
@@ -116,13 +130,15 @@ func (c chain) judgeBuild(
 		}
 		return text.OneLine(source) + ": " + why
 	}
+	built := map[string]bool{}
 	for _, entry := range entries {
+		built[entry.Source()] = true
 		if entry.Revoked != nil {
 			of.add(Revoked, named(entry.Source(), "revoked"+text.Because(entry.Revoked.Reason)))
 		}
 	}
 	for _, source := range facts.Sources {
-		if !slices.ContainsFunc(entries, func(e manifest.Entry) bool { return e.Source() == source }) {
+		if !built[source] {
 			of.add(Incomplete, named(source, "not built yet"))
 		}
 	}
@@ -168,6 +184,7 @@ func (c chain) judgeFingerprint(of *verdict, image, channel string, facts manife
 		if files.Problem != "" {
 			of.add(Unknown, files.Problem)
 		}
+		of.compared = files.Problem == ""
 		now.TemplateSHA, now.Extra, now.DirtyHash = files.TemplateSHA, files.Extra, files.DirtyHash
 	}
 	for _, line := range fingerprint.Diff(facts.Components, fingerprint.Renew(facts.Components, now)) {

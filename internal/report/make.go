@@ -4,6 +4,7 @@ package report
 
 import (
 	"cmp"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -39,13 +40,17 @@ type Checkout struct {
 	Problem string
 }
 
+// maxBuildTime is the last second of the year 9999.
+const maxBuildTime = 253_402_300_799
+
 // mainChannel is the channel that builds move, and by which an image is judged.
 const mainChannel = "latest"
 
 // Make returns the report of what was read. It does no I/O.
 func Make(from Contents, o Options) Report {
 	r := Report{
-		Schema: Schema, Title: cmp.Or(o.Title, from.Registry), Registry: from.Registry, At: from.At,
+		Schema: Schema, Title: cmp.Or(text.OneLine(o.Title), from.Registry),
+		Registry: from.Registry, At: from.At,
 		Images: []Image{}, NotCompared: []string{},
 		Problems: append([]string{}, from.Problems[""]...),
 	}
@@ -58,7 +63,7 @@ func Make(from Contents, o Options) Report {
 	for _, name := range c.images() {
 		image, of := c.image(name)
 		r.Images, verdicts[name] = append(r.Images, image), of
-		if _, compared := o.Checkouts[name]; !compared && Matches(o.Images, name) {
+		if !of.compared && Matches(o.Images, name) {
 			r.NotCompared = append(r.NotCompared, name)
 		}
 	}
@@ -193,8 +198,11 @@ func (c chain) fill(channel *Channel, image string, pointer *registry.Pointer) (
 	channel.BuiltAt, channel.Build = builtAt(entries), shownCI(facts.CI)
 	channel.Artifacts = artifacts(entries)
 	for _, p := range facts.Parents {
-		channel.Parents = append(channel.Parents, Parent{Image: p.Image, Fingerprint: p.Fingerprint,
-			Channel: p.Channel, AMI: p.AMI, Current: c.isCurrent(p)})
+		identity, unknown := c.identity(p)
+		channel.Parents = append(channel.Parents, Parent{
+			Image: p.Image, Fingerprint: p.Fingerprint, Channel: p.Channel, AMI: p.AMI,
+			Current: identity == p.Identity, Newer: unknown == "" && identity != p.Identity,
+		})
 	}
 	return c.judge(image, channel.Name, channel.AMIs, entries, facts)
 }
@@ -229,26 +237,29 @@ func artifacts(entries []manifest.Entry) []Artifact {
 		}
 		one := Artifact{Source: text.OneLine(entry.Source()), ID: text.OneLine(entry.ArtifactID)}
 		for _, file := range entry.Files {
-			one.Size += max(file.Size, 0)
+			one.Size += min(max(file.Size, 0), math.MaxInt64-one.Size)
 		}
 		all = append(all, one)
 	}
 	return all
 }
 
-// shownCI returns a CI build without what could not be one.
+// shownCI returns a CI build without what could not be one. Nil: nothing is left.
 func shownCI(ci *manifest.CI) *manifest.CI {
-	if ci == nil {
+	shown := manifest.Facts{CI: ci}.Outgoing().CI
+	if *shown == (manifest.CI{}) {
 		return nil
 	}
-	return manifest.Facts{CI: ci}.Outgoing().CI
+	return shown
 }
 
+// builtAt returns when the oldest of some entries was built. JSON has no times after maxBuildTime.
 func builtAt(entries []manifest.Entry) time.Time {
 	var oldest time.Time
 	for _, entry := range entries {
 		built := time.Unix(entry.BuildTime, 0).UTC()
-		if entry.BuildTime > 0 && (oldest.IsZero() || built.Before(oldest)) {
+		known := entry.BuildTime > 0 && entry.BuildTime <= maxBuildTime
+		if known && (oldest.IsZero() || built.Before(oldest)) {
 			oldest = built
 		}
 	}

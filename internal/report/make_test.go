@@ -239,6 +239,13 @@ var statusTests = map[string]struct {
 		lines: []string{"app: unknown: first build of app", "base: out of date: template: TREE1 -> TREE2"},
 		plan:  []string{"0 base: template: TREE1 -> TREE2", "1 app: first build of app"},
 	},
+	"git cannot tell of an image that was never built": {
+		given: func(w *world) {
+			w.options.Checkouts = map[string]report.Checkout{"app": {Problem: "no such folder"}}
+		},
+		lines: []string{"app: unknown: first build of app; no such folder"},
+		plan:  []string{"0 app: first build of app; no such folder"},
+	},
 	"a channel that is damaged": {
 		given: func(w *world) {
 			w.run(build{image: "base"})

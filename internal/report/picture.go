@@ -48,6 +48,8 @@ const (
 	// perCharacter is about how wide one is, and most is larger than any name that is shown whole.
 	perCharacter, most = 9, 26
 	columnGap, edgeOf  = 44, 8
+	// rowGap is between the rows of an outline.
+	rowGap = 8
 	// tallFrom is from how many rows on an image is beside the first of what is built on it, because
 	// the middle would not be in sight.
 	tallFrom = 14
@@ -122,7 +124,7 @@ func (p *picture) columns(images []Image, t tree) {
 // outline places each image below the one that it is built on, and further right. Images on which
 // nothing is built fill rows.
 func (p *picture) outline(t tree) {
-	step, rowHeight := p.Card.Width+14, p.Card.Height+8
+	step, rowHeight := p.Card.Width+14, p.Card.Height+rowGap
 	y := edgeOf
 	fill := func(all []int, x int) {
 		across := max((outlineWidth-x)/step, 1)
@@ -238,6 +240,10 @@ func (p *picture) path(from, to card, far bool) string {
 	switch {
 	case far:
 		return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+indent, y1, x2-indent, y2, x2, y2)
+	case p.Flat && to.X > from.X+indent:
+		// It runs above the row: behind a card, it would seem to come from there.
+		return fmt.Sprintf("M%d %dV%dH%dV%d", from.X+indent/2, from.Y+p.Card.Height,
+			to.Y-rowGap/2, to.X+indent/2, to.Y)
 	case p.Flat:
 		return fmt.Sprintf("M%d %dV%dq0 8 8 8H%d", from.X+indent/2, from.Y+p.Card.Height, y2-8, x2)
 	case y1 == y2:
@@ -256,7 +262,7 @@ func (p *picture) path(from, to card, far bool) string {
 func isOld(image Image, parent string) bool {
 	return len(image.Channels) > 0 &&
 		slices.ContainsFunc(image.Channels[0].Parents, func(p Parent) bool {
-			return p.Image == parent && p.Channel != "" && !p.Current
+			return p.Image == parent && p.Newer
 		})
 }
 

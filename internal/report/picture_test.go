@@ -62,6 +62,31 @@ func TestHTML_picture(t *testing.T) {
 	}
 }
 
+var runsFlat = regexp.MustCompile(`<path d="M(\d+) \d+V(\d+)(q0 8 8 8)?H(\d+)`)
+
+// TestHTML_outline checks that no line of an outline runs behind a card: it would seem to begin there.
+func TestHTML_outline(t *testing.T) {
+	page := markup(render(t, sample(200, 1)))
+	lines := runsFlat.FindAllStringSubmatch(page, -1)
+	if len(lines) < 100 {
+		t.Fatalf("got %d lines", len(lines))
+	}
+	number := func(s string) int { n, _ := strconv.Atoi(s); return n }
+	cards := placed.FindAllStringSubmatch(page, -1)
+	for _, line := range lines {
+		left, y, right := number(line[1]), number(line[2]), number(line[4])
+		if line[3] != "" {
+			y += 8
+		}
+		for _, card := range cards {
+			x, top, width, height := number(card[2]), number(card[3]), number(card[4]), number(card[5])
+			if left < x+width && x < right && top < y && y < top+height {
+				t.Errorf("%s runs behind %s", line[0], card[1])
+			}
+		}
+	}
+}
+
 // TestHTML_circle draws images that are built on each other, by what their documents say.
 func TestHTML_circle(t *testing.T) {
 	r := sample(3, 1)

@@ -81,7 +81,8 @@ func (w *walk) place(images []*Image) {
 	for _, image := range images {
 		image.Level, w.placed[image.Name] = level, true
 		if circle {
-			image.Problems = append(image.Problems, "it is built on itself, by its manifest")
+			image.Problems = append(image.Problems,
+				image.Name+" is built on itself, by its manifest")
 		}
 	}
 }

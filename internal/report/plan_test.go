@@ -22,8 +22,8 @@ func TestMake_circle(t *testing.T) {
 	for _, image := range w.report().Images {
 		got = append(got, fmt.Sprint(image.Name, " ", image.Level, " ", image.Problems))
 	}
-	circle := "[it is built on itself, by its manifest]"
-	if diff := cmp.Diff([]string{"a 0 " + circle, "b 0 " + circle, "app 1 []"}, got); diff != "" {
+	const circle = " is built on itself, by its manifest]"
+	if diff := cmp.Diff([]string{"a 0 [a" + circle, "b 0 [b" + circle, "app 1 []"}, got); diff != "" {
 		t.Errorf("levels (-want +got):\n%s", diff)
 	}
 }

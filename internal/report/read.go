@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,9 @@ const (
 	// maxProblem is how many characters of an error are shown.
 	maxProblem = 600
 )
+
+// incomplete is the problem of a list that may lack something.
+var incomplete = fmt.Sprintf("only the first %d names are read", store.MaxListed)
 
 // Build names the manifest of an image.
 type Build struct{ Image, Fingerprint string }
@@ -73,13 +77,13 @@ func Read(ctx context.Context, reg *registry.Registry, say func(string)) (Conten
 	}}
 	stop := Progress(say, r.progress)
 	defer stop()
-	images, err := reg.Images(ctx)
+	images, all, err := reg.Images(ctx)
 	if err != nil {
 		return Contents{}, fmt.Errorf("list the images: %w", err)
 	}
 	r.got.Images = images
-	if len(images) >= store.MaxListed {
-		r.note("", fmt.Errorf("only the first %d images are shown", store.MaxListed))
+	if !all {
+		r.note("", fmt.Errorf("list the images: %s", incomplete))
 	}
 	channels, err := r.listChannels(ctx, images)
 	if err != nil {
@@ -167,7 +171,10 @@ func each[T any](
 func (r *reading) listChannels(ctx context.Context, images []string) ([]Pointed, error) {
 	var channels []Pointed
 	err := each(ctx, r, images, func(ctx context.Context, image string) error {
-		names, err := r.reg.Channels(ctx, image)
+		names, all, err := r.reg.Channels(ctx, image)
+		if err == nil && !all {
+			r.note(image, fmt.Errorf("list the channels of %s: %s", image, incomplete))
+		}
 		if err != nil {
 			r.note(image, fmt.Errorf("list the channels of %s: %w", image, err))
 			return ctx.Err()
@@ -191,7 +198,7 @@ func (r *reading) readChannel(ctx context.Context, at Pointed) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if errors.Is(err, store.ErrDenied) {
+	if errors.Is(err, store.ErrDenied) || errors.Is(err, fs.ErrPermission) {
 		r.denied = err
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -125,6 +126,15 @@ func TestRead_whatCannotBeRead(t *testing.T) {
 			},
 			err: "access denied",
 		},
+		"all channels of a folder are denied": {
+			refuses: func(key string) error {
+				if strings.HasSuffix(key, ".json") {
+					return &fs.PathError{Op: "open", Path: key, Err: fs.ErrPermission}
+				}
+				return nil
+			},
+			err: "permission denied",
+		},
 		"the channels of an image cannot be listed": {
 			refuses: func(key string) error {
 				if key == "base/channels/" {
@@ -158,6 +168,21 @@ func TestRead_whatCannotBeRead(t *testing.T) {
 				t.Errorf("got problems %s, want %s", problems, tt.problems)
 			}
 		})
+	}
+}
+
+// TestRead_long reads lists that are cut off. Strange names count too: they may hide an image.
+func TestRead_long(t *testing.T) {
+	w := newWorld(t)
+	w.run(build{image: "base"})
+	for i := range store.MaxListed {
+		w.put(fmt.Sprintf("x%d.txt", i), "")
+		w.put(fmt.Sprintf("base/channels/x%d.txt", i), "")
+	}
+	const want = "map[:[list the images: only the first 1000 names are read] " +
+		"base:[list the channels of base: only the first 1000 names are read]]"
+	if got := fmt.Sprint(w.read().Problems); got != want {
+		t.Errorf("got problems %s, want %s", got, want)
 	}
 }
 

@@ -135,6 +135,8 @@ type Parent struct {
 	AMI string `json:"ami,omitzero"`
 	// Current is true if Channel points at this build still.
 	Current bool `json:"current"`
+	// Newer is true if Channel has a newer build. Neither is if nobody can tell.
+	Newer bool `json:"-"`
 }
 
 // Move is one move of a channel.

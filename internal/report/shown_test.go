@@ -3,12 +3,17 @@
 package report_test
 
 import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/packer-chain/packer-plugin-chain/internal/manifest"
+	"github.com/packer-chain/packer-plugin-chain/internal/registry"
 	"github.com/packer-chain/packer-plugin-chain/internal/report"
 )
 
@@ -86,5 +91,91 @@ func TestMake_worseChannel(t *testing.T) {
 	}
 	if drawn := report.Mermaid(r); !strings.Contains(drawn, `["base<br/>current<br/>production is revoked"]`) {
 		t.Errorf("got %s", drawn)
+	}
+}
+
+// TestMake_limits has numbers in a manifest for which there is no room elsewhere, and more reasons
+// than anybody reads.
+func TestMake_limits(t *testing.T) {
+	w := newWorld(t)
+	file := w.run(build{image: "base", isFile: true})
+	key := registry.BuildKey("base", file.Fingerprint)
+	w.edit("base/channels/latest.json", `"manifest_seq": 1`, `"manifest_seq": 0`)
+	object, err := w.store.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources []string
+	for i := range 30 {
+		sources = append(sources, fmt.Sprintf("file.%02d", i))
+	}
+	body := regexp.MustCompile(`"build_time": \d+`).ReplaceAll(object.Body, []byte(`"build_time": 253402300800`))
+	w.put(key, string(body))
+	w.edit(key, `"files": [`, `"files": [{"name": "x", "size": 9223372036854775807}, `)
+	w.edit(key, `"components": [`, `"ci": {"provider": "<>"}, "sources": ["`+strings.Join(sources, `", "`)+`"], "components": [`)
+	r := w.report()
+	checkJSON(t, loadSchema(t), r)
+	channel := r.Images[0].Channels[0]
+	if !channel.BuiltAt.IsZero() || channel.Build != nil || channel.Artifacts[0].Size != math.MaxInt64 {
+		t.Errorf("got %+v", channel)
+	}
+	if got := channel.Reason; strings.Count(got, "not built yet") != 20 || !strings.HasSuffix(got, "; and more") {
+		t.Errorf("got reason %s", got)
+	}
+}
+
+// TestMake_notCompared has images of which paths names the folder, and that cannot be compared.
+func TestMake_notCompared(t *testing.T) {
+	w := newWorld(t)
+	w.options.Checkouts = map[string]report.Checkout{
+		"strange": {Problem: "no such folder"}, "new": {TemplateSHA: tree("1")},
+	}
+	for _, image := range []string{"compared", "damaged", "moved", "strange"} {
+		w.promote(w.run(build{image: image}), "production")
+		if image != "strange" {
+			w.options.Checkouts[image] = report.Checkout{TemplateSHA: tree("1")}
+		}
+	}
+	w.put("damaged/channels/latest.json", "{")
+	w.store.Delete("moved/channels/latest.json")
+	if diff := cmp.Diff([]string{"damaged", "moved", "strange"}, w.report().NotCompared); diff != "" {
+		t.Errorf("not compared (-want +got):\n%s", diff)
+	}
+}
+
+// TestMake_newer has parents of which nobody can tell whether they are current: none of them has a
+// newer build then.
+func TestMake_newer(t *testing.T) {
+	w := newWorld(t)
+	base := w.run(build{image: "base"})
+	elsewhere, far := base, base
+	elsewhere.Image = "elsewhere"
+	far.Region, far.Identity = us, far.AMI
+	pinned := base
+	pinned.Channel = ""
+	w.run(build{image: "app", parents: []manifest.Parent{base, elsewhere, far, pinned}})
+	newer := func() (newer []bool) {
+		for _, parent := range w.report().Images[1].Channels[0].Parents {
+			newer = append(newer, parent.Newer)
+		}
+		return newer
+	}
+	if got := newer(); slices.Contains(got, true) {
+		t.Errorf("got %t before a newer build", got)
+	}
+	w.run(build{image: "base", template: "2"})
+	if diff := cmp.Diff([]bool{true, false, false, false}, newer()); diff != "" {
+		t.Errorf("newer (-want +got):\n%s", diff)
+	}
+}
+
+func TestMake_title(t *testing.T) {
+	from := report.Contents{Registry: "/srv/chain"}
+	for title, want := range map[string]string{
+		"": "/srv/chain", " \n": "/srv/chain", "Images\nof \u202eAcme": "Images of Acme",
+	} {
+		if got := report.Make(from, report.Options{Title: title}).Title; got != want {
+			t.Errorf("%q became %q, want %q", title, got, want)
+		}
 	}
 }

@@ -204,6 +204,17 @@ func (w *world) put(key, body string) {
 	}
 }
 
+// edit changes a document. A manifest can be edited if its channel has "manifest_seq": 0, as if the
+// manifest were newer.
+func (w *world) edit(key, old, new string) {
+	w.t.Helper()
+	object, err := w.store.Get(w.t.Context(), key)
+	if err != nil || strings.Count(string(object.Body), old) != 1 {
+		w.t.Fatalf("%s: %v, %q is not once in\n%s", key, err, old, object.Body)
+	}
+	w.put(key, strings.Replace(string(object.Body), old, new, 1))
+}
+
 func (w *world) read() report.Contents {
 	w.t.Helper()
 	contents, err := report.Read(w.t.Context(), w.reg, func(string) {})

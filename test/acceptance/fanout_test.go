@@ -121,7 +121,7 @@ func TestAccFanOut_github(t *testing.T) {
 	if diff := cmp.Diff(want, moved(before, after)); diff != "" || len(plan) > 0 {
 		t.Errorf("built (-want +got):\n%s\nand then the plan is %v", diff, plan)
 	}
-	for _, text := range []string{"```mermaid\nflowchart LR", "1. base: ", "1. mirror: built on blog"} {
+	for _, text := range []string{"```mermaid\nflowchart LR", "```text\n0 base: ", "4 mirror: built on blog"} {
 		if !strings.Contains(second["plan"], text) {
 			t.Errorf("the summary lacks %q:\n%s", text, second["plan"])
 		}

@@ -15,7 +15,7 @@ import (
 var evil = []any{
 	"$(reboot)", "`reboot`", `";reboot;"`, "'reboot'", "<img src=reboot>", "\x1b[2Jreboot",
 	"reboot\nreboot", "../../reboot", "--reboot=1",
-	1.5, true, nil, []any{"$(reboot)"}, map[string]any{"$(reboot)": "$(reboot)"},
+	1.5, -1, int64(1) << 62, true, nil, []any{"$(reboot)"}, map[string]any{"$(reboot)": "$(reboot)"},
 }
 
 // Leaks reports whether something of the documents of [Fields] is in a text.

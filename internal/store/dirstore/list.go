@@ -41,18 +41,24 @@ func (s *Store) List(ctx context.Context, prefix, _ string) ([]string, error) {
 	}
 	defer folder.Close()
 	// What it returns with an error, such as io.EOF for an empty folder, is all there is.
-	entries, _ := folder.ReadDir(store.MaxListed)
+	entries, _ := folder.ReadDir(store.MaxListed + 1) // the lock is one of them
 	var keys []string
 	for _, entry := range entries {
 		name := entry.Name()
 		if strings.EqualFold(name, lockName) {
 			continue
 		}
-		if entry.IsDir() {
+		if entry.IsDir() || entry.Type() == fs.ModeSymlink && isFolder(filepath.Join(dir, name)) {
 			name += "/"
 		}
 		keys = append(keys, prefix+name)
 	}
 	slices.Sort(keys)
-	return keys, nil
+	return keys[:min(len(keys), store.MaxListed)], nil
+}
+
+// isFolder reports whether a link leads to a folder: keys below it can be read.
+func isFolder(link string) bool {
+	info, err := os.Stat(link)
+	return err == nil && info.IsDir()
 }

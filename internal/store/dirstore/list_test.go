@@ -50,3 +50,19 @@ func TestStore_List_ofAFile(t *testing.T) {
 		t.Error("a file is listed as an empty store")
 	}
 }
+
+// TestStore_List_links checks that a link to a folder is listed as one: keys below it can be read.
+func TestStore_List_links(t *testing.T) {
+	dir := t.TempDir()
+	for name, to := range map[string]string{
+		"linked": t.TempDir(), "lost": "nowhere", "round": "round",
+	} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Skip("Windows lets few users make a link")
+		}
+	}
+	got, err := dirstore.New(dir).List(t.Context(), "", "/")
+	if diff := cmp.Diff([]string{"linked/", "lost", "round"}, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+}
