@@ -164,6 +164,7 @@ var ciSystems = []ciSystem{
 				"BUILD_SOURCEBRANCH": r.choose(
 					"refs/pull/7/merge", "refs/heads/main", "refs/heads/main"),
 				"SYSTEM_COLLECTIONURI": "https://dev.azure.com/acme/", "SYSTEM_TEAMPROJECT": "images",
+				"PIPELINE_WORKSPACE": r.home,
 			}
 		},
 	},

@@ -102,8 +102,17 @@ func checkRecipe(t *testing.T, jobs []ciJob) {
 		if job.role != roles[job.name] {
 			t.Errorf("%s has the role %q, want %q", job.name, job.role, roles[job.name])
 		}
-		if !job.oneAtATime && job.name != "validate" && job.name != "report" {
+		builds := slices.Contains([]string{"base", "snowflake", "canary"}, job.name)
+		if builds && !job.oneAtATime {
 			t.Errorf("%s may run twice at the same time", job.name)
+		}
+		if job.name == "promote" && job.holds {
+			t.Error("promote keeps the next run from building while it waits for an approval")
+		}
+		for _, other := range jobs {
+			if other.name == "report" && slices.Contains(job.after, "report") && !other.mayFail {
+				t.Errorf("%s does not run if the report fails", job.name)
+			}
 		}
 	}
 }
