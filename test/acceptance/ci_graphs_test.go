@@ -47,6 +47,9 @@ func readGitHub(t *testing.T, text string) []ciJob {
 			job.on = at.at("if").events(conditions)
 		}
 		mayHaveToken := at.or("permissions", recipe.at("permissions").value).has("id-token")
+		if mayHaveToken {
+			job.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = token
+		}
 		for _, step := range at.at("steps").list() {
 			if step.has("run") {
 				job.commands = append(job.commands, step.only("run").at("run").text())

@@ -287,8 +287,8 @@ func readJenkins(t *testing.T, text string) []ciJob {
 			job.env[variable[1]] = "/tmp/jenkins-id-token"
 			job.commands = []string{"printf %s " + token + " > $" + variable[1]}
 		}
-		when := node{t, "Jenkinsfile." + job.name, jenkinsWhen.FindStringSubmatch(found[2])[1]}
-		job.on = when.events(conditions)
+		when := append(jenkinsWhen.FindStringSubmatch(found[2]), "", "")[1]
+		job.on = node{t, "Jenkinsfile." + job.name + ".when", when}.events(conditions)
 		for _, command := range jenkinsShell.FindAllStringSubmatch(found[2], -1) {
 			job.commands = append(job.commands, command[1])
 		}
