@@ -228,9 +228,12 @@ func (job *ciJob) readProject(recipe node) {
 	maps.Copy(job.env, spec.at("env", "variables").mapping())
 	job.commands = spec.at("phases", "build", "commands").texts()
 	project.at("Cache", "Modes").list()[0].is("LOCAL_CUSTOM_CACHE")
-	for _, folder := range spec.at("cache", "paths").texts() {
-		job.caches = append(job.caches, strings.TrimSuffix(folder, "/**/*"))
+	// The cached folder is a link to a folder of the host, and Packer finds no plugins in a link.
+	plugins, cached := job.env["PACKER_PLUGIN_PATH"], spec.at("cache", "paths").single().text()
+	if !strings.HasPrefix(plugins, strings.TrimSuffix(cached, "**/*")) {
+		recipe.t.Fatalf("%s: %s is not below %s", spec.path, plugins, cached)
 	}
+	job.caches = []string{plugins}
 	if job.hasKeys = job.role != "images-validate"; !job.hasKeys { // it may only write logs
 		job.role = ""
 	}
