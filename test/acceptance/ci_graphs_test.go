@@ -220,7 +220,7 @@ func readCircleCI(t *testing.T, text string) []ciJob {
 	recipe := readYAML(t, "circleci.yml", text).only("version", "jobs", "job-groups", "workflows")
 	workflows := recipe.at("workflows").only("pull-request", "main", "nightly")
 	scheduled := workflows.at("nightly", "when").only("equal").at("equal").texts()
-	if !slices.Equal(scheduled, []string{"scheduled_pipeline", "<< pipeline.trigger_source >>"}) {
+	if !slices.Equal(scheduled, []string{"schedule", "<< pipeline.trigger.type >>"}) {
 		t.Fatalf("nightly runs when %v are equal", scheduled)
 	}
 	var jobs []ciJob
