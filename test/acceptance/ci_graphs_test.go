@@ -17,11 +17,11 @@ const token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJpbWFnZXMifQ."
 
 func readGitHub(t *testing.T, text string) []ciJob {
 	recipe := readYAML(t, "github-actions.yml", text)
-	recipe.only("name", "on", "permissions", "concurrency", "env", "jobs")
-	recipe.at("on", "push", "branches").list()[0].is("main")
-	recipe.at("on", "schedule").list()[0].at("cron")
+	recipe.only("name", "on", "permissions", "env", "jobs")
+	recipe.at("on").only("pull_request", "push", "schedule")
+	recipe.at("on", "push").only("branches").at("branches").single().is("main")
+	recipe.at("on", "schedule").single().only("cron")
 	recipe.at("on", "pull_request")
-	recipe.at("concurrency", "cancel-in-progress").is("false")
 	conditions := map[string][]event{
 		"github.event_name == 'pull_request'": {pullRequest},
 		"github.event_name != 'pull_request'": always,
@@ -30,11 +30,15 @@ func readGitHub(t *testing.T, text string) []ciJob {
 	var jobs []ciJob
 	for _, name := range recipe.at("jobs").keys() {
 		at := recipe.at("jobs", name)
-		at.only("if", "needs", "runs-on", "permissions", "environment", "steps")
+		at.only("if", "needs", "runs-on", "permissions", "concurrency", "environment", "steps")
 		job := ciJob{
 			name: name, on: []event{pullRequest, push, night}, env: recipe.at("env").mapping(),
 			leaves: map[string]string{}, takes: map[string]string{},
-			oneAtATime: recipe.at("concurrency").has("group"),
+		}
+		if at.has("concurrency") {
+			// A run that waits cancels one that has waited for longer, so no two jobs have one group.
+			at.at("concurrency").is("images-" + name + "-${{ github.ref }}")
+			job.oneAtATime, job.holds = true, true
 		}
 		if at.has("needs") {
 			job.after = at.at("needs").texts()
@@ -43,13 +47,18 @@ func readGitHub(t *testing.T, text string) []ciJob {
 			job.on = at.at("if").events(conditions)
 		}
 		mayHaveToken := at.or("permissions", recipe.at("permissions").value).has("id-token")
+		if mayHaveToken {
+			job.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = token
+		}
 		for _, step := range at.at("steps").list() {
 			if step.has("run") {
-				job.commands = append(job.commands, step.at("run").text())
+				job.commands = append(job.commands, step.only("run").at("run").text())
 				continue
 			}
-			step.only("uses", "with", "if")
 			action, _, _ := strings.Cut(step.at("uses").text(), "@")
+			if step.only("uses", "with", "if").has("if") && action != "actions/cache/save" {
+				t.Fatalf("%s has a condition", step.path)
+			}
 			switch with := step.or("with", nil); action {
 			case "actions/cache":
 				job.caches = append(job.caches, "${{ github.workspace }}/"+with.at("path").text())
@@ -57,11 +66,14 @@ func readGitHub(t *testing.T, text string) []ciJob {
 				job.role, job.hasKeys = roleIn(with.at("role-to-assume").text()), mayHaveToken
 				job.env["AWS_REGION"] = with.at("aws-region").text()
 			case "actions/upload-artifact":
+				with.at("overwrite").is("true") // else a repeated job may not replace it
 				job.leaves[with.at("name").text()] = with.at("path").text()
 			case "actions/download-artifact":
 				name := with.at("name").text()
 				job.takes[name] = path.Join(with.at("path").text(), name+".json")
-			case "actions/checkout", "hashicorp/setup-packer", "actions/cache/restore", "actions/cache/save":
+			case "actions/checkout":
+				with.at("fetch-depth").is("0")
+			case "hashicorp/setup-packer", "actions/cache/restore", "actions/cache/save":
 			default:
 				t.Fatalf("the test does not know the action %s", action)
 			}
@@ -96,15 +108,21 @@ func readGitLab(t *testing.T, text string) []ciJob {
 	}
 	stages := recipe.at("stages").texts()
 	recipe.only(append(stages, "default", "variables", "stages", ".aws", ".main")...)
+	recipe.at("variables", "GIT_DEPTH").is("0")
 	var jobs []ciJob
 	for _, name := range stages {
 		at := extended(recipe, recipe.at(name)).only("extends", "stage", "rules", "variables", "needs",
-			"script", "before_script", "id_tokens", "resource_group", "environment", "artifacts")
+			"script", "before_script", "id_tokens", "resource_group", "timeout", "environment", "artifacts")
 		before := stages[:slices.Index(stages, at.at("stage").text())]
 		job := ciJob{
 			name: name, after: before, env: recipe.at("variables").mapping(),
-			on: at.at("rules").list()[0].at("if").events(conditions), oneAtATime: at.has("resource_group"),
+			on:     at.at("rules").single().only("if").at("if").events(conditions),
 			leaves: map[string]string{}, takes: map[string]string{},
+		}
+		if at.has("resource_group") { // is free while a job waits for an approval
+			at.at("resource_group").is("images")
+			at.at("timeout").is("3h")
+			job.oneAtATime = true
 		}
 		maps.Copy(job.env, at.or("variables", map[string]any{}).mapping())
 		job.role = roleIn(job.env["AWS_ROLE_ARN"])
@@ -167,8 +185,12 @@ func readBuildkite(t *testing.T, text string) []ciJob {
 		job := ciJob{
 			name: step.at("label").text(), on: step.at("if").events(conditions),
 			env: recipe.at("env").mapping(), commands: step.at("commands").texts(),
-			oneAtATime: step.has("concurrency_group") && step.at("concurrency").text() == "1",
-			leaves:     map[string]string{}, takes: map[string]string{},
+			leaves: map[string]string{}, takes: map[string]string{},
+		}
+		if step.has("concurrency_group") {
+			step.at("concurrency").is("1")
+			step.at("concurrency_group").is("$BUILDKITE_PIPELINE_SLUG/images")
+			job.oneAtATime, job.holds = true, true // jobs run in the order in which they were made
 		}
 		job.caches = []string{job.env["PACKER_PLUGIN_PATH"]} // the agents keep it
 		if step.has("depends_on") {
@@ -195,50 +217,84 @@ func readBuildkite(t *testing.T, text string) []ciJob {
 }
 
 func readCircleCI(t *testing.T, text string) []ciJob {
-	recipe := readYAML(t, "circleci.yml", text).only("version", "jobs", "workflows")
-	recipe.at("workflows", "nightly", "when", "equal").list()[0].is("scheduled_pipeline")
+	recipe := readYAML(t, "circleci.yml", text).only("version", "jobs", "job-groups", "workflows")
+	workflows := recipe.at("workflows").only("pull-request", "main", "nightly")
+	scheduled := workflows.at("nightly", "when").only("equal").at("equal").texts()
+	if !slices.Equal(scheduled, []string{"schedule", "<< pipeline.trigger.type >>"}) {
+		t.Fatalf("nightly runs when %v are equal", scheduled)
+	}
 	var jobs []ciJob
 	for workflow, on := range map[string][]event{
 		"pull-request": {pullRequest}, "main": always, "nightly": {night},
 	} {
-		for _, item := range recipe.at("workflows", workflow, "jobs").list() {
+		for _, item := range workflows.at(workflow, "jobs").list() {
 			name := item.keys()[0]
-			options, at := item.at(name), recipe.at("jobs", name)
-			options.only("context", "serial-group", "filters", "requires")
-			at.only("docker", "environment", "steps")
-			job := ciJob{
-				name: name, on: on, env: at.at("environment").mapping(),
-				oneAtATime: options.has("serial-group"),
-				leaves:     map[string]string{}, takes: map[string]string{},
-			}
-			job.role = roleIn(job.env["AWS_ROLE_ARN"])
-			if options.has("requires") {
-				job.after = options.at("requires").texts()
-			}
-			if options.has("context") {
-				job.env["CIRCLE_OIDC_TOKEN_V2"] = token
-			}
+			options := item.at(name)
 			switch workflow {
 			case "main":
-				options.at("filters", "branches", "only").is("main")
+				options.at("filters", "branches").only("only").at("only").is("main")
 			case "pull-request":
-				options.at("filters", "branches", "ignore").is("main")
+				options.at("filters", "branches").only("ignore").at("ignore").is("main")
 			}
-			job.readCircleCI(at.at("steps"), recipe)
-			jobs = append(jobs, job)
+			if !recipe.has("job-groups", name) {
+				options.only("context", "filters", "requires")
+				jobs = append(jobs, newCircleCIJob(recipe, name, options, on))
+				continue
+			}
+			// A job must not have the serial-group of another one in the workflow, but a group may.
+			options.only("serial-group", "filters")
+			options.at("serial-group").is("<< pipeline.project.slug >>/images")
+			for _, inner := range recipe.at("job-groups", name).only("jobs").at("jobs").list() {
+				name := inner.keys()[0]
+				job := newCircleCIJob(recipe, name, inner.at(name).only("context", "requires"), on)
+				job.oneAtATime, job.holds = true, true
+				jobs = append(jobs, job)
+			}
 		}
 	}
 	return jobs
+}
+
+// newCircleCIJob is a job as a workflow or a group of jobs starts it.
+func newCircleCIJob(recipe node, name string, options node, on []event) ciJob {
+	at := recipe.at("jobs", name).only("docker", "environment", "steps")
+	job := ciJob{
+		name: name, on: on, env: at.at("environment").mapping(),
+		leaves: map[string]string{}, takes: map[string]string{},
+	}
+	job.role = roleIn(job.env["AWS_ROLE_ARN"])
+	if options.has("requires") {
+		for _, required := range options.at("requires").texts() {
+			job.after = append(job.after, required)
+			if recipe.has("job-groups", required) {
+				for _, inner := range recipe.at("job-groups", required, "jobs").list() {
+					job.after = append(job.after, inner.keys()...)
+				}
+			}
+		}
+	}
+	if options.has("context") {
+		job.env["CIRCLE_OIDC_TOKEN_V2"] = token
+	}
+	job.readCircleCI(at.at("steps"), recipe)
+	return job
 }
 
 // readCircleCI adds the steps of a job.
 func (job *ciJob) readCircleCI(steps, recipe node) {
 	for _, step := range steps.list() {
 		switch {
-		case step.has("run", "command"):
-			job.commands = append(job.commands, step.at("run", "command").text())
 		case step.has("run"):
-			job.commands = append(job.commands, step.at("run").text())
+			run := step.at("run")
+			waits := run.has("no_output_timeout")
+			if run.has("command") {
+				run = run.only("name", "command", "no_output_timeout").at("command")
+			}
+			job.commands = append(job.commands, run.text())
+			// Packer is silent while AWS makes the AMI, for longer than the 10 minutes of CircleCI.
+			if !waits && (run.text() == "packer build base" || run.text() == "packer build snowflake") {
+				recipe.t.Fatalf("%s: has no no_output_timeout", step.path)
+			}
 		case step.has("restore_cache"):
 			// The job "base" saves what the others restore.
 			prefix := step.at("restore_cache", "keys").texts()[0]

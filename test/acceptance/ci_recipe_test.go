@@ -42,8 +42,11 @@ type ciJob struct {
 	// leaves and takes are files that outlive the checkout, by name of the artifact: where the job
 	// leaves a file or a folder, and where it finds it.
 	leaves, takes map[string]string
-	// oneAtATime means that no two runs have this job at the same time.
-	oneAtATime bool
+	// oneAtATime means that no two runs have this job at the same time. holds means that the job keeps
+	// others from building for as long as it waits for an approval.
+	oneAtATime, holds bool
+	// mayFail means that the jobs after it run all the same if it fails.
+	mayFail bool
 }
 
 // inOrder are the jobs that run for an event. Where a recipe does not say which of two comes first,
@@ -163,6 +166,16 @@ func (n node) list() []node {
 		nodes = append(nodes, node{n.t, fmt.Sprintf("%s[%d]", n.path, i), value})
 	}
 	return nodes
+}
+
+// single is the only value of a list.
+func (n node) single() node {
+	n.t.Helper()
+	nodes := n.list()
+	if len(nodes) != 1 {
+		n.t.Fatalf("%s has %d values, want one", n.path, len(nodes))
+	}
+	return nodes[0]
 }
 
 func (n node) texts() []string {

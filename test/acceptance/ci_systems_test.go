@@ -101,8 +101,9 @@ var ciSystems = []ciSystem{
 	{
 		file: "buildkite.yml", provider: "buildkite",
 		page: "https://buildkite.com/acme/images/builds/4711",
+		// The upload replaces variables by those of the machine that uploads, where no job has run.
 		read: readBuildkite, expand: func(_ ciRun, text string) string {
-			return strings.ReplaceAll(text, "$$", "$")
+			return uploadedVariable.ReplaceAllString(text, "$1")
 		},
 		checkout: func(r ciRun) []string {
 			return []string{
@@ -164,6 +165,7 @@ var ciSystems = []ciSystem{
 				"BUILD_SOURCEBRANCH": r.choose(
 					"refs/pull/7/merge", "refs/heads/main", "refs/heads/main"),
 				"SYSTEM_COLLECTIONURI": "https://dev.azure.com/acme/", "SYSTEM_TEAMPROJECT": "images",
+				"PIPELINE_WORKSPACE": r.home,
 			}
 		},
 	},
@@ -238,6 +240,9 @@ const (
 	codeBuildConsole = "https://eu-west-1.console.aws.amazon.com/codebuild/home"
 	codeBuildARN     = "arn:aws:codebuild:eu-west-1:123456789012:build/images:4711"
 )
+
+// uploadedVariable is a variable of Buildkite, or the sign of one that the upload keeps.
+var uploadedVariable = regexp.MustCompile(`\$(\$)|\$\w+`)
 
 // githubExpression is an expression of GitHub Actions.
 var githubExpression = regexp.MustCompile(`\$\{\{ *(.*?) *\}\}`)

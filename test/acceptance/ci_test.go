@@ -102,8 +102,26 @@ func checkRecipe(t *testing.T, jobs []ciJob) {
 		if job.role != roles[job.name] {
 			t.Errorf("%s has the role %q, want %q", job.name, job.role, roles[job.name])
 		}
-		if !job.oneAtATime && job.name != "validate" && job.name != "report" {
+		for _, value := range job.env {
+			if job.role == "" && value == token {
+				t.Errorf("%s has a token, and may assume a role with it", job.name)
+			}
+		}
+		builds := slices.Contains([]string{"base", "snowflake", "canary"}, job.name)
+		if builds && !job.oneAtATime {
 			t.Errorf("%s may run twice at the same time", job.name)
+		}
+		if job.name == "promote" && job.holds {
+			t.Error("promote keeps the next run from building while it waits for an approval")
+		}
+		for _, other := range jobs {
+			waits := slices.Contains(job.after, other.name) && !other.mayFail
+			if waits && other.name == "report" {
+				t.Errorf("%s does not run if the report fails", job.name)
+			}
+			if waits && job.name == "report" && other.name != "validate" {
+				t.Errorf("the report does not run if %s fails", other.name)
+			}
 		}
 	}
 }
