@@ -236,7 +236,23 @@ type pipeline struct {
 type pipelineJob struct {
 	Stage, Extends string
 	Script         nameList
-	Variables      map[string]string
+	Variables      map[string]variable
+}
+
+// variable is one of GitLab's. It is a text, or has options.
+type variable struct {
+	Value string
+	// Expand is true if what looks like a variable in Value is replaced.
+	Expand bool
+}
+
+func (v *variable) UnmarshalYAML(value *yaml.Node) error {
+	v.Expand = true
+	if value.Kind == yaml.ScalarNode {
+		return value.Decode(&v.Value)
+	}
+	type options variable
+	return value.Decode((*options)(v))
 }
 
 // readPipeline reads a file of GitLab, in which not every value is a job.

@@ -174,9 +174,9 @@ func TestAccFanOut_gitlab(t *testing.T) {
 	for _, stage := range child.Stages {
 		for name, job := range child.Jobs {
 			if job.Stage == stage {
-				got[name] = stage + ": " + job.Variables["FOLDER"]
+				got[name] = stage + ": " + job.Variables["FOLDER"].Value
 				c.run("sh", strings.Join(parent.Jobs[job.Extends].Script, "\n"),
-					"FOLDER="+job.Variables["FOLDER"])
+					"FOLDER="+job.Variables["FOLDER"].Value)
 			}
 		}
 	}
@@ -240,7 +240,7 @@ func TestAccFanOut_plan(t *testing.T) {
 		for level, entries := range levels {
 			for _, e := range entries {
 				want["build "+e.image] = pipelineJob{Extends: ".image", Stage: "level " + level,
-					Variables: map[string]string{"FOLDER": e.folder}}
+					Variables: map[string]variable{"FOLDER": {Value: e.folder}}}
 			}
 		}
 		if diff := cmp.Diff(want, child.Jobs); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -42,7 +43,9 @@ func (l *lab) release(ctx context.Context, name string, n int) (*released, error
 			}
 			r.builds[i][region] = id
 		}
-		if err := publishIn(ctx, reg, name, i, r.builds[i], "latest"); err != nil {
+		// After all moves of other channels, so that it can be promoted to them.
+		decided := committed.Add(time.Hour + time.Duration(i)*time.Second)
+		if err := publishIn(ctx, reg, name, i, r.builds[i], decided, "latest"); err != nil {
 			return nil, err
 		}
 	}
@@ -53,7 +56,8 @@ func (l *lab) release(ctx context.Context, name string, n int) (*released, error
 func (r *released) move(ctx context.Context, channel string, last, times int) error {
 	for left := times - 1; left >= 0; left-- {
 		i := (last + left) % 2
-		if err := publishIn(ctx, r.reg, r.name, i, r.builds[i], channel); err != nil {
+		decided := committed.Add(time.Duration(times-left) * time.Second)
+		if err := publishIn(ctx, r.reg, r.name, i, r.builds[i], decided, channel); err != nil {
 			return err
 		}
 	}

@@ -141,13 +141,18 @@ func fingerprint(image string, i int) string {
 func publish(
 	ctx context.Context, reg *chain.Registry, image string, i int, ami string, channels ...string,
 ) error {
-	return publishIn(ctx, reg, image, i, map[string]string{home: ami}, channels...)
+	return publishIn(ctx, reg, image, i, map[string]string{home: ami}, committed, channels...)
 }
 
-// publishIn is [publish] for an image with AMIs in several regions.
+// committed is when the commits were made that images of [publish] are built from: before all of
+// the repository, so that runs of Packer move the pointers on.
+var committed = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// publishIn is [publish] for an image with AMIs in several regions. It also takes the time at which
+// the run decided.
 func publishIn(
 	ctx context.Context, reg *chain.Registry, image string, i int, amis map[string]string,
-	channels ...string,
+	decided time.Time, channels ...string,
 ) error {
 	var artifact []string
 	var images []manifest.Image
@@ -156,8 +161,6 @@ func publishIn(
 		images = append(images,
 			manifest.Image{Provider: manifest.ProviderAWS, Region: region, ID: amis[region]})
 	}
-	// Older than every commit of the repository, so that runs of Packer move the pointers on.
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	own := fingerprint(image, i)
 	sha := own[:40]
 	names := []chain.Name{{Kind: chain.Line, Name: "main"}}
@@ -171,20 +174,21 @@ func publishIn(
 	early := reg.ReadEarly(ctx, keys...)
 	stored, err := reg.Publish(ctx, manifest.Facts{
 		Image: image, Fingerprint: own,
-		Git:        manifest.Git{SHA: sha, Name: sha, Commit: sha, CommitTime: at, Branch: "main"},
+		Git:        manifest.Git{SHA: sha, Name: sha, Commit: sha, CommitTime: committed, Branch: "main"},
 		Components: []manifest.Component{{Name: "image", Value: image}, {Name: "template", Value: sha}},
 		Versions:   manifest.Versions{Packer: "1.16.0", Plugin: "0.1.0"},
 	}, []manifest.Entry{{
-		Name: "app", BuilderType: "amazon-ebs", BuilderID: "mitchellh.amazonebs", BuildTime: at.Unix(),
-		ArtifactID: strings.Join(artifact, ","), PackerRunUUID: own, Images: images,
+		Name: "app", BuilderType: "amazon-ebs", BuilderID: "mitchellh.amazonebs",
+		BuildTime: committed.Unix(), PackerRunUUID: own,
+		ArtifactID: strings.Join(artifact, ","), Images: images,
 	}}, early)
 	if err != nil {
 		return err
 	}
 	to := chain.TargetOf(own, stored.Manifest.Current())
 	to.GitSHA, to.Content = sha, map[string]string{"app": sha}
-	// Nothing is older than anything else, so that every move is written.
-	to.Position = chain.Position{Commit: sha, CommitTime: at, DecidedAt: at}
+	// No commit is older than another, so the run that decided later moves a channel.
+	to.Position = chain.Position{Commit: sha, CommitTime: committed, DecidedAt: decided}
 	var all errgroup.Group
 	for _, name := range names {
 		all.Go(func() error {
