@@ -26,8 +26,6 @@ import (
 const (
 	// maxCheckouts is how many folders git looks at concurrently. It has the processors to itself.
 	maxCheckouts = 4
-	// maxReason is how many characters of an error are shown.
-	maxReason = 600
 	// maxNamed is how many regions and images a progress line names.
 	maxNamed = 5
 )
@@ -62,10 +60,10 @@ func (c *Config) ask(
 func progress(ids map[string][]string, paths map[string]string) string {
 	var of []string
 	if len(ids) > 0 {
-		of = append(of, "AMIs in "+text.Files(slices.Sorted(maps.Keys(ids)), maxNamed))
+		of = append(of, "AMIs in "+text.Names(slices.Sorted(maps.Keys(ids)), maxNamed))
 	}
 	if len(paths) > 0 {
-		of = append(of, "files of "+text.Files(slices.Sorted(maps.Keys(paths)), maxNamed))
+		of = append(of, "files of "+text.Names(slices.Sorted(maps.Keys(paths)), maxNamed))
 	}
 	return "looking up " + strings.Join(of, ", and ")
 }
@@ -93,7 +91,7 @@ func lookUp(
 			seen[image.Address()] = image
 		}
 		if err != nil {
-			unseen[region] = firstLine(err)
+			unseen[region] = report.Problem(err)
 		}
 		return err
 	})
@@ -101,12 +99,6 @@ func lookUp(
 		return nil, nil, err
 	}
 	return seen, unseen, nil
-}
-
-// firstLine returns what an error says, without the advice that follows.
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return text.Clip(line, maxReason)
 }
 
 // inspect returns the files of images as they are in this checkout, by image.
@@ -126,7 +118,7 @@ func (c *Config) inspect(
 		group.Go(crash.Guard("inspect "+folder, func() error {
 			checkout, err := inspect(ctx, isLeft, folder, from.ExtraPaths(image))
 			if err != nil {
-				checkout.Problem = "its files could not be compared: " + firstLine(err)
+				checkout.Problem = "its files could not be compared: " + report.Problem(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -116,7 +116,7 @@ func secretRemedy(untracked []string) string {
 		return ""
 	}
 	return fmt.Sprintf("Do not commit what looks like credentials: %s. Add to .gitignore: %s",
-		text.Files(files, maxNamed), strings.Join(sorted(patterns), ", "))
+		text.Names(files, maxNamed), strings.Join(sorted(patterns), ", "))
 }
 
 // remedies returns what to do about the files that are shown. To commit a file of which nobody has

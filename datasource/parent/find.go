@@ -123,7 +123,7 @@ func (s search) findDirty(ctx context.Context) ([]candidate, error) {
 	var none *missing
 	if errors.As(err, &none) {
 		return nil, missingf("%s, and not committed are: %s",
-			none.why, text.Files(s.folder.dirty, maxNamed))
+			none.why, text.Names(s.folder.dirty, maxNamed))
 	}
 	return found, err
 }

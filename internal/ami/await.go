@@ -140,13 +140,14 @@ func (c *Client) Settled(
 		if failed == nil && slices.ContainsFunc(seen, pending) {
 			return errPending
 		}
-		known := seen
-		young := func(b Births) bool { return b.mayAppear(region, ids, known, time.Now()) }
-		if failed == nil && slices.ContainsFunc(births, young) {
-			known = slices.Concat(seen, c.foreign(ctx, region, ids, owners))
-			if slices.ContainsFunc(births, young) {
-				return errNotYet
-			}
+		isNotYet := func(known []Image) bool {
+			return slices.ContainsFunc(births, func(b Births) bool {
+				return b.mayAppear(region, ids, known, time.Now())
+			})
+		}
+		if failed == nil && isNotYet(seen) &&
+			isNotYet(slices.Concat(seen, c.foreign(ctx, region, ids, owners))) {
+			return errNotYet
 		}
 		return nil
 	})

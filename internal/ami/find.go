@@ -53,7 +53,7 @@ func (c *Client) ByID(ctx context.Context, region string, ids, owners []string) 
 		// A filter and not ImageIds, because those fail if a single one does not exist.
 		images, err := c.pages(ctx, region, owners, filter("image-id", chunk...))
 		if err != nil {
-			return nil, fmt.Errorf("find %s in %s: %w", text.Files(chunk, maxNamed), region, err)
+			return nil, fmt.Errorf("find %s in %s: %w", text.Names(chunk, maxNamed), region, err)
 		}
 		found = append(found, images...)
 	}

@@ -203,7 +203,7 @@ func byteCount(n int64) string {
 var byteUnits = []string{"bytes", "kB", "MB", "GB", "TB"}
 
 // first returns the first of some names, and how many more there are.
-func first(names []string) string { return text.Files(names, 5) }
+func first(names []string) string { return text.Names(names, 5) }
 
 // short returns the beginning of a fingerprint or a commit.
 func short(id string) string {

@@ -136,10 +136,15 @@ func Progress(say func(string), line func() string) (stop func()) {
 	}
 }
 
+// Problem returns what an error says, without the advice that follows.
+func Problem(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return text.Clip(line, maxProblem)
+}
+
 // note notes why something of an image could not be read, and returns that on one line.
 func (r *reading) note(image string, err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	line = text.Clip(line, maxProblem)
+	line := Problem(err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.got.Problems[image] = append(r.got.Problems[image], line)

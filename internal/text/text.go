@@ -59,9 +59,8 @@ func File(name string) string {
 	return name
 }
 
-// Files returns the names of files on one line, each as in [File]: the first ones, and how many
-// more there are.
-func Files(names []string, limit int) string {
+// Names returns names on one line, each as in [File]: the first ones, and how many more there are.
+func Names(names []string, limit int) string {
 	var shown []string
 	for _, name := range names[:min(len(names), limit)] {
 		shown = append(shown, File(name))

@@ -65,14 +65,14 @@ func TestFile_quotesWhatWouldNotShow(t *testing.T) {
 	}
 }
 
-func TestFiles_namesTheFirst(t *testing.T) {
+func TestNames_showsTheFirst(t *testing.T) {
 	for want, in := range map[string][]string{
 		"":                  nil,
 		"a, b":              {"a", "b"},
 		"a, b and 2 more":   {"a", "b", "c", "d"},
 		`"::error::x", b c`: {"::error::x", "b c"},
 	} {
-		if got := Files(in, 2); got != want {
+		if got := Names(in, 2); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

@@ -72,5 +72,5 @@ func (p publication) checkFiles(ctx context.Context) error {
 
 // names returns the names of some files on one line.
 func names(files []string) string {
-	return cmp.Or(text.Files(files, maxNamed), "committed files")
+	return cmp.Or(text.Names(files, maxNamed), "committed files")
 }
