@@ -14,8 +14,8 @@ import (
 	"github.com/packer-chain/packer-plugin-chain/test/lab/workspace"
 )
 
-// gh stands in for GitHub's command: it keeps a log, the state of the draft, and the files. Where
-// GH has a file "broken", an upload fails once the first bytes of its first file is there.
+// gh stands in for GitHub's command: it keeps a log, the state of the draft, and the files. If there
+// is a file "broken" in GH, an upload fails after the first bytes of its first file.
 const gh = `#!/usr/bin/env bash
 set -eu
 echo "$*" >>"$GH/log"
